@@ -1,0 +1,281 @@
+/* core/store/store.h: the tracked state of the appliance: what the product asks of a store, not SQL.
+ *
+ * Only the desk opens a store. All writes go through one writer thread that groups them into commits (reliability rule:
+ * one connection does all writes and all checkpoints). A write is a `store_change`: a list of steps that happen
+ * together or not at all. Reads come from any thread, on read-only connections, and see every commit that was reported
+ * before.
+ *
+ * Payloads up to `inline_limit` bytes live in their row; larger ones are spool files, durable (file and directory)
+ * before the row that names them is committed. Every payload's SHA-256 is in its row and verified when it is read.
+ *
+ * A failed commit or fsync is not survivable: `fatal` is called and must not return (the appliance stops rather than
+ * lie).
+ */
+#ifndef BANYAN_CORE_STORE_STORE_H
+#define BANYAN_CORE_STORE_STORE_H
+
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/id.h"
+#include "core/base/json.h"
+
+typedef struct store store;
+
+typedef struct store_options {
+    const char *directory; /* DATA: made when missing; locked while open, a second opener gets ERROR_CONFLICT */
+    const digest_functions *digest; /* SHA-256 */
+    const char *node;               /* the name that leases carry */
+    size_t inline_limit;            /* 0: 64 KiB */
+    void (*fatal)(const error *err);
+    /* A commit happened: called on the writer thread, after the replies, with the rows that changed. Must be quick.
+     * NULL: nobody. */
+    void (*committed)(void *context, const struct store_news *news, size_t count);
+    void *context;
+} store_options;
+
+/* One thing that a commit changed. Texts live for the time of the call. */
+typedef struct store_news {
+    const char *kind; /* "message", "job", "acknowledgement", "config" */
+    const char *id;   /* message id, job id, document id, or "kind/name" of an object */
+    const char *status;
+} store_news;
+
+must_check error *store_open(const store_options *options, store **out);
+void store_close(store *s); /* finishes what was submitted, checkpoints */
+
+/* ---- payloads
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* A payload on its way in. Small ones stay in memory, larger ones go to a spool file. */
+typedef struct payload_writer payload_writer;
+
+typedef struct payload {
+    uint64_t size;
+    char sha256[65]; /* lower-case hex */
+    char spool[40];  /* name of the spool file, "" when `bytes` holds it */
+    char *bytes;     /* owned; NULL when spooled */
+} payload;
+
+must_check error *payload_begin(store *s, payload_writer **out);
+must_check error *payload_write(payload_writer *writer, span bytes);
+/* For a courier that writes by itself: a new spool file's descriptor. The caller keeps the writer, which reads the file
+ * again for its digest in payload_finish. */
+must_check error *payload_begin_file(store *s, payload_writer **out, int *fd);
+/* Makes it durable. Frees the writer in every case. */
+must_check error *payload_finish(payload_writer *writer, payload *out);
+void payload_abandon(payload_writer *writer); /* NULL is fine; removes the file */
+void payload_free(payload *p);
+/* The whole of `bytes` as a payload: spooled when larger than the limit. */
+must_check error *payload_of(store *s, span bytes, payload *out);
+
+/* A stored payload, verified against its digest (ERROR_CORRUPT names the message). Either `bytes` or `fd` (read-only,
+ * at its start). */
+typedef struct payload_view {
+    uint64_t size;
+    char *bytes; /* owned, NULL when in a file */
+    int fd;      /* -1 when in memory */
+} payload_view;
+
+must_check error *store_payload_open(store *s, const char *message_id, payload_view *out);
+void payload_view_close(payload_view *view);
+
+/* ---- what is written
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+typedef enum message_status {
+    MESSAGE_RECEIVED,
+    MESSAGE_PROCESSING,
+    MESSAGE_WAITING, /* delivered, acknowledgement due */
+    MESSAGE_COMPLETED,
+    MESSAGE_FAILED,
+    MESSAGE_REJECTED,
+    MESSAGE_DUPLICATE,
+    MESSAGE_QUARANTINED
+} message_status;
+
+const char *message_status_name(message_status status);
+must_check bool message_status_named(span name, message_status *status);
+
+typedef struct store_message {
+    char id[ID_SIZE];
+    bool outgoing;
+    message_status status;
+    const char *reason;     /* why it failed, was rejected or waits; NULL: nothing to say */
+    const char *connection; /* the one it came by or goes by; NULL for none yet */
+    const char *partner, *flow, *endpoint;
+    const char *content_type, *filename;
+    const char *parent;    /* message id; NULL: none */
+    const char *script;    /* NAME@hash that made it, NULL: none */
+    const char *principal; /* who posted it: an API key's or user's name, a partner; NULL: nobody known */
+    const json_t *headers; /* borrowed; transport headers and variables worth keeping */
+    int64_t received_at;   /* wall ms */
+} store_message;
+
+typedef struct store_document {
+    char id[ID_SIZE];
+    const char *message;
+    int position;                                              /* 0, 1, 2 … inside its message */
+    const char *standard;                                      /* "X12", "EDIFACT", "JSON" … */
+    const char *type;                                          /* "850", "ORDERS" */
+    const char *version;                                       /* "004010", "D96A" */
+    const char *control, *group_control, *interchange_control; /* as written in the envelope */
+    const char *sender, *receiver;                             /* "ZZ:BANYAN" */
+    const json_t *keys;                                        /* {"po": "4711"}, borrowed */
+    const char *acknowledgement; /* NULL: none asked; else "997", "999", "CONTRL", "MDN", "answer" … */
+    int64_t due_at;              /* wall ms; 0 when none asked */
+} store_document;
+
+typedef struct store_job {
+    char id[ID_SIZE];
+    const char *kind;       /* "process", "translate", "deliver", "poll" … : the engine's words */
+    const char *message;    /* NULL: none */
+    const char *connection; /* NULL: none */
+    const json_t *detail;   /* what the engine needs to do it; borrowed */
+    int64_t run_at;         /* wall ms; now or earlier: ready */
+    bool claimed;           /* born leased to this node: the engine goes on with it at once, without a second commit */
+} store_job;
+
+typedef struct store_change store_change;
+
+store_change *store_change_new(void);
+void store_change_free(store_change *change); /* for one that is not committed after all */
+
+/* The texts and JSON are copied, the payload is taken (and left empty); p may be NULL for a message without bytes. */
+void store_add_message(store_change *change, const store_message *message, payload *p);
+void store_set_status(store_change *change, const char *message_id, message_status status, const char *reason);
+/* Several at once: flow, partner, filename as they become known; NULL leaves a column as it is. */
+void store_set_facts(
+    store_change *change, const char *message_id, const char *flow, const char *partner, const char *script);
+void store_add_document(store_change *change, const store_document *document);
+void store_add_event(
+    store_change *change, const char *message_id, const char *kind, const char *text, const json_t *detail);
+
+/* Claims `key` in `scope` for a message. When it is claimed already, the whole change fails with ERROR_CONFLICT and
+ * store_commit_result.conflict names the message that has it. */
+void store_claim_key(store_change *change, const char *scope, const char *key, const char *message_id);
+void store_release_key(store_change *change, const char *scope, const char *key);
+
+void store_add_job(store_change *change, const store_job *job);
+/* These three fail the whole change with ERROR_CONFLICT unless this node still holds the lease of that attempt. */
+void store_finish_job(store_change *change, const char *job_id, int attempt);
+void store_retry_job(store_change *change, const char *job_id, int attempt, int64_t run_at, const char *why);
+void store_bury_job(
+    store_change *change, const char *job_id, int attempt, const char *why); /* dead letter, kept and shown */
+/* Changes what the job will see at its next attempt, under the same lease: the mark "staged" of a delivery. */
+void store_note_job(store_change *change, const char *job_id, int attempt, const json_t *detail);
+/* A dead or waiting job runs now (operator). */
+void store_revive_job(store_change *change, const char *job_id);
+
+typedef enum acknowledgement_status {
+    ACKNOWLEDGEMENT_DUE,
+    ACKNOWLEDGEMENT_ACCEPTED,
+    ACKNOWLEDGEMENT_REJECTED
+} acknowledgement_status;
+
+/* Closes what a document waits for. `by` is the message that answered. A message whose documents are all answered
+ * leaves WAITING: completed, or rejected when any was. */
+void store_acknowledge(
+    store_change *change, const char *document_id, acknowledgement_status status, const char *by, const char *text);
+
+/* Two documents belong to one business conversation: `answer` answers `document` (an 855 its 850). */
+void store_link_answer(store_change *change, const char *document_id, const char *answer_document_id);
+
+/* Configuration objects and other named state. `expected` is the revision that must stand there: 0 for "must not
+ * exist", -1 for any. */
+void store_put_object(
+    store_change *change, const char *kind, const char *name, int64_t expected, const json_t *body, const char *by);
+void store_remove_object(store_change *change, const char *kind, const char *name, int64_t expected, const char *by);
+
+/* Sealed bytes by name (the store never sees them in clear). NULL data removes. */
+void store_put_secret(store_change *change, const char *name, span sealed);
+
+/* Raises the counter to at least `value`. */
+void store_raise_counter(store_change *change, const char *name, int64_t value);
+
+void store_audit(store_change *change, const char *who, const char *what, const char *object, const json_t *detail);
+
+typedef struct store_commit_result {
+    char conflict[ID_SIZE]; /* see store_claim_key */
+} store_commit_result;
+
+/* Takes the change; returns when it is durable (or refused: then nothing of it happened). `result` may be NULL. */
+must_check error *store_commit(store *s, store_change *take, store_commit_result *result);
+
+/* The same without waiting: `done` is called on the writer thread once it is durable or refused; it takes the error and
+ * must be quick. NULL: nobody waits (then a refusal is logged). */
+void store_submit(store *s, store_change *take,
+    void (*done)(void *context, error *take_error, const store_commit_result *result), void *context);
+
+/* ---- the queue
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct claimed_job {
+    char id[ID_SIZE];
+    char kind[24];
+    char message[ID_SIZE]; /* "" when none */
+    char connection[65];   /* "" when none */
+    int attempt;           /* 1 for the first */
+    int64_t created_at;
+    json_t *detail; /* owned */
+} claimed_job;
+
+/* Leases up to `room` ready jobs, oldest first, until now + lease_ms. Jobs whose lease ran out, or was given in an
+ * earlier life of this node, are ready again and count as attempted. Blocks for the commit. */
+must_check error *store_claim_jobs(store *s, int64_t lease_ms, claimed_job *into, size_t room, size_t *count);
+void claimed_job_free(claimed_job *job);
+must_check error *store_next_job_at(
+    store *s, int64_t *wall_ms); /* when the next waiting job becomes ready; INT64_MAX: none */
+
+/* ---- what is read: JSON in the shapes of the REST API, new references
+ * -------------------------------------------------------------- */
+
+must_check error *store_message_json(store *s, const char *id, json_t **out); /* ERROR_NOT_FOUND */
+must_check error *store_message_events(store *s, const char *id, json_t **out);
+
+typedef struct message_filter {
+    const char *status, *direction, *connection, *partner, *flow, *type, *standard, *parent; /* NULL: any */
+    const char *text;     /* words to find in keys, control numbers, file names, reasons, ids */
+    int64_t since, until; /* wall ms, 0: open */
+    const char *after;    /* the id that the last page ended with; NULL: first page */
+    int limit;            /* rows a page, 1..1000 */
+} message_filter;
+
+/* {"items":[...], "next": id or absent}: newest first. */
+must_check error *store_find_messages(store *s, const message_filter *filter, json_t **out);
+must_check error *store_find_documents(store *s, const message_filter *filter, json_t **out);
+must_check error *store_find_jobs(store *s, const char *status, const char *after, int limit, json_t **out);
+must_check error *store_find_acknowledgements(store *s, bool only_overdue, const char *after, int limit, json_t **out);
+must_check error *store_find_audit(store *s, int64_t before, int limit, json_t **out);
+must_check error *store_stats(store *s, json_t **out);
+
+/* The open document that an acknowledgement answers; `type` and `control` NULL: all of the group or interchange. An
+ * array of {"id", "message","type","control"}. */
+typedef struct acknowledged_key {
+    const char *partner;                                              /* NULL: any */
+    const char *standard;                                             /* "X12" */
+    const char *interchange_control, *group_control, *type, *control; /* NULL: any */
+} acknowledged_key;
+must_check error *store_find_acknowledged(store *s, const acknowledged_key *key, json_t **out);
+
+/* Outgoing or incoming documents of a partner with this business key, newest first:
+ * [{"id","message","type","control","direction"}]. */
+must_check error *store_find_by_key(
+    store *s, const char *partner, const char *type, const char *key, const char *value, json_t **out);
+
+must_check error *store_object(store *s, const char *kind, const char *name, json_t **body, int64_t *revision);
+/* [{"kind","name","revision","updated_at","updated_by","body"}], sorted by name; kind NULL: all kinds. */
+must_check error *store_objects(store *s, const char *kind, json_t **out);
+must_check error *store_secret(store *s, const char *name, buf *sealed);     /* ERROR_NOT_FOUND */
+must_check error *store_counter(store *s, const char *name, int64_t *value); /* 0 when never raised */
+
+/* Free bytes where payloads go, and whether there is room for one of `size` bytes (ERROR_FULL says how much is
+ * missing). */
+must_check error *store_admit(store *s, uint64_t size);
+
+/* A consistent copy of everything, while serving: one file that store_restore unpacks into an empty directory. */
+must_check error *store_backup(store *s, int fd);
+must_check error *store_restore(int fd, const char *directory);
+
+#endif
