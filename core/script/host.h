@@ -1,0 +1,63 @@
+/* core/script/host.h: runs the functions of a Lua module on a message, inside limits.
+ *
+ * Lives in translator processes and in `banyan script`. A fresh environment per call: nothing a script leaves behind is
+ * seen by the next. Scripts reach nothing but what they are given; modules, control numbers and tables come through the
+ * services of the caller.
+ *
+ * The call (JSON), for a flow:
+ *   {"script": "order_850_to_csv", "function": "translate",
+ *    "message": {"id","filename","content_type","partner","connection","headers":{},"vars":{},"document": 0 or absent},
+ *    "destinations": [{"connection","partner","envelope":
+ * {"standard":"X12","sender":"ZZ:BANYAN","receiver":"01:123456789","version"…}}], "limits":
+ * {"time_ms","memory_bytes","output_bytes","log_lines"}} and for an endpoint "function": "request" | "response" with
+ * "message": {"method","path","params":{},"query":{},"headers":{},"caller", "status" …}. The payload is the body.
+ *
+ * The outcome (JSON):
+ *   {"results": [{"payload": index into payloads,
+ * "content_type","filename","status","headers":{},"to","vars":{},"keys":{}, "documents": [… as INSPECT, for EDI
+ * results]}], "respond": true when req:respond was called (then results[0] is the answer), "rejected":
+ * {"reason","segment"…} when reject() was called, "passed": true when the function is absent (request/response left
+ * out), "log": [{"level","text","line"}], "script": "NAME@hash"} A script error is an `error` whose text is
+ * "script.lua:12: message" and whose place is "script.lua:12".
+ */
+#ifndef BANYAN_CORE_SCRIPT_HOST_H
+#define BANYAN_CORE_SCRIPT_HOST_H
+
+#include "core/base/buf.h"
+#include "core/base/json.h"
+
+typedef struct script_services {
+    /* The text of module `name` (estate first, then scripts-lua/lib); *hash names its version. Borrowed until the next
+     * call. */
+    error *(*source)(void *context, const char *name, span *text, const char **hash);
+    /* The next number of a sequence such as "X12/interchange/ZZ:BANYAN/01:123456789". */
+    error *(*control)(void *context, const char *sequence, uint64_t *number);
+    /* One code of a table; *found false when there is none. */
+    error *(*table)(void *context, const char *table, const char *code, bool reverse, buf *value, bool *found);
+    int64_t (*now_ms)(void *context); /* wall time, so that tests can fix it */
+    void *context;
+} script_services;
+
+typedef struct script_host script_host;
+
+must_check error *script_host_new(const script_services *services, script_host **out);
+void script_host_free(script_host *host);
+
+typedef struct script_outcome {
+    json_t *result; /* owned */
+    buf *payloads;  /* owned array */
+    size_t payload_count;
+} script_outcome;
+
+must_check error *script_run(script_host *host, const json_t *call, span payload, script_outcome *out);
+void script_outcome_free(script_outcome *outcome);
+
+/* Compiles without running; the error names the line. */
+must_check error *script_check(const char *name, span source);
+
+/* Runs NAME_test.lua beside a script; one TAP line a test on `out` (a FILE), counts what failed. For `banyan script
+ * test`. */
+must_check error *script_test(
+    script_host *host, const char *name, const char *directory, void *tap_file, size_t *passed, size_t *failed);
+
+#endif

@@ -1,0 +1,25 @@
+/* core/worker/courier.h: what the desk asks of a courier, and the courier's main loop.
+ *
+ * Every request's TAG_JSON has {"connection": name, "kind": adapter, "revision": n, "settings": {...}, "secrets":
+ * {...}, "timeout_ms": n}; a courier keeps the adapter session of its connection open until the revision changes.
+ * Besides:
+ *
+ *   PROBE                                        →  {}
+ *   LIST     "pattern", "limit"                  →  {"entries": [{"name","size","modified_ms"}], "more": bool}
+ *   GET      "name" + descriptor to write to     →  {"name","size","modified_ms"}; without a descriptor: the bytes as
+ * TAG_PAYLOAD, ERROR_LIMIT when they are more than "inline_limit" DONE, RELEASE  "name"                        →  {}
+ *   STAGE    "path", "identity" + TAG_PAYLOAD or descriptor  →  {}
+ *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  →  {}
+ *   READ     "path", "inline_limit" [+ descriptor]  →  as GET
+ *   REMOVE   "path"                              →  {}
+ */
+#ifndef BANYAN_CORE_WORKER_COURIER_H
+#define BANYAN_CORE_WORKER_COURIER_H
+
+#include "core/worker/frame.h"
+
+/* Serves requests until the desk closes the channel; called in a fresh worker process, in its sandbox. Returns the exit
+ * status. */
+int courier_main(frame_channel *channel);
+
+#endif
