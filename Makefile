@@ -25,10 +25,18 @@ LDLIBS   = $(shell pkg-config --libs $(PACKAGES)) -lm
 SOURCES  := $(sort $(shell find core adapters edi -name '*.c' 2>/dev/null))
 MAIN     := core/app/main.c
 LIBRARY  := $(BUILD)/libbanyan.a
-OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAIN),$(SOURCES)))
+# Folders that travel inside the binary: TABLE=FOLDER, each a `const embedded_file TABLE[]` (core/base/embedded.h).
+EMBED    := embedded_migrations=core/store/migrations
+EMBED    += embedded_schemas=edi/schemas
+EMBED    += embedded_lua=scripts-lua/lib
+EMBED    += embedded_templates=scripts-lua/templates
+EMBED    += embedded_ui=build/ui
+TABLES   := $(foreach e,$(EMBED),$(BUILD)/embedded/$(firstword $(subst =, ,$(e))))
+
+OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAIN),$(SOURCES))) $(TABLES:=.o)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help unit clean
+.PHONY: all help unit clean always
 .DEFAULT_GOAL := all
 
 all: $(LIBRARY) ## Build
@@ -40,6 +48,16 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Written anew only when a file in the folder changed.
+$(TABLES:=.c): $(BUILD)/embedded/%.c: always
+	@pkg/build/embed.sh $(patsubst $*=%,%,$(filter $*=%,$(EMBED))) $* $@
+
+$(TABLES:=.o): %.o: %.c
+	@$(if $(V),,echo "  embed $(notdir $*)")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+always:
 
 $(LIBRARY): $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $^
