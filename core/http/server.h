@@ -1,0 +1,55 @@
+/* core/http/server.h: the one interface around the HTTP server library (libmicrohttpd; nothing outside core/http knows
+ * it).
+ *
+ * A server is one listener with its threads, each an epoll loop with its share of the connections; no thread ever waits
+ * for a client. Framing is checked strictly before the handler sees a request (framing.h). A housekeeping thread holds
+ * the slow to their deadlines, notices clients that went while their request is being worked on, and drains
+ * connections that were closed before the client had said everything. Used in the desk process.
+ */
+#ifndef BANYAN_HTTP_SERVER_H
+#define BANYAN_HTTP_SERVER_H
+
+#include "core/http/request.h"
+
+typedef struct http_server http_server;
+
+/* A zero takes the default in brackets. */
+typedef struct http_server_options {
+    const char *address;          /* "127.0.0.1:8080", "[::1]:8080", "localhost:0"; port 0 is any free one */
+    unsigned threads;             /* [2] */
+    unsigned connections;         /* in all [10000] */
+    unsigned connections_per_ip;  /* [no limit] */
+    size_t head_bytes;            /* request line and header fields [32 KiB] */
+    unsigned head_timeout_ms;     /* a head must be complete in this time [10 s] */
+    unsigned idle_timeout_ms;     /* a connection kept alive waits this long for its next request [60 s] */
+    unsigned transfer_timeout_ms; /* how long a body may crawl below the minimum rate, either way [30 s] */
+    unsigned transfer_minimum;    /* bytes a second [500] */
+    const char *tls_certificate;  /* PEM with its chain, and the key, both in memory; NULL: plain HTTP */
+    const char *tls_key;
+    void (*handler)(void *context, http_request *request); /* on a server thread: must not block */
+    void *context;
+} http_server_options;
+
+typedef struct http_server_counts {
+    uint64_t connections;      /* open now */
+    uint64_t requests;         /* that reached the handler */
+    uint64_t requests_running; /* not answered yet */
+    uint64_t refused;          /* by framing, target or size before or instead of the handler */
+    uint64_t timeouts;         /* connections cut off for being slow */
+} http_server_counts;
+
+/* Binds and serves. ERROR_INVALID for a bad address or certificate, ERROR_CONFLICT when the port is taken,
+ * ERROR_DENIED when binding it is not allowed. */
+must_check error *http_server_start(const http_server_options *options, http_server **out);
+
+/* "127.0.0.1:43121": what it is really bound to; and the port alone. */
+const char *http_server_address(const http_server *server);
+unsigned http_server_port(const http_server *server);
+
+void http_server_read_counts(const http_server *server, http_server_counts *counts);
+
+/* Stops accepting, waits up to `deadline_ms` for the requests in flight, cuts off the rest, frees the server. Requests
+ * that are still in their owner's hands stay valid until they are answered. Not from a handler. NULL is fine. */
+void http_server_stop(http_server *server, unsigned deadline_ms);
+
+#endif
