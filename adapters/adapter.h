@@ -64,17 +64,18 @@ typedef struct adapter {
     error *(*probe)(adapter_session *session);
 
     /* Pick-up. `list` reports what can be picked up now and matches `pattern` (shell wildcards on the relative path;
-     * NULL: all), also what an earlier run claimed and did not finish. Temporary names and files that still grow are
-     * left out. */
+     * NULL: the connection's own setting, or all), also what an earlier run claimed and did not finish. Temporary names
+     * and files that still grow are left out. */
     error *(*list)(adapter_session *session, const char *pattern,
         error *(*found)(void *context, const adapter_entry *entry), void *context);
-    /* Claims the entry (so that no other process takes it) and reads it to the sink; `got` tells the size read and the
-     * time of the last change. ERROR_NOT_FOUND when another was faster, ERROR_CONFLICT when it changed while it was
-     * read. */
+    /* Claims the entry (so that no other process takes it) and reads it to the sink; `got` tells the name as it was
+     * given, the size read and the time of the last change. ERROR_NOT_FOUND when another was faster, ERROR_CONFLICT
+     * when it changed while it was read. After an error the entry is not claimed. */
     error *(*get)(adapter_session *session, const char *name, const adapter_sink *sink, adapter_entry *got);
-    /* The bytes are durable here: removes the entry at the source, or archives it as the settings say. Done twice is no
-     * error. */
-    error *(*done)(adapter_session *session, const char *name);
+    /* The bytes are durable here: removes the entry at the source, or archives it as the settings say. `got` is what
+     * get told, from this session or an earlier one: an entry of that name with another size or time is a newer one,
+     * which nobody has read, and stays. Done twice is no error. */
+    error *(*done)(adapter_session *session, const adapter_entry *got);
     /* Gives a claimed entry back, untouched. */
     error *(*release)(adapter_session *session, const char *name);
 
