@@ -23,6 +23,14 @@ void log_setup(const char *process, log_level threshold, bool as_json) {
     json_lines = as_json;
 }
 
+log_level log_threshold(void) {
+    return lowest;
+}
+
+bool log_is_json(void) {
+    return json_lines;
+}
+
 /* Escapes into `out` (of `room` bytes, terminated), cutting what does not fit. In text mode quotes and backslashes stay
  * readable. */
 static void escape(char *out, size_t room, const char *text) {

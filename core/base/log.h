@@ -14,6 +14,10 @@ typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level
 /* `process` names the process in each line ("desk", "translator"); static text. Call before threads start. */
 void log_setup(const char *process, log_level threshold, bool as_json);
 
+/* What log_setup was told, for processes that are started later and shall log alike. */
+log_level log_threshold(void);
+bool log_is_json(void);
+
 void log_line(log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

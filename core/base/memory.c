@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static int exit_status = 0; /* 0: abort */
+
+void memory_set_exit_status(int status) {
+    exit_status = status;
+}
+
 /* Only write(2): whatever allocates must not be needed to say that nothing can be allocated. */
 static _Noreturn void out_of_memory(void) {
     static const char words[] = "banyan: out of memory\n";
     ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
     (void)ignored;
+    if (exit_status) _exit(exit_status);
     abort();
 }
 

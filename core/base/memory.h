@@ -11,6 +11,10 @@
 
 #include <stdarg.h>
 
+/* From now on out of memory ends the process by _exit with this status instead of abort(), so that whoever watches a
+ * worker can tell hunger from a crash. */
+void memory_set_exit_status(int status);
+
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size); /* zeroed; ends the process on overflow */
 void *xrealloc(void *old, size_t size);
