@@ -40,8 +40,15 @@ typedef enum frame_operation {
     QUESTION_SOURCE,  /* text of a Lua module of the estate */
     QUESTION_CONTROL, /* the next control number of a sequence */
     QUESTION_TABLE,   /* a row of a code table */
-    /* for tests of the sandbox: compiled into test builds only */
-    OPERATION_TEST
+    /* between the pool and its workers */
+    OPERATION_WITHDRAW, /* a request of that id needs no answer any more; the worker replies in its turn with the same
+                         */
+    /* between the desk and the nursery, see nursery.h */
+    NURSERY_SPAWN,
+    NURSERY_ENDED,
+    /* for tests of the sandbox: refused unless a test set worker_test_operation (serve.h) */
+    OPERATION_TEST,
+    OPERATION_LAST = OPERATION_TEST
 } frame_operation;
 
 typedef enum frame_tag {
@@ -59,6 +66,8 @@ typedef struct frame {
     buf fields;
     int descriptors[FRAME_DESCRIPTORS_MAX]; /* owned */
     size_t descriptor_count;
+    bool secret;   /* the fields hold secrets: they are wiped before they are freed */
+    bool overflow; /* more was put than a frame can hold */
 } frame;
 
 void frame_init(frame *f, frame_kind kind, frame_operation operation, uint64_t id);
@@ -66,7 +75,7 @@ void frame_clear(frame *f); /* frees the fields, closes the descriptors */
 
 void frame_put(frame *f, frame_tag tag, span bytes);
 void frame_put_json(frame *f, const json_t *value);
-void frame_put_error(frame *f, const error *err);
+void frame_put_error(frame *f, const error *err); /* in the place of all that was put before */
 void frame_put_descriptor(frame *f, int take_fd);
 
 /* The first field of that tag; {NULL,0} when absent. Several PAYLOAD fields are told apart by `index`. */
@@ -82,12 +91,21 @@ frame_channel *frame_channel_new(int take_socket);
 void frame_channel_free(frame_channel *channel);
 int frame_channel_fd(const frame_channel *channel);
 
-/* Queues the frame (taken); frame_channel_flush writes as much as the socket takes. */
+/* What arrives holds secrets: frames are marked so, and the channel wipes its own buffer. */
+void frame_channel_set_secret(frame_channel *channel);
+
+/* Queues the frame (taken; one that overflowed becomes the error that says so); frame_channel_flush writes as much as
+ * the socket takes. */
 void frame_channel_send(frame_channel *channel, frame *take);
 must_check error *frame_channel_flush(frame_channel *channel, bool *all_written);
 
+/* As send, but the frame stays the caller's, unchanged until frame_channel_written(ticket) or the end of the channel:
+ * so that a request can be given to another worker. Its descriptors stay open here. */
+uint64_t frame_channel_lend(frame_channel *channel, const frame *borrowed);
+bool frame_channel_written(const frame_channel *channel, uint64_t ticket);
+
 /* Reads what is there without blocking; ERROR_UNREACHABLE at the end of the stream, ERROR_INVALID on a malformed frame.
- */
+ * Frames that were whole before the error can still be taken. */
 must_check error *frame_channel_fill(frame_channel *channel);
 bool frame_channel_take(frame_channel *channel, frame *out); /* the next whole frame, false when none */
 
