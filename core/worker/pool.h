@@ -13,6 +13,8 @@
 
 #include "core/worker/frame.h"
 
+#include <sys/types.h>
+
 typedef enum worker_kind { WORKER_TRANSLATOR, WORKER_COURIER } worker_kind;
 
 typedef struct nursery nursery;
@@ -27,13 +29,20 @@ typedef struct worker_pool_options {
     int translators;       /* how many; 0: one a core */
     int couriers_max;      /* started on demand, idle ones ended after a while; 0: 8 */
     uint64_t memory_bytes; /* address space of a translator beyond its start; 0: 256 MiB */
+    size_t waiting_max;    /* requests that no worker has yet; more are refused with ERROR_LIMIT; 0: 10,000 */
+    uid_t user;            /* when started as root: workers become this user; 0: they stay (file connections then act */
+    gid_t group;           /* with root's rights on files, and nothing else of root's) */
+    /* The nursery died: no worker can be had any more, every request fails with ERROR_CRASHED, and the desk should end
+     * in order to be started anew. Called once, on the pool's thread; may be NULL. */
+    void (*lost)(void *context);
+    void *context;
 } worker_pool_options;
 
 typedef struct worker_request {
     worker_kind kind;
     const char *lane; /* courier: the connection; requests of one lane run one after another in one courier, which keeps
                          its session */
-    frame call;       /* taken */
+    frame call;       /* taken: operation and fields; set `secret` when it holds any */
     int64_t deadline_ms; /* from the moment the worker starts on it; 0: 30 s */
     /* The reply is borrowed for the time of the call; exactly one of `reply` and `failure` is set, `failure` is the
      * callee's. Called on the pool's thread: quick, no blocking, no fsync. */
@@ -46,7 +55,13 @@ typedef struct worker_request {
 
 must_check error *worker_pool_start(nursery *n, const worker_pool_options *options, worker_pool **out);
 void worker_pool_submit(worker_pool *pool, const worker_request *request); /* from any thread */
-json_t *worker_pool_status(worker_pool *pool); /* [{"kind","pid","busy","queued","restarts"}], new reference */
-void worker_pool_stop(worker_pool *pool);      /* waits for what is under way up to its deadline, then kills */
+
+/* [{"kind","pid","busy","queued","restarts"}], couriers with "connection"; new reference; from any thread. */
+json_t *worker_pool_status(worker_pool *pool);
+size_t worker_pool_waiting(worker_pool *pool); /* requests that no worker has yet; from any thread */
+
+/* Waits for what is under way up to its deadline, then kills; requests that no worker has yet fail with
+ * ERROR_UNREACHABLE. Submit nothing after it. */
+void worker_pool_stop(worker_pool *pool);
 
 #endif
