@@ -1,17 +1,23 @@
 /* core/worker/courier.h: what the desk asks of a courier, and the courier's main loop.
  *
  * Every request's TAG_JSON has {"connection": name, "kind": adapter, "revision": n, "settings": {...}, "secrets":
- * {...}, "timeout_ms": n}; a courier keeps the adapter session of its connection open until the revision changes.
- * Besides:
+ * {...}, "timeout_ms": n}; a courier keeps the adapter's session open until connection or revision change. The call's
+ * frame is marked `secret` when there are any. Besides:
  *
- *   PROBE                                        →  {}
- *   LIST     "pattern", "limit"                  →  {"entries": [{"name","size","modified_ms"}], "more": bool}
- *   GET      "name" + descriptor to write to     →  {"name","size","modified_ms"}; without a descriptor: the bytes as
- * TAG_PAYLOAD, ERROR_LIMIT when they are more than "inline_limit" DONE, RELEASE  "name"                        →  {}
- *   STAGE    "path", "identity" + TAG_PAYLOAD or descriptor  →  {}
- *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  →  {}
- *   READ     "path", "inline_limit" [+ descriptor]  →  as GET
- *   REMOVE   "path"                              →  {}
+ *   PROBE                                            ->  {}
+ *   LIST     "pattern", "limit"                      ->  {"entries": [{"name","size","modified_ms"}], "more": bool}
+ *   GET      "name" + descriptor to write to         ->  {"name","size","modified_ms"}; without a descriptor: the bytes
+ *                                                        besides, as TAG_PAYLOAD; ERROR_LIMIT when they are more than
+ *                                                        "inline_limit"
+ *   DONE     "name", "size", "modified_ms" (of GET)  ->  {}
+ *   RELEASE  "name"                                  ->  {}
+ *   STAGE    "path", "identity" + TAG_PAYLOAD or descriptor  ->  {}
+ *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  ->  {}
+ *   READ     "path", "inline_limit" [+ descriptor]   ->  as GET
+ *   REMOVE   "path"                                  ->  {}
+ *
+ * A peer may have closed a session while nobody used it: when the first use of a kept session finds the peer
+ * unreachable, the courier opens a new one and tries once more.
  */
 #ifndef BANYAN_CORE_WORKER_COURIER_H
 #define BANYAN_CORE_WORKER_COURIER_H

@@ -255,7 +255,7 @@ static _Noreturn void nursery_main(int desk_fd, pid_t desk) {
         if (watched[1].revents && read(signals, &ignored, sizeof ignored) > 0) err = report_the_dead(channel, &workers);
         if (!err && watched[0].revents) err = obey(channel, &workers);
     }
-    if (error_code_of(err) != ERROR_UNREACHABLE) log_failure(LOG_ERROR, "nursery", err);
+    if (err && error_code_of(err) != ERROR_UNREACHABLE) log_failure(LOG_ERROR, "nursery", err);
     end_nursery(&workers);
 }
 

@@ -215,7 +215,7 @@ void slot_read(worker_pool *pool, slot *s) {
     if (s->state != SLOT_READY) return;
     error *err = frame_channel_fill(s->channel);
     take_frames(pool, s);
-    if (error_code_of(err) == ERROR_UNREACHABLE) {
+    if (err && error_code_of(err) == ERROR_UNREACHABLE) {
         stop_listening(pool, s, END_UNKNOWN, pool->now_ms + GRACE_MS / 10);
         error_free(err);
     } else if (err) {

@@ -1,0 +1,29 @@
+/* core/worker/payload.h: payloads inside frames and beside them.
+ *
+ * Small ones are a TAG_PAYLOAD field, larger ones a descriptor, mapped and never copied. What a worker sends must be a
+ * sealed memory file: a file that could still shrink would kill the desk that has it mapped.
+ */
+#ifndef BANYAN_CORE_WORKER_PAYLOAD_H
+#define BANYAN_CORE_WORKER_PAYLOAD_H
+
+#include "core/worker/frame.h"
+
+enum { PAYLOAD_INLINE_MAX = 64 * 1024 };
+
+typedef struct payload {
+    span bytes; /* as long as the frame and until payload_close */
+    void *mapping;
+} payload;
+
+/* In a worker: the payload of a request, from its first TAG_PAYLOAD field, else its first descriptor, else empty. */
+must_check error *payload_of_request(frame *request, payload *out);
+
+/* In the desk: the payload that `where` in the head of a reply tells: {"field": n} or {"descriptor": n}. */
+must_check error *payload_of_reply(frame *reply, const json_t *where, payload *out);
+
+void payload_close(payload *p);
+
+/* In a worker: adds the bytes to a reply; *where tells where they are (a new reference). */
+must_check error *payload_put(frame *reply, span bytes, json_t **where);
+
+#endif
