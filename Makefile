@@ -1,14 +1,16 @@
 # Banyan. `make help` lists the targets. Everything that is built lies under build/.
 #
 # SAN=address,undefined   builds with these sanitizers, in a tree of its own
+# CRASH=1                 builds with the named crash points of core/base/crash.h, in a tree of its own
 # V=1                     shows the commands
 
 CC       ?= cc
 SAN      ?=
+CRASH    ?=
 V        ?=
 PREFIX   ?= /usr/local
 Q        := $(if $(V),,@)
-BUILD    := build$(if $(SAN),/san-$(subst $(shell echo ,),-,$(SAN)))
+BUILD    := build$(if $(SAN),/san-$(subst $(shell echo ,),-,$(SAN)))$(if $(CRASH),/crash)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 
 PACKAGES := libmicrohttpd libcurl libssh2 sqlite3 lua5.4 jansson yaml-0.1 libxml-2.0 libseccomp libcrypto zlib
@@ -18,7 +20,7 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection=fu
 OPTIMISE := $(if $(SAN),-O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,\
             -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fzero-call-used-regs=used-gpr)
 CFLAGS   := -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread
-CPPFLAGS := -I. -D_GNU_SOURCE -DBANYAN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
+CPPFLAGS := -I. -D_GNU_SOURCE -DBANYAN_VERSION='"$(VERSION)"' $(if $(CRASH),-DBANYAN_CRASH_POINTS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) -pthread
 LDLIBS   = $(shell pkg-config --libs $(PACKAGES)) -lm
 
