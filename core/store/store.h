@@ -21,24 +21,27 @@
 
 typedef struct store store;
 
+/* One thing that a commit changed. Texts live for the time of the call. */
+typedef struct store_news {
+    const char *kind;   /* "message", "job", "acknowledgement", "config" */
+    const char *id;     /* message id, job id, document id, or "kind/name" of an object */
+    const char *status; /* of a message; of a job: "ready", "leased", "dead", "finished"; "accepted", "rejected"; of an
+                           object: "put", "removed" */
+} store_news;
+
 typedef struct store_options {
     const char *directory; /* DATA: made when missing; locked while open, a second opener gets ERROR_CONFLICT */
     const digest_functions *digest; /* SHA-256 */
-    const char *node;               /* the name that leases carry */
-    size_t inline_limit;            /* 0: 64 KiB */
+    const char *node;               /* the name that leases carry; at most 64 bytes */
+    size_t inline_limit;            /* 0: 64 KiB; at most 1 MiB */
+    int64_t lease_ms;               /* of jobs born claimed; 0: five minutes */
+    uint64_t free_minimum;          /* what store_admit leaves free on the file system, bytes; 0: 1 GiB */
     void (*fatal)(const error *err);
     /* A commit happened: called on the writer thread, after the replies, with the rows that changed. Must be quick.
      * NULL: nobody. */
-    void (*committed)(void *context, const struct store_news *news, size_t count);
+    void (*committed)(void *context, const store_news *news, size_t count);
     void *context;
 } store_options;
-
-/* One thing that a commit changed. Texts live for the time of the call. */
-typedef struct store_news {
-    const char *kind; /* "message", "job", "acknowledgement", "config" */
-    const char *id;   /* message id, job id, document id, or "kind/name" of an object */
-    const char *status;
-} store_news;
 
 must_check error *store_open(const store_options *options, store **out);
 void store_close(store *s); /* finishes what was submitted, checkpoints */
@@ -164,7 +167,9 @@ void store_bury_job(
     store_change *change, const char *job_id, int attempt, const char *why); /* dead letter, kept and shown */
 /* Changes what the job will see at its next attempt, under the same lease: the mark "staged" of a delivery. */
 void store_note_job(store_change *change, const char *job_id, int attempt, const json_t *detail);
-/* A dead or waiting job runs now (operator). */
+/* The lease lasts until now + lease_ms: for work that takes longer than was thought. */
+void store_extend_job(store_change *change, const char *job_id, int attempt, int64_t lease_ms);
+/* A dead or waiting job runs now (operator); its attempts are counted on. ERROR_CONFLICT when it is leased. */
 void store_revive_job(store_change *change, const char *job_id);
 
 typedef enum acknowledgement_status {
@@ -173,8 +178,10 @@ typedef enum acknowledgement_status {
     ACKNOWLEDGEMENT_REJECTED
 } acknowledgement_status;
 
-/* Closes what a document waits for. `by` is the message that answered. A message whose documents are all answered
- * leaves WAITING: completed, or rejected when any was. */
+/* Closes what a document waits for. `by` is the message that answered (NULL: an answer without one, such as an HTTP
+ * status). A message whose documents are all answered leaves WAITING: completed, or rejected when any was; and one that
+ * is set to WAITING after they were answered does so at once. ERROR_CONFLICT when the document was answered before or
+ * asked for nothing. */
 void store_acknowledge(
     store_change *change, const char *document_id, acknowledgement_status status, const char *by, const char *text);
 
@@ -190,7 +197,7 @@ void store_remove_object(store_change *change, const char *kind, const char *nam
 /* Sealed bytes by name (the store never sees them in clear). NULL data removes. */
 void store_put_secret(store_change *change, const char *name, span sealed);
 
-/* Raises the counter to at least `value`. */
+/* Raises the counter to at least `value`. Counters never fall. */
 void store_raise_counter(store_change *change, const char *name, int64_t value);
 
 void store_audit(store_change *change, const char *who, const char *what, const char *object, const json_t *detail);
@@ -274,8 +281,13 @@ must_check error *store_counter(store *s, const char *name, int64_t *value); /* 
  * missing). */
 must_check error *store_admit(store *s, uint64_t size);
 
-/* A consistent copy of everything, while serving: one file that store_restore unpacks into an empty directory. */
+/* A consistent copy of everything, while serving: one stream that store_restore unpacks into an empty or missing
+ * directory. A restored store has raised its counter "restored-at" (wall ms): whoever sends to the outside asks the
+ * operator first. */
 must_check error *store_backup(store *s, int fd);
-must_check error *store_restore(int fd, const char *directory);
+must_check error *store_restore(int fd, const char *directory, const digest_functions *digest);
+
+/* Walks the chain of hashes of the audit log: ERROR_CORRUPT names the first entry that is not what was written. */
+must_check error *store_check_audit(store *s);
 
 #endif
