@@ -72,6 +72,9 @@ void payload_free(payload *p);
 /* The whole of `bytes` as a payload: spooled when larger than the limit. */
 must_check error *payload_of(store *s, span bytes, payload *out);
 
+/* A second payload with the same bytes: for a message of its own. */
+must_check error *payload_copy(store *s, const payload *from, payload *out);
+
 /* A stored payload, verified against its digest (ERROR_CORRUPT names the message). Either `bytes` or `fd` (read-only,
  * at its start). */
 typedef struct payload_view {
@@ -82,6 +85,9 @@ typedef struct payload_view {
 
 must_check error *store_payload_open(store *s, const char *message_id, payload_view *out);
 void payload_view_close(payload_view *view);
+/* What a view shows as a new payload; and a payload that is not stored yet as a view. */
+must_check error *payload_of_view(store *s, const payload_view *view, payload *out);
+must_check error *payload_view_of(store *s, const payload *p, payload_view *out);
 
 /* ---- what is written
  * ----------------------------------------------------------------------------------------------------------------- */
@@ -147,6 +153,8 @@ void store_change_free(store_change *change); /* for one that is not committed a
 /* The texts and JSON are copied, the payload is taken (and left empty); p may be NULL for a message without bytes. */
 void store_add_message(store_change *change, const store_message *message, payload *p);
 void store_set_status(store_change *change, const char *message_id, message_status status, const char *reason);
+/* Completed, unless a job of it remains or it ended otherwise: to be said after its job is finished. */
+void store_settle(store_change *change, const char *message_id);
 /* Several at once: flow, partner, filename as they become known; NULL leaves a column as it is. */
 void store_set_facts(
     store_change *change, const char *message_id, const char *flow, const char *partner, const char *script);
@@ -253,6 +261,7 @@ typedef struct message_filter {
 must_check error *store_find_messages(store *s, const message_filter *filter, json_t **out);
 must_check error *store_find_documents(store *s, const message_filter *filter, json_t **out);
 must_check error *store_find_jobs(store *s, const char *status, const char *after, int limit, json_t **out);
+must_check error *store_message_jobs(store *s, const char *message_id, json_t **out); /* an array, as items of jobs */
 must_check error *store_find_acknowledgements(store *s, bool only_overdue, const char *after, int limit, json_t **out);
 must_check error *store_find_audit(store *s, int64_t before, int limit, json_t **out);
 must_check error *store_stats(store *s, json_t **out);
