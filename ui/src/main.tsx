@@ -1,0 +1,68 @@
+// main.tsx: starts the page: asks who is signed in, opens the live stream, and shows the screen of the address.
+
+import "./style/base.css";
+import "./style/frame.css";
+import "./style/parts.css";
+import "./style/screens.css";
+import {effect} from "@preact/signals";
+import {render, type JSX} from "preact";
+import {session} from "./api";
+import {startKeys} from "./keys";
+import {startLive} from "./live";
+import {Frame} from "./parts/frame";
+import {Failed, Loading} from "./parts/states";
+import {forgetLists} from "./resource";
+import {route} from "./router";
+import {kinds} from "./screens/kinds";
+import {MessagePage} from "./screens/message";
+import {Messages} from "./screens/messages";
+import {ObjectPage} from "./screens/object";
+import {Objects} from "./screens/objects";
+import {NotFound, Overview} from "./screens/overview";
+import {SignIn} from "./screens/signin";
+import {Acknowledgements, Audit, Jobs} from "./screens/watch";
+import {restore, starting, startProblem} from "./session";
+import {startStats} from "./stats";
+
+function Screen(): JSX.Element {
+  const {path, query} = route.value;
+  const [place, second, third] = path;
+  if (place === undefined) return <Overview />;
+  if (place === "messages" && second === undefined) return <Messages />;
+  if (place === "messages" && second !== undefined && third === undefined) return <MessagePage key={second} id={second} />;
+  if (place === "acknowledgements" && second === undefined) return <Acknowledgements key={query.toString()} />;
+  if (place === "jobs" && second === undefined) return <Jobs key={query.toString()} />;
+  if (place === "audit" && second === undefined) return <Audit />;
+  const kind = place === "config" ? kinds.find((candidate) => candidate.name === second) : undefined;
+  if (kind && third === undefined) return <Objects key={kind.name} kind={kind} />;
+  if (kind && third !== undefined && path.length === 3) return <ObjectPage key={`${kind.name} ${third}`} kind={kind} name={third} />;
+  return <NotFound />;
+}
+
+function App(): JSX.Element {
+  if (starting.value) return <Loading what="Banyan" />;
+  if (startProblem.value) {
+    return (
+      <main class="signin">
+        <Failed problem={startProblem.value} what="Banyan" again={() => void restore()} />
+      </main>
+    );
+  }
+  if (!session.value) return <SignIn />;
+  return (
+    <Frame>
+      <Screen />
+    </Frame>
+  );
+}
+
+// Nothing of one user's lists is left for the next.
+effect(() => {
+  if (!session.value) forgetLists();
+});
+startKeys();
+startLive();
+startStats();
+void restore();
+const root = document.getElementById("app");
+if (root) render(<App />, root);

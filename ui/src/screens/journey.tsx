@@ -1,0 +1,115 @@
+// screens/journey.tsx: where a message came from and what was made of it, and their payloads side by side: before the translation and
+// after it.
+
+import {useSignal} from "@preact/signals";
+import type {JSX} from "preact";
+import {useEffect} from "preact/hooks";
+import {get} from "../api";
+import {plural} from "../format";
+import {PayloadView} from "../parts/payload";
+import {Direction, Foreign, messageTitle, StatusWord} from "../parts/text";
+import {link} from "../router";
+import type {Message} from "../types";
+
+const MOST_RELATIVES = 20;
+
+interface Relative {
+  id: string;
+  role: "before" | "after";
+  message: Message | null; // Null until known, or when it is no longer kept.
+}
+
+// The parent and the children, each looked up for its name and state. What cannot be looked up is still a link.
+function useRelatives(message: Message): Relative[] {
+  const ids: Relative[] = [
+    ...(message.parent ? [{id: message.parent, role: "before" as const, message: null}] : []),
+    ...(message.children ?? []).slice(0, MOST_RELATIVES).map((id) => ({id, role: "after" as const, message: null})),
+  ];
+  const wanted = ids.map((relative) => relative.id).join(" ");
+  const known = useSignal(new Map<string, Message>());
+  useEffect(() => {
+    const abort = new AbortController();
+    for (const {id} of ids) {
+      get<Message>(`api/v1/messages/${encodeURIComponent(id)}`, abort.signal).then(
+        (found) => (known.value = new Map(known.value).set(id, found)),
+        () => undefined,
+      );
+    }
+    return () => abort.abort();
+  }, [wanted, message.status]);
+  return ids.map((relative) => ({...relative, message: known.value.get(relative.id) ?? null}));
+}
+
+function label(relative: Relative): string {
+  return relative.message ? messageTitle(relative.message) : `message ${relative.id}`;
+}
+
+export function Journey({message}: {message: Message}): JSX.Element {
+  const relatives = useRelatives(message);
+  const wanted = useSignal<string | null>(null); // Null: the nearest one; empty: none.
+  const beside = wanted.value === "" ? undefined : (relatives.find(({id}) => id === wanted.value) ?? relatives[0]);
+  const left = (message.children ?? []).length - relatives.filter(({role}) => role === "after").length;
+
+  const mine = (
+    <section class="pane" aria-label="Payload of this message" key={message.id}>
+      <h3>This message{beside ? (beside.role === "before" ? ", after translation" : ", before translation") : ""}</h3>
+      <PayloadView id={message.id} bytes={message.size} />
+    </section>
+  );
+  const theirs = beside && (
+    <section class="pane" aria-label={`Payload ${beside.role} translation`} key={beside.id}>
+      <h3>
+        {beside.role === "before" ? "Before" : "After"}: <a href={link(["messages", beside.id])}><Foreign text={label(beside)} /></a>
+      </h3>
+      <PayloadView id={beside.id} bytes={beside.message?.size} />
+    </section>
+  );
+
+  return (
+    <>
+      {relatives.length > 0 && (
+        <section aria-labelledby="lineage">
+          <h2 id="lineage">Where it comes from, what was made of it</h2>
+          <ul class="lineage">
+            {relatives.map((relative) => (
+              <li key={relative.id}>
+                <span class="quiet">{relative.role === "before" ? "made from" : "became"}</span>
+                <a href={link(["messages", relative.id])}>
+                  {relative.message && <Direction direction={relative.message.direction} />} <Foreign text={label(relative)} />
+                </a>
+                {relative.message && (
+                  <>
+                    <span class="quiet">
+                      <Foreign text={relative.message.connection ?? ""} />
+                    </span>
+                    <StatusWord status={relative.message.status} />
+                  </>
+                )}
+              </li>
+            ))}
+            {left > 0 && <li class="quiet">and {plural(left, "more message")}</li>}
+          </ul>
+        </section>
+      )}
+      <section aria-labelledby="payload">
+        <div class="section-head">
+          <h2 id="payload">Payload</h2>
+          {relatives.length > 0 && (
+            <label>
+              <span class="quiet">beside</span>{" "}
+              <select value={beside?.id ?? ""} onChange={(event) => (wanted.value = event.currentTarget.value)}>
+                <option value="">nothing</option>
+                {relatives.map((relative) => (
+                  <option key={relative.id} value={relative.id}>
+                    {relative.role}: {label(relative)}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+        </div>
+        <div class={beside ? "panes two" : "panes"}>{beside?.role === "before" ? [theirs, mine] : [mine, theirs]}</div>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,213 @@
+// screens/object.tsx: one configuration object, all its settings as they are in force. Names of other objects are links to them.
+
+import {useSignal} from "@preact/signals";
+import type {JSX} from "preact";
+import {useEffect} from "preact/hooks";
+import {words} from "../format";
+import {Icon} from "../parts/icon";
+import {Lines} from "../parts/payload";
+import {Failed, Loading, Stale} from "../parts/states";
+import {Foreign, Named, Time} from "../parts/text";
+import {useResource} from "../resource";
+import {link} from "../router";
+import type {Item, Json} from "../types";
+import {nameOf, type Kind} from "./kinds";
+
+// Settings that hold the name of another object, and of which kind.
+const references: {[setting: string]: string} = {
+  station: "stations",
+  partner: "partners",
+  connection: "connections",
+  flow: "flows",
+  script: "scripts",
+  table: "tables",
+  key: "certificates",
+  certificate: "certificates",
+  certificates: "certificates",
+};
+
+export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Element {
+  const object = useResource<Item>(`api/v1/${kind.name}/${encodeURIComponent(name)}`, ["config"]);
+  const asJson = useSignal(false);
+  const item = object.data.value;
+  useEffect(() => {
+    document.title = `${name} · ${kind.title} · Banyan`;
+  }, [kind, name]);
+  return (
+    <>
+      <div class="steps">
+        <a href={link(["config", kind.name])} data-key="Escape">
+          <Icon name="back" /> {kind.title}
+        </a>
+      </div>
+      <div class="head">
+        <h1>
+          <Foreign text={item ? title(kind, item) : name} />
+        </h1>
+        <span class="quiet">{kind.one}</span>
+        <span class="head-side">
+          {["partners", "connections", "flows"].includes(kind.name) && (
+            <a class="button" href={link(["messages"], {[kind.one]: name})}>
+              Its messages
+            </a>
+          )}
+          {item && (
+            <label class="check">
+              <input type="checkbox" checked={asJson.value} onChange={(event) => (asJson.value = event.currentTarget.checked)} />
+              as JSON
+            </label>
+          )}
+        </span>
+      </div>
+      {!item ? (
+        object.problem.value ? (
+          <Failed problem={object.problem.value} what={`this ${kind.one}`} again={object.reload} />
+        ) : (
+          <Loading what={`the ${kind.one}`} />
+        )
+      ) : (
+        <>
+          <Stale problem={object.problem.value} again={object.reload} />
+          {asJson.value ? <Lines text={JSON.stringify(item, null, 2)} marks={false} /> : <Settings kind={kind} item={item} />}
+        </>
+      )}
+    </>
+  );
+}
+
+function title(kind: Kind, item: Item): string {
+  const route = item["route"];
+  return kind.name === "endpoints" && typeof route === "string" ? route : nameOf(item);
+}
+
+function Settings({kind, item}: {kind: Kind; item: Item}): JSX.Element {
+  const source = kind.name === "scripts" && typeof item["source"] === "string" ? item["source"] : null;
+  const rows = kind.name === "tables" ? item["rows"] : undefined;
+  const rest = Object.entries(item).filter(([name, value]) => {
+    if (value === title(kind, item)) return false; // Said already, by the heading.
+    return !(name === "source" && source !== null) && !(name === "rows" && rows !== undefined);
+  });
+  return (
+    <>
+      <dl class="facts card">
+        {rest.map(([name, value]) => (
+          <div key={name} class="pair">
+            <dt>{words(name)}</dt>
+            <dd>
+              <Value name={name} value={value} depth={0} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {source !== null && (
+        <section aria-labelledby="source">
+          <h2 id="source">Source</h2>
+          <Lines text={source} marks={false} />
+        </section>
+      )}
+      {rows !== undefined && (
+        <section aria-labelledby="rows">
+          <h2 id="rows">Rows</h2>
+          <Grid rows={rows} />
+        </section>
+      )}
+    </>
+  );
+}
+
+const DEEPEST = 6;
+
+function Value({name, value, depth}: {name: string; value: Json; depth: number}): JSX.Element {
+  if (value === null || value === "") return <span class="none">–</span>;
+  if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
+  if (typeof value === "number") return <>{value}</>;
+  if (typeof value === "string") {
+    const kind = references[name];
+    if (kind) return <Named kind={kind} name={value} />;
+    if (/_at$|^not_(after|before)$/.test(name)) return <Time at={value} />;
+    return <Foreign text={value} />;
+  }
+  if (depth >= DEEPEST) return <span class="mono">{JSON.stringify(value)}</span>;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return <span class="none">none</span>;
+    const simple = value.every((entry) => entry === null || typeof entry !== "object");
+    if (simple) {
+      return (
+        <>
+          {value.map((entry, index) => (
+            <span key={index}>
+              {index > 0 && ", "}
+              <Value name={name} value={entry} depth={depth + 1} />
+            </span>
+          ))}
+        </>
+      );
+    }
+    return (
+      <ul class="plain-list">
+        {value.map((entry, index) => (
+          <li key={index}>
+            <Value name={name} value={entry} depth={depth + 1} />
+          </li>
+        ))}
+      </ul>
+    );
+  }
+  return (
+    <dl class="facts inner">
+      {Object.entries(value).map(([inner, entry]) => (
+        <div key={inner} class="pair">
+          <dt>{words(inner)}</dt>
+          <dd>
+            <Value name={inner} value={entry} depth={depth + 1} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+// A table's rows: a list of records, a list of lists, or names with values.
+function Grid({rows}: {rows: Json}): JSX.Element {
+  const {head, body} = grid(rows);
+  return (
+    <table>
+      <caption class="hidden">Rows of the table</caption>
+      <thead>
+        <tr>
+          {head.map((name) => (
+            <th key={name} scope="col">
+              <Foreign text={name} />
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {body.map((row, index) => (
+          <tr key={index}>
+            {row.map((cell, column) => (
+              <td key={column}>
+                <Foreign text={cell} />
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function grid(rows: Json): {head: string[]; body: string[][]} {
+  const text = (value: Json | undefined): string => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
+  if (!Array.isArray(rows)) {
+    const entries = rows !== null && typeof rows === "object" ? Object.entries(rows) : [];
+    return {head: ["Key", "Value"], body: entries.map(([key, value]) => [key, text(value)])};
+  }
+  if (rows.every(Array.isArray)) {
+    const width = Math.max(0, ...rows.map((row) => (row as Json[]).length));
+    return {head: Array.from({length: width}, (_, index) => `Column ${index + 1}`), body: rows.map((row) => (row as Json[]).map(text))};
+  }
+  const head: string[] = [];
+  for (const row of rows) for (const name of Object.keys(row !== null && typeof row === "object" ? row : {})) if (!head.includes(name)) head.push(name);
+  return {head, body: rows.map((row) => head.map((name) => text((row as Item)[name])))};
+}

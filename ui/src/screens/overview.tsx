@@ -1,0 +1,346 @@
+// screens/overview.tsx: what needs a person now, then how the day went, then how the appliance itself is.
+
+import type {ComponentChildren, JSX} from "preact";
+import {useEffect} from "preact/hooks";
+import {count, duration, localTime, plural} from "../format";
+import {Icon} from "../parts/icon";
+import {Empty, Failed, Loading, Stale} from "../parts/states";
+import {Table} from "../parts/table";
+import {Foreign, messageTitle, Named, StatusWord, Time} from "../parts/text";
+import {useResource} from "../resource";
+import {link} from "../router";
+import {lookAtStats, needs, stats} from "../stats";
+import type {Acknowledgement, Item, Job, Message, Stats} from "../types";
+import {messageColumns, NoneYet} from "./messages";
+
+export function Overview(): JSX.Element {
+  useEffect(() => {
+    document.title = "Overview · Banyan";
+    void lookAtStats();
+  }, []);
+  const figures = stats.data.value;
+  if (!figures) {
+    return (
+      <>
+        <h1>Overview</h1>
+        {stats.problem.value ? (
+          <Failed problem={stats.problem.value} what="the overview" again={() => void lookAtStats()} />
+        ) : (
+          <Loading what="the overview" />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <div class="head">
+        <h1>Overview</h1>
+        {stats.at.value && <span class="quiet">as of {localTime(stats.at.value).split(" ").pop()}</span>}
+      </div>
+      <Stale problem={stats.problem.value} again={() => void lookAtStats()} />
+      <Needs />
+      <div class="overview">
+        <section aria-labelledby="day">
+          <h2 id="day">Last 24 hours</h2>
+          <Day figures={figures} />
+        </section>
+        <section aria-labelledby="states">
+          <h2 id="states">Messages by status</h2>
+          <ByStatus counts={figures.messages?.by_status ?? {}} />
+        </section>
+        <section aria-labelledby="queue">
+          <h2 id="queue">Queue and workers</h2>
+          <Health figures={figures} />
+        </section>
+      </div>
+      <Connections />
+      <Recent />
+    </>
+  );
+}
+
+interface Need {
+  key: string;
+  href: string;
+  status: string;
+  what: ComponentChildren;
+  more: number; // Others with the same cause.
+  why: string;
+  at: string | null | undefined;
+}
+
+const MOST_NEEDS = 6;
+
+function Needs(): JSX.Element {
+  const {failed, quarantined, overdue, total} = needs.value;
+  const failures = useResource<{items?: Message[]}>(failed > 0 ? "api/v1/messages?status=failed" : null, ["message"]);
+  const kept = useResource<{items?: Message[]}>(quarantined > 0 ? "api/v1/messages?status=quarantined" : null, ["message"]);
+  const late = useResource<{items?: Acknowledgement[]}>(overdue > 0 ? "api/v1/acknowledgements?overdue=true" : null, ["acknowledgement"]);
+
+  const rows: Need[] = [
+    ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
+      key: `${item.message} ${item.control ?? ""} ${item.kind}`,
+      href: link(["messages", item.message]),
+      status: "overdue",
+      what: <Foreign text={[item.type, item.control, item.partner && `to ${item.partner}`].filter(Boolean).join(" ")} />,
+      more: 0,
+      why: `The ${item.kind} has not come.`,
+      at: item.due_at,
+    })),
+    ...byCause([...(failures.data.value?.items ?? []), ...(kept.data.value?.items ?? [])]).slice(0, MOST_NEEDS),
+  ];
+
+  return (
+    <section aria-labelledby="needs" class={`needs ${total > 0 ? "some" : "none-needed"}`}>
+      <h2 id="needs">Needs you now</h2>
+      {total === 0 ? (
+        <p class="all-well">
+          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue.
+        </p>
+      ) : (
+        <>
+          <ul class="tallies">
+            <Tally number={failed} words={["failed message", "failed messages"]} href={link(["messages"], {status: "failed"})} />
+            <Tally number={quarantined} words={["message in quarantine", "messages in quarantine"]} href={link(["messages"], {status: "quarantined"})} />
+            <Tally number={overdue} words={["overdue acknowledgement", "overdue acknowledgements"]} href={link(["acknowledgements"], {overdue: "true"})} />
+          </ul>
+          <ul class="need-rows">
+            {rows.map((row) => (
+              <li key={row.key}>
+                <StatusWord status={row.status} />
+                <span>
+                  <a data-row href={row.href}>
+                    {row.what}
+                  </a>
+                  {row.more > 0 && (
+                    <>
+                      {" "}
+                      and <a href={link(["messages"], {status: row.status})}>{count(row.more)} more</a>
+                    </>
+                  )}
+                </span>
+                <span class="why">
+                  <Foreign text={row.why} />
+                </span>
+                <span class="quiet when">
+                  <Time at={row.at} relative />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
+
+// Messages that failed for the same reason are one row: the newest of them, and how many more.
+function byCause(messages: Message[]): Need[] {
+  const groups = new Map<string, Message[]>();
+  for (const message of messages) {
+    const cause = message.reason ? `${message.status} ${message.reason}` : message.id;
+    groups.set(cause, [...(groups.get(cause) ?? []), message]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first, ...others] = group;
+    if (!first) return [];
+    const named = first.documents?.[0] || first.filename; // Else the title tells whose it is.
+    const partner = named && first.partner ? ` ${first.direction === "in" ? "from" : "to"} ${first.partner}` : "";
+    return {
+      key: first.id,
+      href: link(["messages", first.id]),
+      status: first.status,
+      what: <Foreign text={messageTitle(first) + partner} />,
+      more: others.length,
+      why: first.reason ?? "",
+      at: first.received_at,
+    };
+  });
+}
+
+function Tally({number, words, href}: {number: number; words: [one: string, many: string]; href: string}): JSX.Element | null {
+  if (number === 0) return null;
+  return (
+    <li>
+      <a href={href}>
+        <b>{count(number)}</b> {number === 1 ? words[0] : words[1]}
+      </a>
+    </li>
+  );
+}
+
+function Day({figures}: {figures: Stats}): JSX.Element {
+  const day = figures.messages?.last_24h ?? {};
+  return (
+    <dl class="figures">
+      <div>
+        <dt>came in</dt>
+        <dd>
+          <a href={link(["messages"], {direction: "in", since: "24h"})}>{count(day.in ?? 0)}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>went out</dt>
+        <dd>
+          <a href={link(["messages"], {direction: "out", since: "24h"})}>{count(day.out ?? 0)}</a>
+        </dd>
+      </div>
+      <div class={day.failed ? "bad" : ""}>
+        <dt>failed</dt>
+        <dd>
+          <a href={link(["messages"], {status: "failed", since: "24h"})}>{count(day.failed ?? 0)}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>acknowledgements due</dt>
+        <dd>
+          <a href={link(["acknowledgements"])}>{count(figures.acknowledgements?.due ?? 0)}</a>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function ByStatus({counts}: {counts: {[status: string]: number}}): JSX.Element {
+  const entries = Object.entries(counts).filter(([, number]) => number > 0).sort((a, b) => b[1] - a[1]);
+  const most = Math.max(1, ...entries.map(([, number]) => number));
+  if (entries.length === 0) return <p class="quiet">No message yet.</p>;
+  return (
+    <ul class="bars">
+      {entries.map(([status, number]) => (
+        <li key={status}>
+          <a href={link(["messages"], {status})}>
+            <StatusWord status={status} />
+          </a>
+          <svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+            <rect width={(100 * number) / most} height={1} />
+          </svg>
+          <span class="number">{count(number)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Health({figures}: {figures: Stats}): JSX.Element {
+  const {ready = 0, waiting = 0, dead = 0} = figures.jobs ?? {};
+  const workers = figures.workers ?? [];
+  const busy = workers.filter((worker) => worker.busy).length;
+  const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
+  return (
+    <>
+      <dl class="facts compact">
+        <dt>Ready</dt>
+        <dd>
+          <a href={link(["jobs"], {status: "ready"})}>{plural(ready, "job")}</a>
+        </dd>
+        <dt>Next try later</dt>
+        <dd>
+          <a href={link(["jobs"], {status: "waiting"})}>{plural(waiting, "job")}</a>
+        </dd>
+        <dt>Given up</dt>
+        <dd class={dead > 0 ? "bad-text" : ""}>
+          <a href={link(["jobs"], {status: "dead"})}>{plural(dead, "job")}</a>
+        </dd>
+        <dt>Workers</dt>
+        <dd title={workers.map((worker) => `${worker.kind} ${worker.pid}: ${worker.busy ? "busy" : "idle"}`).join("\n")}>
+          {workerWords(figures)}
+          {busy > 0 && `, ${count(busy)} busy`}
+        </dd>
+        <dt>Restarts of workers</dt>
+        <dd class={restarts > 0 ? "wait-text" : ""}>{count(restarts)}</dd>
+        <dt>Running for</dt>
+        <dd>{figures.uptime_s === undefined ? "–" : duration(figures.uptime_s)}</dd>
+        <dt>Version</dt>
+        <dd>{figures.version ?? "–"}</dd>
+      </dl>
+    </>
+  );
+}
+
+// "4 translators, 2 couriers"
+function workerWords(figures: Stats): string {
+  const kinds = new Map<string, number>();
+  for (const worker of figures.workers ?? []) kinds.set(worker.kind, (kinds.get(worker.kind) ?? 0) + 1);
+  if (kinds.size === 0) return "none";
+  return [...kinds].map(([kind, number]) => plural(number, kind)).join(", ");
+}
+
+// Connections have no state of their own yet: what their jobs run into is what is wrong with them.
+function Connections(): JSX.Element | null {
+  const all = useResource<{items?: Item[]}>("api/v1/connections", ["config"]);
+  const trouble = useResource<{items?: Job[]}>("api/v1/jobs", ["job"]);
+  const items = all.data.value?.items;
+  if (!items || items.length === 0) return null;
+  const errors = new Map<string, Job[]>();
+  for (const job of trouble.data.value?.items ?? []) {
+    if (job.connection && job.error) errors.set(job.connection, [...(errors.get(job.connection) ?? []), job]);
+  }
+  const names = items.map((item) => String(item["name"])).filter((name) => errors.has(name));
+  const well = items.length - names.length;
+  return (
+    <section aria-labelledby="connections">
+      <h2 id="connections">Connections</h2>
+      {names.length > 0 && (
+        <ul class="need-rows">
+          {names.map((name) => {
+            const jobs = errors.get(name) ?? [];
+            const dead = jobs.filter((job) => job.status === "dead").length;
+            return (
+              <li key={name}>
+                <StatusWord status={dead > 0 ? "failed" : "waiting"} />
+                <Named kind="connections" name={name} />
+                <span class="why">
+                  {dead > 0 ? `${plural(dead, "job")} given up` : `${plural(jobs.length, "job")} tried again later`}: <Foreign text={jobs[0]?.error ?? ""} />
+                </span>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+      <p class="quiet">
+        {names.length > 0 ? `${plural(well, "other connection")} without trouble.` : `${plural(items.length, "connection")}, all without trouble.`}{" "}
+        <a href={link(["config", "connections"])}>Show all</a>
+      </p>
+    </section>
+  );
+}
+
+const MOST_RECENT = 8;
+
+function Recent(): JSX.Element {
+  const recent = useResource<{items?: Message[]}>("api/v1/messages", ["message"]);
+  const items = recent.data.value?.items;
+  return (
+    <section aria-labelledby="recent">
+      <div class="section-head">
+        <h2 id="recent">Recent messages</h2>
+        {items && items.length > 0 && <a href={link(["messages"])}>Show all</a>}
+      </div>
+      {items ? (
+        items.length > 0 ? (
+          <Table caption="Recent messages" columns={messageColumns} rows={items.slice(0, MOST_RECENT)} rowKey={(row) => row.id} />
+        ) : (
+          <NoneYet />
+        )
+      ) : recent.problem.value ? (
+        <Failed problem={recent.problem.value} what="the recent messages" again={recent.reload} />
+      ) : (
+        <Loading what="messages" />
+      )}
+    </section>
+  );
+}
+
+export function NotFound(): JSX.Element {
+  useEffect(() => {
+    document.title = "Not found · Banyan";
+  }, []);
+  return (
+    <Empty title="There is no such page">
+      <p>
+        <a href={link([])}>Go to the overview</a>
+      </p>
+    </Empty>
+  );
+}
