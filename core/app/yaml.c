@@ -1,0 +1,369 @@
+/* core/app/yaml.c: see yaml.h. Events of libyaml, a stack of open collections, no recursion. */
+#include "core/app/yaml.h"
+
+#include "core/base/map.h"
+
+#include <stdlib.h>
+#include <yaml.h>
+
+enum { POINTER_MAX = 4096 };
+
+struct yaml_places {
+    map *by_pointer;
+};
+
+/* One open collection. */
+typedef struct level {
+    json_t *value; /* borrowed: its parent, or the list of documents, owns it */
+    char *key;     /* of an object: the key whose value comes next, NULL when a key comes next */
+    size_t pointer_len;
+} level;
+
+typedef struct loader {
+    const char *file;
+    yaml_parser_t parser;
+    level levels[YAML_DEPTH_MAX];
+    size_t depth;
+    json_t *documents;
+    yaml_places *places;
+    buf pointer; /* of the innermost open collection */
+} loader;
+
+void yaml_pointer_add(buf *pointer, span name) {
+    buf_add_char(pointer, '/');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.data[i] == '~')
+            buf_add(pointer, SPAN("~0"));
+        else if (name.data[i] == '/')
+            buf_add(pointer, SPAN("~1"));
+        else
+            buf_add_char(pointer, name.data[i]);
+    }
+}
+
+static error *at_mark(error *err, const loader *l, yaml_mark_t mark) {
+    return error_at(err, "%s:%zu:%zu", l->file, mark.line + 1, mark.column + 1);
+}
+
+static error *refuse(const loader *l, yaml_mark_t mark, const char *why) {
+    return at_mark(error_new(ERROR_INVALID, "%s", why), l, mark);
+}
+
+static bool all_digits(span text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+    }
+    return text.len > 0;
+}
+
+/* "12", "-3", "0.5": what JSON would read as the same number (RFC 8259 §6), without exponents. */
+static json_t *number_of(span text) {
+    span digits = text.len && text.data[0] == '-' ? span_make(text.data + 1, text.len - 1) : text;
+    span fraction = digits, whole;
+    if (!span_split(&fraction, '.', &whole) || !all_digits(whole)) return NULL;
+    if (whole.len > 1 && whole.data[0] == '0') return NULL;
+    if (!fraction.data) {
+        int64_t value;
+        return span_to_i64(text, INT64_MIN, INT64_MAX, &value) ? json_integer((json_int_t)value) : NULL;
+    }
+    return all_digits(fraction) && text.len < 18 ? json_real(strtod(text.data, NULL)) : NULL;
+}
+
+static json_t *plain_scalar(span text) {
+    if (text.len == 0 || span_is(text, "~") || span_is(text, "null")) return json_null();
+    if (span_is(text, "true")) return json_true();
+    if (span_is(text, "false")) return json_false();
+    json_t *number = number_of(text);
+    return number ? number : json_stringn(text.data, text.len);
+}
+
+static void note_place(loader *l, yaml_mark_t mark) {
+    yaml_place *place = xmalloc(sizeof *place);
+    *place = (yaml_place){(unsigned)mark.line + 1, (unsigned)mark.column + 1};
+    free(map_put(l->places->by_pointer, buf_span(&l->pointer), place));
+}
+
+/* Puts the value where it belongs: into the innermost collection or the list of documents. Takes it. The pointer is
+ * left at the new value; the caller cuts it back. */
+static error *place_value(loader *l, json_t *take, yaml_mark_t mark) {
+    json_t *parent = l->depth ? l->levels[l->depth - 1].value : l->documents;
+    if (json_is_array(parent)) {
+        buf_printf(&l->pointer, "/%zu", json_array_size(parent));
+        json_array_append_new(parent, take);
+    } else {
+        level *open = &l->levels[l->depth - 1];
+        yaml_pointer_add(&l->pointer, span_of(open->key));
+        json_object_set_new(parent, open->key, take);
+        free(open->key);
+        open->key = NULL;
+    }
+    if (l->pointer.overflow) return refuse(l, mark, "the keys above this are too long");
+    note_place(l, mark);
+    return NULL;
+}
+
+static void cut_pointer(loader *l, size_t len) {
+    l->pointer.len = len;
+    if (l->pointer.data) l->pointer.data[len] = '\0';
+}
+
+static error *open_collection(loader *l, json_t *take, yaml_mark_t mark) {
+    size_t before = l->pointer.len;
+    if (l->depth == YAML_DEPTH_MAX ||
+        (l->depth && json_is_object(l->levels[l->depth - 1].value) && !l->levels[l->depth - 1].key)) {
+        json_decref(take);
+        return refuse(l, mark, l->depth == YAML_DEPTH_MAX ? "this is nested too deep" : "a key must be text");
+    }
+    error *err = place_value(l, take, mark);
+    if (err) return err;
+    l->levels[l->depth++] = (level){.value = take, .key = NULL, .pointer_len = before};
+    return NULL;
+}
+
+static error *read_key(loader *l, const yaml_event_t *event, level *open) {
+    span key = span_make((const char *)event->data.scalar.value, event->data.scalar.length);
+    if (memchr(key.data, '\0', key.len)) return refuse(l, event->start_mark, "a key holds a NUL");
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && span_is(key, "<<"))
+        return refuse(l, event->start_mark, "merge keys (<<) are not supported: write the members out");
+    open->key = xspandup(key);
+    if (!json_object_get(open->value, open->key)) return NULL;
+    return at_mark(
+        error_new(ERROR_CONFLICT, "the key \"%s\" stands here a second time", open->key), l, event->start_mark);
+}
+
+static error *read_scalar(loader *l, const yaml_event_t *event) {
+    if (event->data.scalar.tag)
+        return refuse(l, event->start_mark, "tags (!...) are not supported: quote what shall be text");
+    level *open = l->depth ? &l->levels[l->depth - 1] : NULL;
+    if (open && json_is_object(open->value) && !open->key) return read_key(l, event, open);
+    span text = span_make((const char *)event->data.scalar.value, event->data.scalar.length);
+    if (memchr(text.data, '\0', text.len)) return refuse(l, event->start_mark, "a text holds a NUL");
+    json_t *value =
+        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_scalar(text) : json_stringn(text.data, text.len);
+    size_t before = l->pointer.len;
+    /* A document that is only an empty scalar is none: a file of comments, or what follows the last "---". */
+    if (!open && json_is_null(value) && text.len == 0) {
+        json_decref(value);
+        return NULL;
+    }
+    error *err = place_value(l, value, event->start_mark);
+    cut_pointer(l, before);
+    return err;
+}
+
+static error *take_event(loader *l, const yaml_event_t *event) {
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        return refuse(l, event->start_mark, "aliases (*name) are not supported: write the value out");
+    case YAML_SCALAR_EVENT: return read_scalar(l, event);
+    case YAML_SEQUENCE_START_EVENT:
+        if (event->data.sequence_start.tag) return refuse(l, event->start_mark, "tags (!...) are not supported");
+        return open_collection(l, json_array(), event->start_mark);
+    case YAML_MAPPING_START_EVENT:
+        if (event->data.mapping_start.tag) return refuse(l, event->start_mark, "tags (!...) are not supported");
+        return open_collection(l, json_object(), event->start_mark);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT: cut_pointer(l, l->levels[--l->depth].pointer_len); return NULL;
+    default: return NULL;
+    }
+}
+
+/* "did not find expected key" is all that libyaml says of a tab or a bad indentation; the place says the rest. */
+static error *syntax_error(const loader *l) {
+    const yaml_parser_t *p = &l->parser;
+    return at_mark(error_new(ERROR_INVALID, "not valid YAML: %s%s%s", p->context ? p->context : "",
+                       p->context ? ", " : "", p->problem ? p->problem : "unknown fault"),
+        l, p->problem_mark);
+}
+
+static error *read_events(loader *l) {
+    for (bool more = true; more;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&l->parser, &event)) return syntax_error(l);
+        more = event.type != YAML_STREAM_END_EVENT;
+        error *err = take_event(l, &event);
+        yaml_event_delete(&event);
+        if (err) return err;
+    }
+    return NULL;
+}
+
+error *yaml_parse(span text, const char *file, json_t **documents, yaml_places **places) {
+    *documents = NULL;
+    *places = NULL;
+    if (text.len > YAML_BYTES_MAX)
+        return error_at(error_new(ERROR_LIMIT, "the file is larger than %d MiB", YAML_BYTES_MAX >> 20), "%s", file);
+    loader l = {.file = file, .pointer = BUF_MAX(POINTER_MAX), .documents = json_array()};
+    l.places = xcalloc(1, sizeof *l.places);
+    l.places->by_pointer = map_new();
+    if (!yaml_parser_initialize(&l.parser)) abort();
+    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text.data, text.len);
+    error *err = read_events(&l);
+    for (size_t i = 0; i < YAML_DEPTH_MAX; i++)
+        free(l.levels[i].key);
+    yaml_parser_delete(&l.parser);
+    buf_free(&l.pointer);
+    if (err) {
+        json_decref(l.documents);
+        yaml_places_free(l.places);
+        return err;
+    }
+    *documents = l.documents;
+    *places = l.places;
+    return NULL;
+}
+
+bool yaml_find_place(const yaml_places *places, const char *pointer, yaml_place *place) {
+    span rest = span_of(pointer);
+    while (rest.len > 0) {
+        const yaml_place *found = map_get(places->by_pointer, rest);
+        if (found) {
+            *place = *found;
+            return true;
+        }
+        do
+            rest.len--;
+        while (rest.len > 0 && rest.data[rest.len] != '/');
+    }
+    return false;
+}
+
+void yaml_places_free(yaml_places *places) {
+    if (!places) return;
+    map_free(places->by_pointer, free);
+    free(places);
+}
+
+/* ---- writing ---- */
+
+static int append(void *context, unsigned char *bytes, size_t size) {
+    buf *out = context;
+    buf_add(out, span_make((const char *)bytes, size));
+    return !out->overflow;
+}
+
+/* Would the text be read back as something else if it stood there plain? */
+static bool needs_quotes(span text) {
+    json_t *as_plain = plain_scalar(text);
+    bool same = json_is_string(as_plain);
+    json_decref(as_plain);
+    /* YAML 1.1 readers of other people take these for booleans. */
+    static const char *const words[] = {"yes", "no", "on", "off", "y", "n", "True", "False", "Yes", "No", "On", "Off",
+        "YES", "NO", "ON", "OFF", "TRUE", "FALSE", "Null", "NULL", "<<"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        same = same && !span_is(text, words[i]);
+    for (size_t i = 0; same && i < text.len; i++)
+        same = (text.data[i] < '0' || text.data[i] > '9') || i > 0;
+    return !same;
+}
+
+static void scalar_event(yaml_event_t *event, span text, bool plain) {
+    yaml_scalar_style_t style = YAML_ANY_SCALAR_STYLE;
+    if (!plain && needs_quotes(text)) style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    if (!plain && memchr(text.data, '\n', text.len)) style = YAML_LITERAL_SCALAR_STYLE;
+    yaml_scalar_event_initialize(
+        event, NULL, NULL, (const unsigned char *)text.data, (int)text.len, plain, !plain, style);
+}
+
+typedef struct writer {
+    yaml_emitter_t emitter;
+    bool failed;
+} writer;
+
+static void emit(writer *w, yaml_event_t *event) {
+    if (!w->failed && !yaml_emitter_emit(&w->emitter, event)) w->failed = true;
+}
+
+static void write_leaf(writer *w, const json_t *value) {
+    yaml_event_t event;
+    if (json_is_string(value)) {
+        scalar_event(&event, span_make(json_string_value(value), json_string_length(value)), false);
+    } else {
+        char *text = json_text(value, false);
+        scalar_event(&event, span_of(text), true);
+        free(text);
+    }
+    emit(w, &event);
+}
+
+/* One collection that is being written. */
+typedef struct writing {
+    const json_t *value;
+    size_t index;
+    void *iterator;
+} writing;
+
+static void open_writing(writer *w, writing *at, const json_t *value) {
+    yaml_event_t event;
+    *at = (writing){.value = value, .index = 0, .iterator = json_object_iter((json_t *)value)};
+    if (json_is_object(value))
+        yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE);
+    else
+        yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE);
+    emit(w, &event);
+}
+
+/* The next member or item, its key being written; NULL at the end, the collection being closed. */
+static const json_t *next_value(writer *w, writing *at) {
+    yaml_event_t event;
+    if (json_is_object(at->value) && at->iterator) {
+        const char *key = json_object_iter_key(at->iterator);
+        const json_t *value = json_object_iter_value(at->iterator);
+        scalar_event(&event, span_of(key), false);
+        emit(w, &event);
+        at->iterator = json_object_iter_next((json_t *)at->value, at->iterator);
+        return value;
+    }
+    if (json_is_array(at->value) && at->index < json_array_size(at->value))
+        return json_array_get(at->value, at->index++);
+    if (json_is_object(at->value))
+        yaml_mapping_end_event_initialize(&event);
+    else
+        yaml_sequence_end_event_initialize(&event);
+    emit(w, &event);
+    return NULL;
+}
+
+static void write_value(writer *w, const json_t *root) {
+    writing stack[JSON_DEPTH_MAX];
+    size_t depth = 0;
+    const json_t *value = root;
+    do {
+        if (!json_is_object(value) && !json_is_array(value)) {
+            write_leaf(w, value);
+        } else if (depth == JSON_DEPTH_MAX) {
+            w->failed = true;
+        } else {
+            open_writing(w, &stack[depth++], value);
+        }
+        value = NULL;
+        while (depth > 0 && !w->failed && !(value = next_value(w, &stack[depth - 1])))
+            depth--;
+    } while (value && !w->failed);
+}
+
+error *yaml_text(const json_t *value, char **text) {
+    buf out = BUF_MAX((size_t)YAML_BYTES_MAX * 4);
+    writer w = {.failed = false};
+    yaml_event_t event;
+    if (!yaml_emitter_initialize(&w.emitter)) abort();
+    yaml_emitter_set_output(&w.emitter, append, &out);
+    yaml_emitter_set_unicode(&w.emitter, 1);
+    yaml_emitter_set_width(&w.emitter, 120);
+    yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING);
+    emit(&w, &event);
+    yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1);
+    emit(&w, &event);
+    write_value(&w, value);
+    yaml_document_end_event_initialize(&event, 1);
+    emit(&w, &event);
+    yaml_stream_end_event_initialize(&event);
+    emit(&w, &event);
+    yaml_emitter_delete(&w.emitter);
+    if (w.failed) {
+        buf_free(&out);
+        return error_new(ERROR_LIMIT, "the value is too large or too deep to be written as YAML");
+    }
+    *text = buf_take(&out, NULL);
+    return NULL;
+}
