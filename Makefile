@@ -2,6 +2,7 @@
 #
 # SAN=address,undefined   builds with these sanitizers, in a tree of its own
 # CRASH=1                 builds with the named crash points of core/base/crash.h, in a tree of its own
+# SUITES="unit lua"       what `make test` runs: unit lua ui integration e2e
 # V=1                     shows the commands
 
 CC       ?= cc
@@ -9,6 +10,8 @@ SAN      ?=
 CRASH    ?=
 V        ?=
 PREFIX   ?= /usr/local
+DESTDIR  ?=
+SUITES   ?= unit lua ui integration e2e
 Q        := $(if $(V),,@)
 BUILD    := build$(if $(SAN),/san-$(subst $(shell echo ,),-,$(SAN)))$(if $(CRASH),/crash)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
@@ -20,12 +23,14 @@ HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection=fu
 OPTIMISE := $(if $(SAN),-O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,\
             -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fzero-call-used-regs=used-gpr)
 CFLAGS   := -std=gnu17 $(OPTIMISE) $(WARNINGS) $(HARDEN) -fPIE -pthread
-CPPFLAGS := -I. -D_GNU_SOURCE -DBANYAN_VERSION='"$(VERSION)"' $(if $(CRASH),-DBANYAN_CRASH_POINTS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
+CPPFLAGS := -I. -I$(BUILD) -D_GNU_SOURCE -DBANYAN_VERSION='"$(VERSION)"' $(if $(CRASH),-DBANYAN_CRASH_POINTS) \
+            $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) -pthread
 LDLIBS   = $(shell pkg-config --libs $(PACKAGES)) -lm
 
 SOURCES  := $(sort $(shell find core adapters edi -name '*.c' 2>/dev/null))
 MAIN     := core/app/main.c
+PROGRAM  := $(BUILD)/banyan
 LIBRARY  := $(BUILD)/libbanyan.a
 # Folders that travel inside the binary: TABLE=FOLDER, each a `const embedded_file TABLE[]` (core/base/embedded.h).
 EMBED    := embedded_migrations=core/store/migrations
@@ -37,19 +42,100 @@ TABLES   := $(foreach e,$(EMBED),$(BUILD)/embedded/$(firstword $(subst =, ,$(e))
 
 OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAIN),$(SOURCES))) $(TABLES:=.o)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all help unit clean always
+.PHONY: all deps run test unit integration e2e bench fuzz lint format install clean help always
+.SECONDARY:
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
-all: $(LIBRARY) ## Build
+all: $(PROGRAM) ## Build the program (build/banyan)
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^# \([A-Z]*=.*\)/  \1/p' $(firstword $(MAKEFILE_LIST))
+
+deps: ## Install what is missing to build, run and test (apt, as root or by sudo)
+	@pkg/deps.sh test
+
+# The recipes call make again, so that what pkg/deps.sh installed is seen when the Makefile is read anew.
+run: ## Start the appliance with the demo estate and its counterparts
+	@pkg/deps.sh run
+	@$(MAKE) --no-print-directory all
+	@pkg/demo/run.sh $(PROGRAM)
+
+test: ## Build and run every test: unit, Lua, UI, integration, end to end
+	@pkg/deps.sh test
+	@$(MAKE) --no-print-directory all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
+	@node tests/run.mjs $(BUILD) $(SUITES)
+
+unit: $(BUILD)/tests/.built ## Build and run the unit tests
+	@node tests/run.mjs $(BUILD) unit
+
+integration: all ## Run the tests of whole programs against real counterparts
+	@node tests/run.mjs $(BUILD) integration
+
+e2e: all ## Run the tests of the admin UI in a browser
+	@node tests/run.mjs $(BUILD) e2e
+
+bench: $(BENCH) all ## Build and run the measurements
+	@for b in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; BUILD=$(BUILD) $$b || exit 1; done
+
+fuzz: $(FUZZ) ## Fuzz each parser, 30 s each (FUZZ_SECONDS=...)
+	@for f in $(FUZZ); do tests/fuzz/run.sh $$f $${FUZZ_SECONDS:-30} || exit 1; done
+
+lint: ## Check layering, format, style and safety of every source
+	@pkg/build/lint.sh
+
+format: ## Format the C sources
+	@find core adapters edi tests -name '*.[ch]' -exec clang-format -i {} +
+
+install: all $(BUILD)/man/banyan.1 ## Install below $(PREFIX), in $(DESTDIR) when given
+	@pkg/build/install.sh $(PROGRAM) $(BUILD)/man/banyan.1 "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## Remove everything that was built
+	rm -rf build
+
+# ---- C
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBRARY): $(OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(PROGRAM): $(BUILD)/core/app/main.o $(LIBRARY)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+
+$(BUILD)/tests/.built: $(UNIT)
+	@touch $@
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+# A fuzz target brings its own main: it links with clang's libFuzzer, and the library is compiled again by clang for it.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  fuzz $<")
+	$(Q)clang -O1 -g -std=gnu17 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS) -w -o $@ $< \
+	    $$(tests/fuzz/sources.sh $<) $(LDLIBS)
+
+# The version is compiled in where it is named; those objects follow it.
+$(BUILD)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -ls BANYAN_VERSION $(SOURCES))): $(BUILD)/version
+
+# ---- what is embedded
 
 # Written anew only when a file in the folder changed.
 $(TABLES:=.c): $(BUILD)/embedded/%.c: always
@@ -61,17 +147,28 @@ $(TABLES:=.o): %.o: %.c
 
 always:
 
-$(LIBRARY): $(OBJECTS)
-	$(Q)rm -f $@ && ar rcs $@ $^
+# The UI is the same for every build tree.
+ifneq ($(wildcard ui/package-lock.json),)
+UI_FILES := $(shell find ui -name node_modules -prune -o -type f -print)
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	@$(if $(V),,echo "  link $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	@echo "  npm  ui"
+	$(Q)cd ui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
-unit: $(UNIT) ## Build and run the unit tests
-	$(Q)fail=0; for t in $(UNIT); do $$t || fail=1; done; exit $$fail
+build/ui/.built: $(UI_FILES) ui/node_modules/.package-lock.json
+	@rm -rf build/ui && mkdir -p build/ui
+	$(Q)cd ui && node build.mjs ../build/ui
+	@touch $@
 
-clean: ## Remove everything that was built
-	rm -rf build
+$(BUILD)/embedded/embedded_ui.c: build/ui/.built
+endif
 
--include $(OBJECTS:.o=.d)
+# ---- the manual
+
+$(BUILD)/man/banyan.1: pkg/man/banyan.1.in $(PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(PROGRAM) manual >$@.commands
+	$(Q)sed -e '/^@COMMANDS@$$/{r $@.commands' -e 'd}' -e 's/@VERSION@/$(VERSION)/' $< >$@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

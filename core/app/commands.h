@@ -1,0 +1,21 @@
+/* core/app/commands.h: every subcommand there is, and the dispatch to them.
+ *
+ * A new command is a row in the table of its cmd_*.c; a new cmd_*.c is one line here and one in commands.c.
+ */
+#ifndef BANYAN_CORE_APP_COMMANDS_H
+#define BANYAN_CORE_APP_COMMANDS_H
+
+#include "core/app/command.h"
+
+extern const command apply_commands[];   /* cmd_apply.c: apply, export */
+extern const command message_commands[]; /* cmd_message.c: status, message, send */
+extern const command access_commands[];  /* cmd_access.c: cert, user, key */
+extern const command keeping_commands[]; /* cmd_keeping.c: backup, restore */
+
+/* All tables, NULL at the end, in the order in which help lists them. */
+extern const command *const command_tables[];
+
+/* The program: finds the command that argv names, runs it and returns the exit code. */
+int commands_main(int argc, char **argv);
+
+#endif
