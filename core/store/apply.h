@@ -1,0 +1,59 @@
+/* core/store/apply.h: carries out the steps of a change, on the writer thread, inside its transaction.
+ *
+ * Every step either happens or gives an error; the writer rolls the change back as a whole then. What a change adds to
+ * the counts of the dashboard, and what it has to tell to those who listen, is gathered here and kept only when the
+ * change succeeds.
+ */
+#ifndef BANYAN_CORE_STORE_APPLY_H
+#define BANYAN_CORE_STORE_APPLY_H
+
+#include "core/store/inside.h"
+
+enum { STATUSES = MESSAGE_QUARANTINED + 1, SEARCH_SLOTS = 1 << 20, TALLY_BUCKET_MS = 5 * 60 * 1000 };
+enum { TALLY_IN = 100, TALLY_OUT = 101, TALLY_FAILED = 102 };
+enum { JOB_READY, JOB_LEASED, JOB_DEAD };
+
+typedef struct tally {
+    int by_status[STATUSES];
+    int in, out, failed;
+} tally;
+
+typedef struct news_entry {
+    char id[ID_SIZE];
+    const char *object_kind, *object_name; /* of a config entry: texts of the change */
+    const char *kind, *status;
+} news_entry;
+
+typedef struct applier {
+    store *s;
+    database *db;
+    int64_t now; /* wall ms of the batch */
+    store_change *change;
+    int64_t last_document;             /* seq of the document that the next keys belong to */
+    unsigned char known_id[UUID_SIZE]; /* the message looked up last in this change */
+    int64_t known_seq;
+    tally counts;
+    news_entry *news; /* grows; reused by every batch */
+    size_t news_count, news_room;
+} applier;
+
+/* All steps of a->change. */
+must_check error *apply_change(applier *a);
+void apply_news(applier *a, const char *kind, const unsigned char *uuid, const char *status);
+void apply_object_news(applier *a, const char *kind, const char *name, const char *status);
+
+/* apply_message.c, for its neighbours: the row of a message (ERROR_NOT_FOUND); the outcome of a waiting message whose
+ * documents are all answered; the words of one of its documents (slot = position + 1). */
+must_check error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq);
+must_check error *apply_settle(applier *a, int64_t seq);
+must_check error *apply_add_words(applier *a, int64_t seq, int64_t slot, const char *words);
+
+/* apply_message.c, apply_document.c, apply_job.c, apply_object.c: one function a kind of step. */
+typedef error *apply_step(applier *a, const step *s);
+apply_step apply_add_message, apply_set_status, apply_set_facts, apply_add_document, apply_add_key, apply_add_event,
+    apply_claim_key, apply_release_key, apply_acknowledge, apply_link_answer;
+apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_note_job, apply_extend_job,
+    apply_revive_job, apply_claim_jobs;
+apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit;
+
+#endif
