@@ -135,9 +135,10 @@ static int keep_only(int fd) {
  * the desk still needs its workers to finish in order. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* handlers of the desk's are not for here; some numbers cannot be set */
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
 }
 
 static _Noreturn void worker_process(int channel_fd, pid_t parent, const json_t *order);

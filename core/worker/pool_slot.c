@@ -214,13 +214,14 @@ static void take_frames(worker_pool *pool, slot *s) {
 void slot_read(worker_pool *pool, slot *s) {
     if (s->state != SLOT_READY) return;
     error *err = frame_channel_fill(s->channel);
-    take_frames(pool, s);
-    if (err && error_code_of(err) == ERROR_UNREACHABLE) {
-        stop_listening(pool, s, END_UNKNOWN, pool->now_ms + GRACE_MS / 10);
-        error_free(err);
-    } else if (err) {
-        distrust(pool, s, err);
+    bool at_end = err && error_code_of(err) == ERROR_UNREACHABLE;
+    if (err && !at_end) {
+        distrust(pool, s, err); /* and what came with it */
+        return;
     }
+    error_free(err);
+    take_frames(pool, s);
+    if (at_end) stop_listening(pool, s, END_UNKNOWN, pool->now_ms + GRACE_MS / 10);
 }
 
 /* ---- time ---- */
