@@ -6,6 +6,8 @@
 static apply_step *const appliers[STEP_KINDS] = {
     [STEP_ADD_MESSAGE] = apply_add_message,
     [STEP_SET_STATUS] = apply_set_status,
+    [STEP_SET_DELIVERED] = apply_set_delivered,
+    [STEP_SETTLE] = apply_settle_message,
     [STEP_SET_FACTS] = apply_set_facts,
     [STEP_ADD_DOCUMENT] = apply_add_document,
     [STEP_ADD_KEY] = apply_add_key,

@@ -50,8 +50,9 @@ must_check error *apply_add_words(applier *a, int64_t seq, int64_t slot, const c
 
 /* apply_message.c, apply_document.c, apply_job.c, apply_object.c: one function a kind of step. */
 typedef error *apply_step(applier *a, const step *s);
-apply_step apply_add_message, apply_set_status, apply_set_facts, apply_add_document, apply_add_key, apply_add_event,
-    apply_claim_key, apply_release_key, apply_acknowledge, apply_link_answer;
+apply_step apply_add_message, apply_set_status, apply_set_facts, apply_settle_message, apply_set_delivered,
+    apply_add_document, apply_add_key, apply_add_event, apply_claim_key, apply_release_key, apply_acknowledge,
+    apply_link_answer;
 apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_note_job, apply_extend_job,
     apply_revive_job, apply_claim_jobs;
 apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit;

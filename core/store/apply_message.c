@@ -104,7 +104,7 @@ static error *change_status(applier *a, int64_t seq, message_status status, cons
     return err;
 }
 
-static const char READ_ANSWERS[] = "select count(*), sum(answer = 0), sum(answer = 2), "
+static const char READ_ANSWERS[] = "select count(*), coalesce(sum(answer = 0), 0), coalesce(sum(answer = 2), 0), "
                                    "max(case when answer = 2 then answer_text end) "
                                    "from documents where message = ?1 and asked is not null";
 
@@ -131,6 +131,40 @@ error *apply_set_status(applier *a, const step *s) {
     error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
     if (!err) err = change_status(a, seq, status, value_text(a->change, s, 2));
     if (!err && status == MESSAGE_WAITING) err = apply_settle(a, seq);
+    return err;
+}
+
+error *apply_set_delivered(applier *a, const step *s) {
+    int64_t seq, asked = 0;
+    error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
+    sqlite3_stmt *statement = err ? NULL : database_statement(a->db, READ_ANSWERS, &err);
+    if (err) return err;
+    bind_integer(statement, 1, seq);
+    if (database_next(a->db, statement, "count the answers of a message", &err)) asked = column_integer(statement, 0);
+    database_reset(statement);
+    if (!err) err = change_status(a, seq, asked > 0 ? MESSAGE_WAITING : MESSAGE_COMPLETED, NULL);
+    if (!err && asked > 0) err = apply_settle(a, seq);
+    return err;
+}
+
+static const char READ_OPEN_JOBS[] = "select exists (select 1 from jobs where message = ?1)";
+
+/* Nothing is left to do for it: what is still on its way ends well; what ended otherwise keeps its end. */
+error *apply_settle_message(applier *a, const step *s) {
+    int64_t seq;
+    message_state state;
+    const unsigned char *uuid = value_uuid(a->change, s, 0);
+    error *err = apply_find_message(a, uuid, &seq);
+    sqlite3_stmt *statement = err ? NULL : database_statement(a->db, READ_OPEN_JOBS, &err);
+    if (err) return err;
+    bind_bytes(statement, 1, uuid, UUID_SIZE);
+    bool open = database_next(a->db, statement, "find the jobs of a message", &err) && column_integer(statement, 0);
+    database_reset(statement);
+    if (!err && !open) err = read_state(a, seq, &state);
+    if (err || open) return err;
+    bool on_its_way = state.status == MESSAGE_RECEIVED || state.status == MESSAGE_PROCESSING;
+    if (on_its_way) err = change_status(a, seq, MESSAGE_COMPLETED, NULL);
+    free(state.reason);
     return err;
 }
 

@@ -162,6 +162,18 @@ void store_set_status(store_change *change, const char *message_id, message_stat
     end_step(change);
 }
 
+void store_set_delivered(store_change *change, const char *message_id) {
+    begin_step(change, STEP_SET_DELIVERED, 1);
+    add_id(change, message_id, false, "message");
+    end_step(change);
+}
+
+void store_settle(store_change *change, const char *message_id) {
+    begin_step(change, STEP_SETTLE, 1);
+    add_id(change, message_id, false, "message");
+    end_step(change);
+}
+
 void store_set_facts(
     store_change *change, const char *message_id, const char *flow, const char *partner, const char *script) {
     begin_step(change, STEP_SET_FACTS, 4);

@@ -13,6 +13,8 @@
 typedef enum step_kind {
     STEP_ADD_MESSAGE,
     STEP_SET_STATUS,
+    STEP_SET_DELIVERED,
+    STEP_SETTLE,
     STEP_SET_FACTS,
     STEP_ADD_DOCUMENT,
     STEP_ADD_KEY,

@@ -265,3 +265,49 @@ void payload_view_close(payload_view *view) {
     io_close(&view->fd);
     *view = (payload_view){.fd = -1};
 }
+
+/* ---- from one to another ------------------------------------------------------------------------------------------
+ */
+
+static error *copy_file(store *s, int fd, payload *out) {
+    char *chunk = xmalloc(CHUNK_SIZE);
+    payload_writer *writer = NULL;
+    error *err = payload_begin(s, &writer);
+    for (off_t at = 0; !err;) {
+        ssize_t n = pread(fd, chunk, CHUNK_SIZE, at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) err = error_from_errno(errno, "cannot read a spool file");
+        if (n <= 0) break;
+        err = payload_write(writer, span_make(chunk, (size_t)n));
+        at += n;
+    }
+    free(chunk);
+    if (!err) return payload_finish(writer, out);
+    payload_abandon(writer);
+    return err;
+}
+
+error *payload_of_view(store *s, const payload_view *view, payload *out) {
+    if (view->bytes) return payload_of(s, span_make(view->bytes, (size_t)view->size), out);
+    return copy_file(s, view->fd, out);
+}
+
+error *payload_view_of(store *s, const payload *p, payload_view *out) {
+    *out = (payload_view){.size = p->size, .bytes = NULL, .fd = -1};
+    if (!p->spool[0]) {
+        out->bytes = xspandup(span_make(p->bytes, (size_t)p->size));
+        return NULL;
+    }
+    out->fd = spool_open_file(s, p->spool);
+    return out->fd < 0 ? error_from_errno(errno, "cannot open a spool file") : NULL;
+}
+
+error *payload_copy(store *s, const payload *from, payload *out) {
+    payload_view view;
+    *out = (payload){.size = 0};
+    error *err = payload_view_of(s, from, &view);
+    if (err) return err;
+    err = payload_of_view(s, &view, out);
+    payload_view_close(&view);
+    return err;
+}

@@ -139,6 +139,28 @@ error *store_find_jobs(store *s, const char *status, const char *after, int limi
     return find_page(items, next, err, out);
 }
 
+static const char JOBS_OF_MESSAGE[] = "select " JOB_COLUMNS " from jobs where message = ?1 order by id";
+
+error *store_message_jobs(store *s, const char *message_id, json_t **out) {
+    unsigned char uuid[UUID_SIZE];
+    database *db = NULL;
+    *out = NULL;
+    if (!uuid_parse(span_of(message_id), uuid)) return error_new(ERROR_NOT_FOUND, "no message %s", message_id);
+    error *err = store_reader_take(s, &db);
+    if (err) return err;
+    json_t *items = json_array();
+    sqlite3_stmt *row = database_statement(db, JOBS_OF_MESSAGE, &err);
+    if (!err) bind_bytes(row, 1, uuid, UUID_SIZE);
+    while (!err && database_next(db, row, "find the jobs of a message", &err))
+        json_array_append_new(items, job_json(row));
+    store_reader_return(s, db);
+    if (!err)
+        *out = items;
+    else
+        json_decref(items);
+    return err;
+}
+
 /* ---- acknowledgements ---------------------------------------------------------------------------------------------
  */
 

@@ -153,6 +153,8 @@ void store_change_free(store_change *change); /* for one that is not committed a
 /* The texts and JSON are copied, the payload is taken (and left empty); p may be NULL for a message without bytes. */
 void store_add_message(store_change *change, const store_message *message, payload *p);
 void store_set_status(store_change *change, const char *message_id, message_status status, const char *reason);
+/* It has left: waiting for its acknowledgements, or completed when none is due. */
+void store_set_delivered(store_change *change, const char *message_id);
 /* Completed, unless a job of it remains or it ended otherwise: to be said after its job is finished. */
 void store_settle(store_change *change, const char *message_id);
 /* Several at once: flow, partner, filename as they become known; NULL leaves a column as it is. */

@@ -125,6 +125,7 @@ create table jobs (
     detail text
 ) strict, without rowid;
 create index jobs_due on jobs (state, due_at);
+create index jobs_message on jobs (message) where message is not null;
 
 -- Named state: configuration, users, sessions. A removed object keeps its row, without body, so that its revisions go on.
 create table objects (
