@@ -1,0 +1,212 @@
+/* core/admin/admin.c: the routes of the admin listener, who may use them, and how a request reaches its handler. */
+#include "core/admin/admin.h"
+
+#include "core/admin/call.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BODY_BYTES_MAX = 64 * 1024 * 1024, PUBLIC_BODY_BYTES_MAX = 64 * 1024, PARTS_MAX = 4 };
+
+/* The first that fits counts. Public: the probes, signing in, and the UI's files, which hold no data. */
+static const route routes[] = {
+    {"GET", "/healthz", ROLE_COUNT, health_show, "Is the process alive?"},
+    {"GET", "/readyz", ROLE_COUNT, ready_show, "Can it take work?"},
+    {"GET", "/metrics", ROLE_COUNT, metrics_show, "Figures in the OpenMetrics text format"},
+    {"POST", "/api/v1/session", ROLE_COUNT, session_create, "Sign in"},
+    {"GET", "/api/v1/session", ROLE_VIEWER, session_show, "Who is signed in"},
+    {"DELETE", "/api/v1/session", ROLE_VIEWER, session_end, "Sign out"},
+    {"GET", "/api/v1/openapi.json", ROLE_VIEWER, openapi_show, "This document"},
+    {"GET", "/api/v1/settings", ROLE_VIEWER, estate_describe, "The settings of every kind of object, as JSON Schemas"},
+    {"GET", "/api/v1/stats", ROLE_VIEWER, stats_show, "Counts and health at a glance"},
+    {"GET", "/api/v1/events", ROLE_VIEWER, NULL, "What changes, as server-sent events"},
+    {"GET", "/api/v1/messages", ROLE_VIEWER, message_list, "Tracked messages, newest first"},
+    {"GET", "/api/v1/messages/*", ROLE_VIEWER, message_show, "One message"},
+    {"GET", "/api/v1/messages/*/payload", ROLE_OPERATOR, message_payload, "The bytes of a message"},
+    {"GET", "/api/v1/messages/*/events", ROLE_VIEWER, message_events, "The timeline of a message"},
+    {"POST", "/api/v1/messages/*/resend", ROLE_OPERATOR, message_resend, "Send or process a message again"},
+    {"GET", "/api/v1/documents", ROLE_VIEWER, document_list, "Business documents"},
+    {"GET", "/api/v1/jobs", ROLE_VIEWER, job_list, "The queue"},
+    {"GET", "/api/v1/acknowledgements", ROLE_VIEWER, acknowledgement_list,
+        "What waits for an acknowledgement, and what got one"},
+    {"GET", "/api/v1/audit", ROLE_ADMIN, audit_list, "Who did what"},
+    {"POST", "/api/v1/apply", ROLE_ADMIN, estate_apply, "Make the configuration equal to an estate"},
+    {"GET", "/api/v1/backup", ROLE_ADMIN, backup_make, "A consistent copy of everything"},
+    {"GET", "/api/v1/users", ROLE_ADMIN, user_list, "Users"},
+    {"PUT", "/api/v1/users/*", ROLE_ADMIN, user_put, "Create or change a user"},
+    {"DELETE", "/api/v1/users/*", ROLE_ADMIN, user_remove, "Remove a user"},
+    {"GET", "/api/v1/keys", ROLE_ADMIN, key_list, "API keys"},
+    {"POST", "/api/v1/keys", ROLE_ADMIN, key_add, "Make an API key; it is shown once"},
+    {"PUT", "/api/v1/keys/*", ROLE_ADMIN, key_add, "Make an API key; it is shown once"},
+    {"DELETE", "/api/v1/keys/*", ROLE_ADMIN, key_revoke, "Revoke an API key"},
+    {"POST", "/api/v1/connections/*/send", ROLE_OPERATOR, connection_send, "Put a payload through a connection"},
+    {"POST", "/api/v1/connections/*/probe", ROLE_OPERATOR, connection_probe, "Test a connection"},
+    {"GET", "/api/v1/*", ROLE_VIEWER, object_list, "All objects of a kind"},
+    {"GET", "/api/v1/*/**", ROLE_VIEWER, object_show, "One object"},
+    {"PUT", "/api/v1/*/**", ROLE_DEVELOPER, object_put, "Create or change an object"},
+    {"DELETE", "/api/v1/*/**", ROLE_DEVELOPER, object_remove, "Remove an object"},
+    {"GET", "/**", ROLE_COUNT, ui_show, "The files of the UI"},
+    {NULL, NULL, ROLE_COUNT, NULL, NULL},
+};
+
+const route *admin_routes(void) {
+    return routes;
+}
+
+/* Does the path fit the pattern? The parts that stars took go to `parts`. */
+static bool fits(const char *pattern, span path, char *parts[PARTS_MAX]) {
+    span wanted = span_of(pattern), rest = path, w, p;
+    size_t count = 0;
+    while (span_split(&wanted, '/', &w)) {
+        if (span_is(w, "**")) {
+            if (rest.data && count < PARTS_MAX) parts[count++] = xspandup(rest);
+            return rest.data != NULL;
+        }
+        if (!span_split(&rest, '/', &p)) return false;
+        if (span_is(w, "*") && p.len > 0 && count < PARTS_MAX)
+            parts[count++] = xspandup(p);
+        else if (!span_equal(w, p))
+            return false;
+    }
+    return rest.data == NULL;
+}
+
+static void free_parts(char *parts[PARTS_MAX]) {
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        free(parts[i]);
+        parts[i] = NULL;
+    }
+}
+
+static const route *find_route(span method, span path, char *parts[PARTS_MAX], bool *path_known) {
+    bool head = span_is(method, "HEAD");
+    *path_known = false;
+    for (size_t i = 0; routes[i].method; i++) {
+        if (!fits(routes[i].pattern, path, parts)) {
+            free_parts(parts);
+            continue;
+        }
+        if (span_is(method, routes[i].method) || (head && strcmp(routes[i].method, "GET") == 0)) return &routes[i];
+        *path_known = true;
+        free_parts(parts);
+    }
+    return NULL;
+}
+
+/* ---- who is calling ---- */
+
+static bool identify(call *c) {
+    char token[SESSION_TOKEN_ROOM];
+    session opened;
+    span authorization = http_request_header(c->request, "Authorization");
+    if (authorization.data) {
+        if (!span_starts(authorization, SPAN("Bearer "))) return false;
+        return accounts_by_key(c->admin->options.accounts,
+            span_trim(span_make(authorization.data + 7, authorization.len - 7)), &c->caller);
+    }
+    if (!call_cookie(c, token, sizeof token) ||
+        !accounts_by_session(c->admin->options.accounts, span_of(token), &opened))
+        return false;
+    c->caller = opened.principal;
+    c->by_session = true;
+    memcpy(c->csrf, opened.csrf, sizeof c->csrf);
+    return true;
+}
+
+/* A page of somebody else can make a browser send our cookie, but can neither read nor guess the token (AU-04). */
+static bool is_forged(const call *c) {
+    span method = http_request_method(c->request);
+    if (!c->by_session || span_is(method, "GET") || span_is(method, "HEAD")) return false;
+    return !span_is(http_request_header(c->request, "X-CSRF-Token"), c->csrf);
+}
+
+static http_response *refuse_caller(call *c) {
+    if (c->route->least == ROLE_COUNT) return NULL;
+    if (!identify(c)) {
+        http_response *response = http_problem(401, "unauthenticated", "Who is calling?",
+            "Sign in, or send an API key as \"Authorization: Bearer KEY\"; DATA/admin.key holds one.", NULL);
+        http_response_header(response, "WWW-Authenticate", "Bearer");
+        return response;
+    }
+    if (c->caller.role < c->route->least || c->caller.role == ROLE_CLIENT)
+        return http_problem(403, "forbidden", "Your role does not allow this",
+            "Ask an administrator for the role that this needs.", NULL);
+    if (is_forged(c))
+        return http_problem(
+            403, "csrf", "The call does not come from the UI", "Send the session's token in X-CSRF-Token.", NULL);
+    return NULL;
+}
+
+/* ---- the way of a request ---- */
+
+static void call_free(void *owner, http_outcome outcome) {
+    call *c = owner;
+    (void)outcome;
+    free_parts(c->parts);
+    free(c);
+}
+
+static void run(void *context) {
+    call *c = context;
+    http_response *response = NULL;
+    error *err = c->route->handle(c, &response);
+    if (err && error_code_of(err) == ERROR_INTERNAL) log_error("admin API: %s", error_text(err));
+    if (err) response = http_problem_from_error(err, NULL);
+    http_respond(c->request, response);
+}
+
+static void after_body(http_request *request, void *owner) {
+    call *c = owner;
+    (void)request;
+    blocking_run(c->admin->options.blocking, run, c);
+}
+
+void admin_handle(void *context, http_request *request) {
+    call *c = xcalloc(1, sizeof *c);
+    bool path_known;
+    c->admin = context;
+    c->request = request;
+    c->caller.role = ROLE_COUNT;
+    c->route = find_route(http_request_method(request), http_request_path(request), c->parts, &path_known);
+    http_own(request, c, call_free, NULL);
+    if (!c->route) {
+        http_respond(request, path_known ? http_problem(405, "method-not-allowed", "Not with this method", NULL, NULL)
+                                         : http_problem(404, "not-found", "There is no such address", NULL, NULL));
+        return;
+    }
+    /* Nobody's bytes are read before it is known whose they are (reliability research R7). */
+    http_response *refusal = refuse_caller(c);
+    size_t maximum = c->route->least == ROLE_COUNT ? PUBLIC_BODY_BYTES_MAX : BODY_BYTES_MAX;
+    const http_body_plan plan = {.maximum = maximum, .memory = maximum, .complete = after_body};
+    if (refusal)
+        http_respond(request, refusal);
+    else if (!c->route->handle)
+        streams_open(c->admin->streams, request);
+    else
+        http_take_body(request, &plan);
+}
+
+error *admin_new(const admin_options *options, admin **out) {
+    admin *a = xcalloc(1, sizeof *a);
+    a->options = *options;
+    a->started_ms = clock_monotonic_ms();
+    a->streams = streams_new();
+    *out = a;
+    return NULL;
+}
+
+void admin_free(admin *a) {
+    if (!a) return;
+    streams_free(a->streams);
+    free(a);
+}
+
+void admin_tell(admin *a, const store_news *news, size_t count) {
+    streams_tell(a->streams, news, count);
+}
+
+void admin_close_streams(admin *a) {
+    streams_close(a->streams);
+}

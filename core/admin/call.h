@@ -1,0 +1,67 @@
+/* core/admin/call.h: one request of the admin API in the hands of its handler. Private to core/admin. */
+#ifndef BANYAN_CORE_ADMIN_CALL_H
+#define BANYAN_CORE_ADMIN_CALL_H
+
+#include "core/admin/admin.h"
+
+struct admin {
+    admin_options options;
+    int64_t started_ms; /* monotonic */
+    struct streams *streams;
+};
+
+typedef struct call {
+    admin *admin;
+    http_request *request;
+    principal caller; /* role ROLE_COUNT: nobody (public routes) */
+    bool by_session;
+    char csrf[SESSION_TOKEN_ROOM];
+    char *parts[4]; /* what the path's variables stand for, in order; owned */
+    const struct route *route;
+} call;
+
+/* A handler answers by what it returns: a response, or an error that becomes a problem. Exactly one is set. */
+typedef error *handler(call *c, http_response **response);
+
+/* A pattern's "*" takes one part of the path, "**" all that is left. A table of routes ends with a NULL method. */
+typedef struct route {
+    const char *method, *pattern;
+    role least;      /* ROLE_COUNT: public */
+    handler *handle; /* NULL: server-sent events */
+    const char *summary;
+} route;
+
+const route *admin_routes(void);
+
+/* Responses and readers that handlers share. */
+http_response *call_json(int status, json_t *take);
+/* {"items": …, "next": …} with its Link header for the next page. */
+http_response *call_page(call *c, json_t *take);
+const char *call_parameter(call *c, const char *name, char *text, size_t room); /* NULL when absent; copied to `text` */
+must_check error *call_limit(call *c, int *limit);                              /* ?limit=, 1 to 1000, 50 when absent */
+must_check error *call_body_json(call *c, json_t **body);
+/* The revision that If-Match names, -1 for none; If-None-Match: * is 0. */
+must_check error *call_expected(call *c, int64_t *revision);
+/* The session token of the cookie, copied to `token`; false when there is none. */
+bool call_cookie(call *c, char *token, size_t room);
+/* A list of faults as one 422 problem with "errors": [{"pointer","detail"}]. */
+http_response *call_faults(const fault_list *faults);
+
+/* The handlers, by file. */
+handler session_create, session_show, session_end;                                          /* session.c */
+handler message_list, message_show, message_payload, message_events, message_resend;        /* messages.c */
+handler document_list, job_list, acknowledgement_list, audit_list, stats_show;              /* messages.c */
+handler object_list, object_show, object_put, object_remove, estate_apply, estate_describe; /* objects.c */
+handler connection_send, connection_probe;                                                  /* connections.c */
+handler user_list, user_put, user_remove, key_list, key_add, key_revoke;                    /* users.c */
+handler health_show, ready_show, metrics_show, backup_make, openapi_show;                   /* probes.c */
+handler ui_show;                                                                            /* ui.c */
+
+/* /api/v1/events keeps its request: it answers by itself. */
+void streams_open(struct streams *s, http_request *request);
+struct streams *streams_new(void);
+void streams_free(struct streams *s);
+void streams_tell(struct streams *s, const store_news *news, size_t count);
+void streams_close(struct streams *s);
+
+#endif

@@ -1,0 +1,81 @@
+/* core/admin/probes.c: is it alive, is it ready, how does it fare; and the backup. */
+#include "core/admin/call.h"
+
+#include "core/base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { METRICS_BYTES_MAX = 256 * 1024 };
+
+error *health_show(call *c, http_response **response) {
+    (void)c;
+    *response = call_json(200, json_pack("{s:s}", "status", "ok"));
+    return NULL;
+}
+
+/* Ready is who can take a message and keep it. */
+error *ready_show(call *c, http_response **response) {
+    error *err = store_admit(c->admin->options.store, 1);
+    if (!err)
+        *response = call_json(200, json_pack("{s:s}", "status", "ready"));
+    else
+        *response = http_problem(503, "not-ready", "Not ready", error_text(err), NULL);
+    error_free(err);
+    return NULL;
+}
+
+static void add_group(buf *out, const char *name, const char *help, const char *label, const json_t *group) {
+    const char *key;
+    json_t *value;
+    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+    json_object_foreach((json_t *)group, key, value)
+        buf_printf(out, "%s{%s=\"%s\"} %lld\n", name, label, key, (long long)json_integer_value(value));
+}
+
+error *metrics_show(call *c, http_response **response) {
+    json_t *stats = NULL;
+    buf text = BUF_MAX(METRICS_BYTES_MAX);
+    size_t len;
+    error *err = store_stats(c->admin->options.store, &stats);
+    if (err) return err;
+    const json_t *messages = json_get_object(stats, "messages");
+    add_group(&text, "banyan_messages", "Messages kept, by status.", "status", json_get_object(messages, "by_status"));
+    add_group(&text, "banyan_jobs", "Jobs in the queue, by state.", "state", json_get_object(stats, "jobs"));
+    add_group(&text, "banyan_acknowledgements", "Acknowledgements awaited.", "state",
+        json_get_object(stats, "acknowledgements"));
+    buf_printf(&text,
+        "# HELP banyan_uptime_seconds Since the start.\n# TYPE banyan_uptime_seconds gauge\nbanyan_uptime_seconds "
+        "%lld\n",
+        (long long)(clock_monotonic_ms() - c->admin->started_ms) / 1000);
+    *response = http_response_new(200);
+    http_response_header(*response, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    http_response_secure(*response, NULL);
+    char *bytes = buf_take(&text, &len);
+    http_response_body_take(*response, bytes, len);
+    json_decref(stats);
+    return NULL;
+}
+
+error *backup_make(call *c, http_response **response) {
+    struct stat about;
+    char name[] = "/tmp/banyan-backup-XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) return error_from_errno(errno, "cannot make a temporary file");
+    unlink(name);
+    error *err = store_backup(c->admin->options.store, fd);
+    if (!err && fstat(fd, &about) < 0) err = error_from_errno(errno, "cannot look at the backup");
+    if (err) {
+        close(fd);
+        return err;
+    }
+    *response = http_response_new(200);
+    http_response_header(*response, "Content-Type", "application/octet-stream");
+    http_response_header(*response, "Content-Disposition", "attachment; filename=\"banyan.backup\"");
+    http_response_secure(*response, NULL);
+    http_response_body_file(*response, fd, 0, (uint64_t)about.st_size);
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* core/admin/ui.c: the files of the UI, embedded in the binary. */
+#include "core/admin/call.h"
+
+#include "core/base/embedded.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+extern const embedded_file embedded_ui[];
+
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+static const char *type_of(const char *path) {
+    static const char *const known[][2] = {{".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"}, {".svg", "image/svg+xml"},
+        {".json", "application/json"}, {".txt", "text/plain; charset=utf-8"}};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
+        if (strcasecmp(dot, known[i][0]) == 0) return known[i][1];
+    }
+    return "application/octet-stream";
+}
+
+/* A path without a file is a place inside the UI: the page finds its way from the address. */
+static const embedded_file *find(span path) {
+    const embedded_file *page = NULL;
+    span name = path.len > 0 ? span_make(path.data + 1, path.len - 1) : path;
+    for (const embedded_file *file = embedded_ui; file->path; file++) {
+        if (span_is(name, file->path)) return file;
+        if (strcmp(file->path, "index.html") == 0) page = file;
+    }
+    bool is_file = name.len > 0 && memchr(name.data, '.', name.len);
+    return is_file ? NULL : page;
+}
+
+error *ui_show(call *c, http_response **response) {
+    const embedded_file *file = find(http_request_path(c->request));
+    if (!file) return error_new(ERROR_NOT_FOUND, "there is no such page");
+    char etag[80];
+    snprintf(etag, sizeof etag, "\"%s\"", file->digest);
+    bool known = span_is(http_request_header(c->request, "If-None-Match"), etag);
+    *response = http_response_new(known ? 304 : 200);
+    http_response_header(*response, "ETag", etag);
+    http_response_header(*response, "Content-Type", type_of(file->path));
+    http_response_secure(*response, page_policy);
+    if (!known) http_response_body_static(*response, embedded_span(file));
+    return NULL;
+}

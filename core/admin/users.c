@@ -1,0 +1,79 @@
+/* core/admin/users.c: users and API keys. */
+#include "core/admin/call.h"
+
+#include "core/base/memory.h"
+
+#include <stdlib.h>
+
+enum { KEY_ROOM = 96 };
+
+/* "roles": ["operator"] or "role": "operator"; the highest of several counts. */
+static error *read_role(const json_t *body, role fallback, role *r) {
+    const json_t *roles = json_get_array(body, "roles");
+    const char *single = json_get_text(body, "role", NULL);
+    *r = fallback;
+    if (single && !role_named(span_of(single), r))
+        return error_at(error_new(ERROR_INVALID, "there is no role \"%s\"", single), "/role");
+    for (size_t i = 0; i < json_array_size(roles); i++) {
+        role one;
+        const char *name = json_string_value(json_array_get(roles, i));
+        if (!name || !role_named(span_of(name), &one))
+            return error_at(
+                error_new(ERROR_INVALID,
+                    "there is no role \"%s\"; there are client, viewer, operator, developer, admin", name ? name : "?"),
+                "/roles/%zu", i);
+        if (i == 0 || one > *r) *r = one;
+    }
+    return NULL;
+}
+
+error *user_list(call *c, http_response **response) {
+    *response = call_json(200, json_pack("{s:o}", "items", accounts_users(c->admin->options.accounts)));
+    return NULL;
+}
+
+error *user_put(call *c, http_response **response) {
+    json_t *body = NULL;
+    role r = ROLE_VIEWER;
+    error *err = call_body_json(c, &body);
+    if (!err) err = read_role(body, ROLE_VIEWER, &r);
+    if (!err)
+        err = accounts_put_user(
+            c->admin->options.accounts, c->parts[0], json_get_text(body, "password", NULL), r, c->caller.name);
+    if (!err) *response = call_json(200, json_pack("{s:s, s:[s]}", "name", c->parts[0], "roles", role_name(r)));
+    json_decref(body);
+    return err;
+}
+
+error *user_remove(call *c, http_response **response) {
+    error *err = accounts_remove_user(c->admin->options.accounts, c->parts[0], c->caller.name);
+    if (!err) *response = http_response_new(204);
+    return err;
+}
+
+error *key_list(call *c, http_response **response) {
+    *response = call_json(200, json_pack("{s:o}", "items", accounts_keys(c->admin->options.accounts)));
+    return NULL;
+}
+
+/* POST /keys {"name","roles"}, PUT /keys/{name} {"roles"}: the key is shown in this answer and never again. */
+error *key_add(call *c, http_response **response) {
+    char key[KEY_ROOM];
+    json_t *body = NULL;
+    role r = ROLE_CLIENT;
+    error *err = call_body_json(c, &body);
+    const char *name = c->parts[0] ? c->parts[0] : json_get_text(body, "name", "");
+    if (!err) err = read_role(body, ROLE_CLIENT, &r);
+    if (!err) err = accounts_add_key(c->admin->options.accounts, name, r, c->caller.name, key, sizeof key);
+    if (!err)
+        *response = call_json(201, json_pack("{s:s, s:[s], s:s}", "name", name, "roles", role_name(r), "key", key));
+    explicit_bzero(key, sizeof key);
+    json_decref(body);
+    return err;
+}
+
+error *key_revoke(call *c, http_response **response) {
+    error *err = accounts_revoke_key(c->admin->options.accounts, c->parts[0], c->caller.name);
+    if (!err) *response = http_response_new(204);
+    return err;
+}

@@ -1,0 +1,115 @@
+/* core/facade/answer.c: see answer.h. */
+#include "core/facade/answer.h"
+
+#include "core/base/memory.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+char *answer_lower(span text) {
+    char *copy = xspandup(text);
+    for (char *c = copy; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return copy;
+}
+
+http_response *answer_problem(int status, const char *name, const char *title, const char *detail, const char *id) {
+    char instance[128];
+    if (id) snprintf(instance, sizeof instance, "/status/%s", id);
+    return http_problem(status, name, title, detail, id ? instance : NULL);
+}
+
+http_response *answer_failure(error *take, const char *id) {
+    static const struct {
+        error_code code;
+        int status;
+        const char *name, *title;
+    } rows[] = {
+        {ERROR_UNREACHABLE, 502, "back-end-unreachable", "The back-end cannot be reached"},
+        {ERROR_DENIED, 502, "back-end-refused", "The back-end refused the appliance"},
+        {ERROR_TIMEOUT, 504, "back-end-timeout", "The back-end did not answer in time"},
+        {ERROR_LIMIT, 502, "back-end-limit", "What the back-end gave is too large"},
+        {ERROR_FULL, 503, "full", "There is no room to keep the request"},
+        {ERROR_CONFLICT, 409, "conflict", "It exists already or has changed"},
+        {ERROR_NOT_FOUND, 404, "not-found", "There is no such resource"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].code != error_code_of(take)) continue;
+        error_free(take);
+        return answer_problem(rows[i].status, rows[i].name, rows[i].title,
+            "The operator sees why in the message's timeline; try again later.", id);
+    }
+    error_free(take);
+    return answer_problem(
+        500, "internal", "The request could not be worked on", "The operator sees why in the message's timeline.", id);
+}
+
+http_response *answer_accepted(const char *id, int status) {
+    char location[64];
+    snprintf(location, sizeof location, "/status/%s", id);
+    json_t *body = json_pack("{s:s, s:s, s:{s:s}}", "id", id, "state", "accepted", "links", "status", location);
+    http_response *response =
+        http_response_take_text(status ? status : 202, "application/json", json_text(body, false));
+    http_response_header(response, "Location", location);
+    json_decref(body);
+    return response;
+}
+
+const char *answer_content_type(const char *path) {
+    static const char *const known[][2] = {{".json", "application/json"}, {".csv", "text/csv; charset=utf-8"},
+        {".xml", "application/xml"}, {".txt", "text/plain; charset=utf-8"}, {".edi", "application/edi-x12"}};
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
+        if (strcasecmp(dot, known[i][0]) == 0) return known[i][1];
+    }
+    return "application/octet-stream";
+}
+
+http_response *answer_bytes(span bytes, const char *path) {
+    http_response *response = http_response_new(200);
+    http_response_header(response, "Content-Type", answer_content_type(path));
+    http_response_header(response, "X-Content-Type-Options", "nosniff");
+    http_response_body_copy(response, bytes);
+    return response;
+}
+
+span answer_result_bytes(const json_t *result, frame *reply) {
+    const json_t *place = json_object_get(result, "payload");
+    int64_t field = json_get_integer(place, "field", -1);
+    span bytes = field >= 0 ? frame_get(reply, TAG_PAYLOAD, (size_t)field) : (span){NULL, 0};
+    return bytes.data ? bytes : SPAN("");
+}
+
+/* Headers that frame the answer are the server's, whatever a script says. */
+static bool is_framing(const char *name) {
+    static const char *const names[] = {
+        "content-length", "transfer-encoding", "connection", "date", "server", "content-type"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+http_response *answer_result(const json_t *result, frame *reply, int fallback_status) {
+    if (!result) return http_response_new(204);
+    int64_t status = json_get_integer(result, "status", fallback_status ? fallback_status : 200);
+    http_response *response = http_response_new(status >= 200 && status <= 599 ? (int)status : 500);
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(result, "headers"), name, value) {
+        if (json_is_string(value) && !is_framing(name)) http_response_header(response, name, json_string_value(value));
+    }
+    http_response_header(response, "Content-Type", json_get_text(result, "content_type", "application/octet-stream"));
+    http_response_header(response, "X-Content-Type-Options", "nosniff");
+    int64_t descriptor = json_get_integer(json_object_get(result, "payload"), "descriptor", -1);
+    int fd = descriptor >= 0 ? frame_take_descriptor(reply, (size_t)descriptor) : -1;
+    struct stat about;
+    if (fd >= 0 && fstat(fd, &about) == 0)
+        http_response_body_file(response, fd, 0, (uint64_t)about.st_size);
+    else
+        http_response_body_copy(response, answer_result_bytes(result, reply));
+    return response;
+}

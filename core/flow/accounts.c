@@ -1,0 +1,404 @@
+/* core/flow/accounts.c: see accounts.h. Users and keys are objects of the store ("users", "keys"); sessions live in
+ * memory only: a restart signs everybody out. */
+#include "core/flow/accounts.h"
+
+#include "core/base/map.h"
+#include "core/base/memory.h"
+#include "core/base/settings.h"
+#include "core/crypto/password.h"
+#include "core/crypto/token.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SESSIONS_MAX = 1000, PASSWORD_LEAST = 8, PASSWORD_MOST = 1024, PREFIX_SHOWN = 10, FAILURES_FREE = 5 };
+
+static const int64_t idle_ms = 15 * 60 * 1000, absolute_ms = 12 * 3600 * 1000, longest_pause_ms = 60 * 1000;
+
+static const char *const role_names[ROLE_COUNT] = {"client", "viewer", "operator", "developer", "admin"};
+
+typedef struct open_session {
+    session shown;
+    int64_t opened_ms, used_ms; /* monotonic */
+} open_session;
+
+/* How often a name was tried in vain, and until when it is not tried again. */
+typedef struct failures {
+    int count;
+    int64_t until_ms;
+} failures;
+
+struct accounts {
+    store *store;
+    pthread_mutex_t lock;
+    json_t *users, *keys; /* name → body */
+    map *by_hash;         /* key hash → its name, owned */
+    map *sessions;        /* token hash → open_session, owned */
+    map *failures;        /* user name → failures, owned */
+};
+
+const char *role_name(role r) {
+    return r < ROLE_COUNT ? role_names[r] : "nobody";
+}
+
+bool role_named(span name, role *r) {
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        if (!span_is(name, role_names[i])) continue;
+        *r = (role)i;
+        return true;
+    }
+    return false;
+}
+
+static role role_of(const json_t *body) {
+    role r = ROLE_CLIENT;
+    return role_named(span_of(json_get_text(body, "role", "")), &r) ? r : ROLE_CLIENT;
+}
+
+static principal principal_of(const char *name, const json_t *body) {
+    principal p = {.role = role_of(body)};
+    snprintf(p.name, sizeof p.name, "%s", name);
+    return p;
+}
+
+/* ---- loading ---- */
+
+static error *load(accounts *a, const char *kind, json_t *into) {
+    json_t *objects = NULL;
+    error *err = store_objects(a->store, kind, &objects);
+    for (size_t i = 0; i < json_array_size(objects); i++) {
+        const json_t *object = json_array_get(objects, i);
+        json_object_set(into, json_get_text(object, "name", ""), json_object_get(object, "body"));
+    }
+    json_decref(objects);
+    return err;
+}
+
+static void index_key(accounts *a, const char *name, const json_t *body) {
+    free(map_put(a->by_hash, span_of(json_get_text(body, "hash", "")), xstrdup(name)));
+}
+
+error *accounts_open(store *s, accounts **out) {
+    accounts *a = xcalloc(1, sizeof *a);
+    const char *name;
+    json_t *body;
+    a->store = s;
+    pthread_mutex_init(&a->lock, NULL);
+    a->users = json_object();
+    a->keys = json_object();
+    a->by_hash = map_new();
+    a->sessions = map_new();
+    a->failures = map_new();
+    error *err = load(a, "users", a->users);
+    if (!err) err = load(a, "keys", a->keys);
+    json_object_foreach(a->keys, name, body) index_key(a, name, body);
+    if (err) {
+        accounts_close(a);
+        return err;
+    }
+    *out = a;
+    return NULL;
+}
+
+void accounts_close(accounts *a) {
+    if (!a) return;
+    json_decref(a->users);
+    json_decref(a->keys);
+    map_free(a->by_hash, free);
+    map_free(a->sessions, free);
+    map_free(a->failures, free);
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+size_t accounts_user_count(accounts *a) {
+    pthread_mutex_lock(&a->lock);
+    size_t count = json_object_size(a->users);
+    pthread_mutex_unlock(&a->lock);
+    return count;
+}
+
+/* ---- users ---- */
+
+static error *check_name(const char *name) {
+    if (settings_is_name(span_of(name))) return NULL;
+    return error_new(ERROR_INVALID, "\"%s\" is not a name: letters, digits, . _ and -, at most 64", name);
+}
+
+static error *check_password(const char *password) {
+    size_t len = strlen(password);
+    if (len >= PASSWORD_LEAST && len <= PASSWORD_MOST) return NULL;
+    return error_new(ERROR_INVALID, "a password has %d to %d characters", PASSWORD_LEAST, PASSWORD_MOST);
+}
+
+static error *keep(
+    accounts *a, const char *kind, const char *name, const json_t *body, const char *who, const char *what) {
+    store_change *change = store_change_new();
+    char *object = xasprintf("%s/%s", kind, name);
+    if (body)
+        store_put_object(change, kind, name, -1, body, who);
+    else
+        store_remove_object(change, kind, name, -1, who);
+    store_audit(change, who, what, object, NULL);
+    free(object);
+    return store_commit(a->store, change, NULL);
+}
+
+/* Would anybody with the role admin be left without `name`? */
+static bool other_admin(const accounts *a, const char *name) {
+    const char *other;
+    json_t *body;
+    json_object_foreach(a->users, other, body) {
+        if (strcmp(other, name) != 0 && role_of(body) == ROLE_ADMIN) return true;
+    }
+    return false;
+}
+
+/* A changed password or role ends what was opened with the old one (AU-02). */
+static void end_sessions_of(accounts *a, const char *name) {
+    size_t cursor = 0;
+    span token;
+    void *value;
+    while (map_next(a->sessions, &cursor, &token, &value)) {
+        if (strcmp(((open_session *)value)->shown.principal.name, name) != 0) continue;
+        free(map_remove(a->sessions, token));
+        cursor = 0;
+    }
+}
+
+static error *new_user_body(const json_t *before, const char *password, role r, json_t **body) {
+    char hash[PASSWORD_HASH_ROOM], now[CLOCK_TEXT_SIZE];
+    error *err = password ? check_password(password) : NULL;
+    if (!err && !password && !before) err = error_new(ERROR_INVALID, "a new user needs a password");
+    if (!err && password) err = password_hash(span_of(password), hash);
+    if (err) return err;
+    *body = before ? json_copy((json_t *)(uintptr_t)before) : json_object();
+    json_put_text(*body, "role", role_name(r));
+    if (password) json_put_text(*body, "password", hash);
+    if (!before) json_put_text(*body, "created_at", clock_format(clock_wall_ms(), now));
+    return NULL;
+}
+
+error *accounts_put_user(accounts *a, const char *name, const char *password, role r, const char *who) {
+    json_t *body = NULL;
+    error *err = check_name(name);
+    if (err) return err;
+    pthread_mutex_lock(&a->lock);
+    json_t *before = json_incref(json_object_get(a->users, name));
+    bool last = before && role_of(before) == ROLE_ADMIN && r != ROLE_ADMIN && !other_admin(a, name);
+    pthread_mutex_unlock(&a->lock);
+    if (last) err = error_new(ERROR_CONFLICT, "%s is the only administrator", name);
+    if (!err) err = new_user_body(before, password, r, &body);
+    if (!err) err = keep(a, "users", name, body, who, before ? "change user" : "add user");
+    if (!err) {
+        pthread_mutex_lock(&a->lock);
+        json_object_set(a->users, name, body);
+        end_sessions_of(a, name);
+        pthread_mutex_unlock(&a->lock);
+    }
+    json_decref(before);
+    json_decref(body);
+    return err;
+}
+
+error *accounts_remove_user(accounts *a, const char *name, const char *who) {
+    pthread_mutex_lock(&a->lock);
+    const json_t *body = json_object_get(a->users, name);
+    error *err = NULL;
+    if (!body)
+        err = error_new(ERROR_NOT_FOUND, "there is no user \"%s\"", name);
+    else if (role_of(body) == ROLE_ADMIN && !other_admin(a, name))
+        err = error_new(ERROR_CONFLICT, "%s is the only administrator", name);
+    pthread_mutex_unlock(&a->lock);
+    if (!err) err = keep(a, "users", name, NULL, who, "remove user");
+    if (err) return err;
+    pthread_mutex_lock(&a->lock);
+    json_object_del(a->users, name);
+    end_sessions_of(a, name);
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+static json_t *list(accounts *a, const json_t *all) {
+    json_t *items = json_array();
+    const char *name;
+    json_t *body;
+    pthread_mutex_lock(&a->lock);
+    json_object_foreach((json_t *)(uintptr_t)all, name, body) {
+        json_t *one = json_pack("{s:s, s:[s]}", "name", name, "roles", role_name(role_of(body)));
+        json_put_text(one, "prefix", json_get_text(body, "prefix", NULL));
+        json_put_text(one, "created_at", json_get_text(body, "created_at", NULL));
+        json_array_append_new(items, one);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return items;
+}
+
+json_t *accounts_users(accounts *a) {
+    return list(a, a->users);
+}
+
+/* ---- keys ---- */
+
+json_t *accounts_keys(accounts *a) {
+    return list(a, a->keys);
+}
+
+error *accounts_add_key(accounts *a, const char *name, role r, const char *who, char *key, size_t room) {
+    char token[TOKEN_ROOM], hash[DIGEST_HEX_SIZE], now[CLOCK_TEXT_SIZE];
+    error *err = check_name(name);
+    if (err) return err;
+    pthread_mutex_lock(&a->lock);
+    bool taken = json_object_get(a->keys, name) != NULL;
+    pthread_mutex_unlock(&a->lock);
+    if (taken) return error_new(ERROR_CONFLICT, "there is a key \"%s\" already; revoke it first", name);
+    token_new("bnyn_", token);
+    json_t *body = json_pack("{s:s, s:s, s:s}", "role", role_name(r), "hash", token_hash(span_of(token), hash),
+        "created_at", clock_format(clock_wall_ms(), now));
+    json_object_set_new(body, "prefix", json_stringn(token, PREFIX_SHOWN));
+    err = keep(a, "keys", name, body, who, "add key");
+    if (!err) {
+        pthread_mutex_lock(&a->lock);
+        json_object_set(a->keys, name, body);
+        index_key(a, name, body);
+        pthread_mutex_unlock(&a->lock);
+        snprintf(key, room, "%s", token);
+    }
+    explicit_bzero(token, sizeof token);
+    json_decref(body);
+    return err;
+}
+
+error *accounts_revoke_key(accounts *a, const char *name, const char *who) {
+    pthread_mutex_lock(&a->lock);
+    bool known = json_object_get(a->keys, name) != NULL;
+    pthread_mutex_unlock(&a->lock);
+    if (!known) return error_new(ERROR_NOT_FOUND, "there is no key \"%s\"", name);
+    error *err = keep(a, "keys", name, NULL, who, "revoke key");
+    if (err) return err;
+    pthread_mutex_lock(&a->lock);
+    free(map_remove(a->by_hash, span_of(json_get_text(json_object_get(a->keys, name), "hash", ""))));
+    json_object_del(a->keys, name);
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+/* Keys are found by their hash: what a caller can time is the look-up of a value that he cannot choose. */
+bool accounts_by_key(accounts *a, span key, principal *out) {
+    char hash[DIGEST_HEX_SIZE];
+    if (key.len == 0 || key.len >= TOKEN_ROOM) return false;
+    token_hash(key, hash);
+    pthread_mutex_lock(&a->lock);
+    const char *name = map_get(a->by_hash, span_of(hash));
+    if (name) *out = principal_of(name, json_object_get(a->keys, name));
+    pthread_mutex_unlock(&a->lock);
+    return name != NULL;
+}
+
+/* ---- sessions ---- */
+
+/* After a few free tries each failure doubles the pause before the next (AU-01). */
+static error *check_pause(accounts *a, const char *name) {
+    pthread_mutex_lock(&a->lock);
+    const failures *f = map_get(a->failures, span_of(name));
+    int64_t wait_ms = f ? f->until_ms - clock_monotonic_ms() : 0;
+    pthread_mutex_unlock(&a->lock);
+    if (wait_ms <= 0) return NULL;
+    return error_new(
+        ERROR_LIMIT, "too many failed attempts; try again in %lld seconds", (long long)(wait_ms / 1000 + 1));
+}
+
+static void note_attempt(accounts *a, const char *name, bool good) {
+    pthread_mutex_lock(&a->lock);
+    if (good) {
+        free(map_remove(a->failures, span_of(name)));
+    } else {
+        failures *f = map_get(a->failures, span_of(name));
+        if (!f && map_count(a->failures) < SESSIONS_MAX) {
+            f = xcalloc(1, sizeof *f);
+            map_put(a->failures, span_of(name), f);
+        }
+        if (f && ++f->count > FAILURES_FREE) {
+            int64_t pause = 1000;
+            for (int i = FAILURES_FREE + 1; i < f->count && pause < longest_pause_ms; i++)
+                pause *= 2;
+            f->until_ms = clock_monotonic_ms() + pause;
+        }
+    }
+    pthread_mutex_unlock(&a->lock);
+}
+
+static bool is_over(const open_session *s, int64_t now) {
+    return now - s->used_ms > idle_ms || now - s->opened_ms > absolute_ms;
+}
+
+static void drop_old_sessions(accounts *a, int64_t now) {
+    size_t cursor = 0;
+    span token;
+    void *value;
+    while (map_next(a->sessions, &cursor, &token, &value)) {
+        if (!is_over(value, now) && map_count(a->sessions) < SESSIONS_MAX) continue;
+        free(map_remove(a->sessions, token));
+        cursor = 0;
+    }
+}
+
+static void open_new(accounts *a, const principal *who, session *out) {
+    char hash[DIGEST_HEX_SIZE];
+    int64_t now = clock_monotonic_ms();
+    open_session *s = xcalloc(1, sizeof *s);
+    *s = (open_session){.opened_ms = now, .used_ms = now};
+    s->shown.principal = *who;
+    token_new("", s->shown.token);
+    token_new("", s->shown.csrf);
+    *out = s->shown;
+    pthread_mutex_lock(&a->lock);
+    drop_old_sessions(a, now);
+    map_put(a->sessions, span_of(token_hash(span_of(s->shown.token), hash)), s);
+    explicit_bzero(s->shown.token, sizeof s->shown.token);
+    pthread_mutex_unlock(&a->lock);
+}
+
+error *accounts_log_in(accounts *a, const char *name, const char *password, session *out) {
+    principal who = {.name = ""};
+    char *hash = NULL;
+    error *err = check_pause(a, name);
+    if (err) return err;
+    pthread_mutex_lock(&a->lock);
+    const json_t *body = json_object_get(a->users, name);
+    if (body) {
+        who = principal_of(name, body);
+        hash = xstrdup(json_get_text(body, "password", ""));
+    }
+    pthread_mutex_unlock(&a->lock);
+    bool good = password_matches(span_of(password), hash);
+    free(hash);
+    note_attempt(a, name, good);
+    if (!good) return error_new(ERROR_DENIED, "name and password do not belong together");
+    open_new(a, &who, out);
+    return NULL;
+}
+
+bool accounts_by_session(accounts *a, span token, session *out) {
+    char hash[DIGEST_HEX_SIZE];
+    int64_t now = clock_monotonic_ms();
+    token_hash(token, hash);
+    pthread_mutex_lock(&a->lock);
+    open_session *s = map_get(a->sessions, span_of(hash));
+    bool good = s && !is_over(s, now);
+    if (good) {
+        s->used_ms = now;
+        *out = s->shown;
+    }
+    pthread_mutex_unlock(&a->lock);
+    return good;
+}
+
+void accounts_log_out(accounts *a, span token) {
+    char hash[DIGEST_HEX_SIZE];
+    token_hash(token, hash);
+    pthread_mutex_lock(&a->lock);
+    free(map_remove(a->sessions, span_of(hash)));
+    pthread_mutex_unlock(&a->lock);
+}

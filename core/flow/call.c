@@ -1,0 +1,270 @@
+/* core/flow/call.c: see call.h. */
+#include "core/flow/call.h"
+
+#include "core/base/io.h"
+#include "core/base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { COURIER_GRACE_MS = 5000, CONTROL_MAXIMUM = 999999999 };
+
+/* ---- control numbers ---- */
+
+struct control_numbers {
+    pthread_mutex_t lock;
+    store *store;
+    map *last; /* sequence → int64_t, owned */
+};
+
+control_numbers *control_numbers_new(store *s) {
+    control_numbers *numbers = xcalloc(1, sizeof *numbers);
+    pthread_mutex_init(&numbers->lock, NULL);
+    numbers->store = s;
+    numbers->last = map_new();
+    return numbers;
+}
+
+void control_numbers_free(control_numbers *numbers) {
+    if (!numbers) return;
+    map_free(numbers->last, free);
+    pthread_mutex_destroy(&numbers->lock);
+    free(numbers);
+}
+
+error *control_numbers_next(control_numbers *numbers, const char *sequence, uint64_t *number) {
+    error *err = NULL;
+    pthread_mutex_lock(&numbers->lock);
+    int64_t *last = map_get(numbers->last, span_of(sequence));
+    if (!last) {
+        last = xcalloc(1, sizeof *last);
+        err = store_counter(numbers->store, sequence, last);
+        if (!err)
+            map_put(numbers->last, span_of(sequence), last);
+        else
+            free(last);
+    }
+    /* The counter never falls, the number written rolls over: nine digits are what an envelope holds (X12.5 I12). */
+    if (!err) *number = (uint64_t)(++*last - 1) % CONTROL_MAXIMUM + 1;
+    pthread_mutex_unlock(&numbers->lock);
+    return err;
+}
+
+static int64_t last_given(control_numbers *numbers, const char *sequence) {
+    pthread_mutex_lock(&numbers->lock);
+    int64_t *last = map_get(numbers->last, span_of(sequence));
+    int64_t value = last ? *last : 0;
+    pthread_mutex_unlock(&numbers->lock);
+    return value;
+}
+
+/* ---- questions ---- */
+
+void call_scope_begin(call_scope *scope, const estate *e, control_numbers *numbers) {
+    *scope = (call_scope){.estate = e, .numbers = numbers, .used = json_object()};
+}
+
+void call_scope_end(call_scope *scope) {
+    json_decref(scope->used);
+    scope->used = NULL;
+}
+
+void call_scope_raise(const call_scope *scope, store_change *change) {
+    const char *sequence;
+    json_t *value;
+    json_object_foreach(scope->used, sequence, value)
+        store_raise_counter(change, sequence, (int64_t)json_integer_value(value));
+}
+
+static error *answer_source(const call_scope *scope, const json_t *head, frame *answer) {
+    const char *name = json_get_text(head, "name", "");
+    const estate_script *script = estate_find_script(scope->estate, name);
+    if (!script) return error_new(ERROR_NOT_FOUND, "there is no script \"%s\"", name);
+    json_t *reply = json_pack("{s:s}", "hash", script->hash);
+    frame_put_json(answer, reply);
+    frame_put(answer, TAG_PAYLOAD, script->source);
+    json_decref(reply);
+    return NULL;
+}
+
+static error *answer_control(call_scope *scope, const json_t *head, frame *answer) {
+    const char *sequence = json_get_text(head, "sequence", "");
+    uint64_t number;
+    if (!*sequence) return error_new(ERROR_INVALID, "a sequence of control numbers has no name");
+    error *err = control_numbers_next(scope->numbers, sequence, &number);
+    if (err) return err;
+    json_object_set_new(scope->used, sequence, json_integer(last_given(scope->numbers, sequence)));
+    json_t *reply = json_pack("{s:I}", "number", (json_int_t)number);
+    frame_put_json(answer, reply);
+    json_decref(reply);
+    return NULL;
+}
+
+static const char *reverse_look_up(const json_t *rows, const char *value) {
+    const char *code;
+    json_t *row;
+    json_object_foreach((json_t *)rows, code, row) {
+        if (json_is_string(row) && strcmp(json_string_value(row), value) == 0) return code;
+    }
+    return NULL;
+}
+
+static error *answer_table(const call_scope *scope, const json_t *head, frame *answer) {
+    const char *name = json_get_text(head, "table", ""), *code = json_get_text(head, "code", "");
+    const json_t *rows = map_get(scope->estate->tables, span_of(name));
+    if (!rows) return error_new(ERROR_NOT_FOUND, "there is no table \"%s\"", name);
+    const char *value =
+        json_get_bool(head, "reverse", false) ? reverse_look_up(rows, code) : json_get_text(rows, code, NULL);
+    json_t *reply = json_pack("{s:b}", "found", value != NULL);
+    frame_put_json(answer, reply);
+    if (value) frame_put(answer, TAG_PAYLOAD, span_of(value));
+    json_decref(reply);
+    return NULL;
+}
+
+error *call_answer(void *context, const frame *question, frame *answer) {
+    call_scope *scope = context;
+    json_t *head = NULL;
+    error *err = frame_get_json(question, &head);
+    if (!err) {
+        switch (question->operation) {
+        case QUESTION_SOURCE: err = answer_source(scope, head, answer); break;
+        case QUESTION_CONTROL: err = answer_control(scope, head, answer); break;
+        case QUESTION_TABLE: err = answer_table(scope, head, answer); break;
+        default: err = error_new(ERROR_UNSUPPORTED, "a question that is not known");
+        }
+    }
+    json_decref(head);
+    return err;
+}
+
+/* ---- calls ---- */
+
+void call_prepare(frame *call, frame_operation operation, json_t *take_head, const payload_view *view) {
+    frame_init(call, FRAME_REQUEST, operation, 0);
+    frame_put_json(call, take_head);
+    json_decref(take_head);
+    if (!view) return;
+    if (view->bytes)
+        frame_put(call, TAG_PAYLOAD, span_make(view->bytes, (size_t)view->size));
+    else
+        frame_put_descriptor(call, fcntl(view->fd, F_DUPFD_CLOEXEC, 0));
+}
+
+typedef struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    bool done;
+    frame *reply;
+    error *failure;
+    call_scope *scope;
+} waiting;
+
+static void wake(void *context, frame *reply, error *failure) {
+    waiting *w = context;
+    pthread_mutex_lock(&w->lock);
+    if (reply) {
+        *w->reply = *reply;
+        frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0); /* its content has moved */
+    }
+    w->failure = failure;
+    w->done = true;
+    pthread_cond_signal(&w->answered);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static error *answer_waiting(void *context, const frame *question, frame *answer) {
+    return call_answer(((waiting *)context)->scope, question, answer);
+}
+
+/* Waits for the reply. Fills `reply` (to be cleared by the caller) and *head, a new reference, on success. */
+static error *call_worker(worker_pool *pool, worker_request *request, call_scope *scope, frame *reply, json_t **head) {
+    waiting w = {.done = false, .reply = reply, .failure = NULL, .scope = scope};
+    pthread_mutex_init(&w.lock, NULL);
+    pthread_cond_init(&w.answered, NULL);
+    frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
+    *head = NULL;
+    request->done = wake;
+    request->ask = scope ? answer_waiting : NULL;
+    request->context = &w;
+    worker_pool_submit(pool, request);
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.answered, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    pthread_cond_destroy(&w.answered);
+    pthread_mutex_destroy(&w.lock);
+    error *err = w.failure ? w.failure : frame_get_error(reply);
+    if (!err) err = frame_get_json(reply, head);
+    if (err) frame_clear(reply);
+    return err;
+}
+
+error *call_translator(worker_pool *pool, call_scope *scope, frame_operation operation, json_t *take_head,
+    const payload_view *view, frame *reply, json_t **head) {
+    worker_request request = {.kind = WORKER_TRANSLATOR, .deadline_ms = CALL_TRANSLATOR_DEADLINE_MS};
+    call_prepare(&request.call, operation, take_head, view);
+    return call_worker(pool, &request, scope, reply, head);
+}
+
+error *call_courier_head(config *c, const estate_connection *connection, json_t **head) {
+    json_t *secrets = NULL;
+    error *err = config_secrets(c, connection, &secrets);
+    if (err) return err;
+    *head = json_pack("{s:s, s:s, s:I, s:O, s:o, s:I}", "connection", connection->name, "kind",
+        connection->adapter->kind, "revision", (json_int_t)connection->revision, "settings", connection->settings,
+        "secrets", secrets, "timeout_ms", (json_int_t)connection->timeout_ms);
+    return NULL;
+}
+
+error *call_courier(
+    worker_pool *pool, const estate_connection *connection, frame *take_call, frame *reply, json_t **head) {
+    worker_request request = {
+        .kind = WORKER_COURIER,
+        .lane = connection->name,
+        .call = *take_call,
+        .deadline_ms = call_courier_deadline_ms(connection),
+    };
+    return error_wrap(call_worker(pool, &request, NULL, reply, head), "connection %s", connection->name);
+}
+
+int64_t call_courier_deadline_ms(const estate_connection *connection) {
+    /* A call may log in, transfer and rename: several network operations, each with the connection's own time-out. */
+    return connection->timeout_ms * 4 + COURIER_GRACE_MS;
+}
+
+static error *spool_descriptor(store *s, int fd, payload *out) {
+    char chunk[64 * 1024];
+    payload_writer *writer = NULL;
+    ssize_t n = 0;
+    error *err = payload_begin(s, &writer);
+    if (!err && lseek(fd, 0, SEEK_SET) < 0) err = error_from_errno(errno, "cannot rewind a result");
+    while (!err && (n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0)
+            err = error_from_errno(errno, "cannot read a result");
+        else
+            err = payload_write(writer, span_make(chunk, (size_t)n));
+    }
+    if (!err) return payload_finish(writer, out);
+    payload_abandon(writer);
+    return err;
+}
+
+error *call_result_payload(store *s, frame *reply, const json_t *place, payload *out) {
+    int64_t field = json_get_integer(place, "field", -1), descriptor = json_get_integer(place, "descriptor", -1);
+    if (field >= 0) {
+        span bytes = frame_get(reply, TAG_PAYLOAD, (size_t)field);
+        if (bytes.data) return payload_of(s, bytes, out);
+    } else if (descriptor >= 0) {
+        int fd = frame_take_descriptor(reply, (size_t)descriptor);
+        if (fd >= 0) {
+            error *err = spool_descriptor(s, fd, out);
+            io_close(&fd);
+            return err;
+        }
+    }
+    return error_new(ERROR_INTERNAL, "a worker's reply lacks a payload that it names");
+}

@@ -1,0 +1,58 @@
+/* core/flow/call.h: one request to a worker, waited for; and the control numbers that workers ask for.
+ *
+ * For the engine's runner threads, which may block. (The facade's loops may not: they use worker_pool_submit with a
+ * function.)
+ */
+#ifndef BANYAN_CORE_FLOW_CALL_H
+#define BANYAN_CORE_FLOW_CALL_H
+
+#include "core/flow/config.h"
+#include "core/worker/pool.h"
+
+enum { CALL_TRANSLATOR_DEADLINE_MS = 15000 };
+
+/* Sequences of control numbers, "X12/interchange/ZZ:BANYAN/01:123456789": read from the store once, counted here, and
+ * raised in the store together with what used them. Thread-safe. */
+typedef struct control_numbers control_numbers;
+
+control_numbers *control_numbers_new(store *s);
+void control_numbers_free(control_numbers *numbers);
+must_check error *control_numbers_next(control_numbers *numbers, const char *sequence, uint64_t *number);
+
+/* What a translator's call may ask for and what it has used; one a call. */
+typedef struct call_scope {
+    const estate *estate; /* modules and tables */
+    control_numbers *numbers;
+    json_t *used; /* sequence → highest number given out; owned by the scope */
+} call_scope;
+
+void call_scope_begin(call_scope *scope, const estate *e, control_numbers *numbers);
+void call_scope_end(call_scope *scope);
+/* Raises in the store what the call used: part of the transaction that keeps its results. */
+void call_scope_raise(const call_scope *scope, store_change *change);
+
+/* For worker_request.ask, with a call_scope as context. */
+error *call_answer(void *scope, const frame *question, frame *answer);
+
+/* Takes `head`; the payload travels inline or as a duplicate of the view's descriptor (NULL: none). */
+void call_prepare(frame *call, frame_operation operation, json_t *take_head, const payload_view *view);
+
+/* To a translator, with what `scope` offers. Waits; fills `reply` (to be cleared by the caller) and *head, a new
+ * reference, on success. */
+must_check error *call_translator(worker_pool *pool, call_scope *scope, frame_operation operation, json_t *take_head,
+    const payload_view *view, frame *reply, json_t **head);
+
+/* The head of every courier request: who it is for, with settings and secrets; more members are added by the caller. */
+must_check error *call_courier_head(config *c, const estate_connection *connection, json_t **head);
+
+/* To a connection's courier; takes the call. Waits, as call_translator. */
+must_check error *call_courier(
+    worker_pool *pool, const estate_connection *connection, frame *take_call, frame *reply, json_t **head);
+
+int64_t call_courier_deadline_ms(const estate_connection *connection);
+
+/* Payload `place` ({"field": n} or {"descriptor": n}) of a reply as a payload of the store: what is large is copied to
+ * the spool. */
+must_check error *call_result_payload(store *s, frame *reply, const json_t *place, payload *out);
+
+#endif

@@ -1,0 +1,346 @@
+/* core/flow/engine.c: see engine.h. The dispatcher keeps no state that a restart would miss: what is ready is in the
+ * store, when sources were last looked at does not matter. */
+#include "core/flow/engine.h"
+
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/flow/intake.h"
+#include "core/flow/outgoing.h"
+#include "core/flow/work.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RUNNERS_DEFAULT = 16, RUNNERS_MAX = 256, CLAIM_MAX = 64, STACK_BYTES = 512 * 1024, LEASE_MS = 5 * 60 * 1000 };
+
+static const int64_t longest_sleep_ms = 1000;
+
+/* What a runner does next: a job, or a look at a source. */
+typedef struct task {
+    struct task *next;
+    claimed_job job;
+    char source[65]; /* name of the connection; "" for a job */
+} task;
+
+/* When a source is looked at again; `busy` while a runner does. */
+typedef struct source_state {
+    int64_t due_ms; /* monotonic */
+    bool busy;
+} source_state;
+
+typedef struct dispatcher {
+    pthread_mutex_t lock;
+    pthread_cond_t wake_dispatcher, wake_runner;
+    pthread_t thread, *runners;
+    size_t runner_count, idle, queued;
+    task *first, *last;
+    map *sources; /* connection name → source_state, owned */
+    bool woken, stopping;
+} dispatcher;
+
+/* ---- the queue between dispatcher and runners ---- */
+
+static void push(dispatcher *d, task *t) {
+    t->next = NULL;
+    if (d->last)
+        d->last->next = t;
+    else
+        d->first = t;
+    d->last = t;
+    d->queued++;
+    pthread_cond_signal(&d->wake_runner);
+}
+
+static task *pop(dispatcher *d) {
+    task *t = d->first;
+    if (!t) return NULL;
+    d->first = t->next;
+    if (!d->first) d->last = NULL;
+    d->queued--;
+    return t;
+}
+
+/* ---- runners ---- */
+
+static void run_job(engine *e, const claimed_job *job) {
+    estate *snapshot = config_estate(e->options.config);
+    work w = {.engine = e, .estate = snapshot, .job = job};
+    error *err = NULL;
+    call_scope_begin(&w.scope, snapshot, e->options.numbers);
+    if (strcmp(job->kind, "process") == 0)
+        err = work_process(&w);
+    else if (strcmp(job->kind, "translate") == 0)
+        err = work_translate(&w);
+    else if (strcmp(job->kind, "deliver") == 0)
+        err = work_deliver(&w);
+    else
+        err = error_new(ERROR_UNSUPPORTED, "a job of the kind \"%s\" is not known to this version", job->kind);
+    if (err) work_failed(&w, err);
+    call_scope_end(&w.scope);
+    estate_release(snapshot);
+}
+
+static void look_at_source(engine *e, const char *name) {
+    estate *snapshot = config_estate(e->options.config);
+    const estate_connection *connection = estate_find_connection(snapshot, name);
+    int64_t pause_ms = longest_sleep_ms;
+    if (connection && connection->enabled && connection->source) {
+        poll_source(e, snapshot, connection);
+        pause_ms = connection->poll_ms;
+    }
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    source_state *state = map_get(d->sources, span_of(name));
+    if (state) {
+        state->busy = false;
+        state->due_ms = clock_monotonic_ms() + pause_ms;
+    }
+    pthread_mutex_unlock(&d->lock);
+    estate_release(snapshot);
+}
+
+static void *runner_main(void *context) {
+    engine *e = context;
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    while (!d->stopping) {
+        task *t = pop(d);
+        if (!t) {
+            d->idle++;
+            pthread_cond_signal(&d->wake_dispatcher);
+            pthread_cond_wait(&d->wake_runner, &d->lock);
+            d->idle--;
+            continue;
+        }
+        pthread_mutex_unlock(&d->lock);
+        if (t->source[0])
+            look_at_source(e, t->source);
+        else
+            run_job(e, &t->job);
+        if (!t->source[0]) claimed_job_free(&t->job);
+        free(t);
+        pthread_mutex_lock(&d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* ---- the dispatcher ---- */
+
+static void push_jobs(engine *e, size_t room) {
+    claimed_job jobs[CLAIM_MAX];
+    size_t count = 0;
+    dispatcher *d = e->dispatcher;
+    error *err = store_claim_jobs(e->options.store, LEASE_MS, jobs, room < CLAIM_MAX ? room : CLAIM_MAX, &count);
+    if (err) {
+        log_failure(LOG_ERROR, "cannot take jobs", err);
+        return;
+    }
+    pthread_mutex_lock(&d->lock);
+    for (size_t i = 0; i < count; i++) {
+        task *t = xcalloc(1, sizeof *t);
+        t->job = jobs[i];
+        push(d, t);
+    }
+    if (count == room) d->woken = true;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Pushes the sources that are due; when the next one is. */
+static int64_t push_sources(engine *e) {
+    dispatcher *d = e->dispatcher;
+    estate *snapshot = config_estate(e->options.config);
+    int64_t now = clock_monotonic_ms(), next = INT64_MAX;
+    pthread_mutex_lock(&d->lock);
+    for (size_t i = 0; i < snapshot->connection_count; i++) {
+        const estate_connection *connection = &snapshot->connections[i];
+        span name = span_of(connection->name);
+        source_state *state = map_get(d->sources, name);
+        if (!connection->source || !connection->enabled) continue;
+        if (!state) {
+            state = xcalloc(1, sizeof *state);
+            map_put(d->sources, name, state);
+        }
+        if (!state->busy && state->due_ms <= now) {
+            task *t = xcalloc(1, sizeof *t);
+            memcpy(t->source, name.data, name.len);
+            state->busy = true;
+            push(d, t);
+        }
+        if (!state->busy && state->due_ms < next) next = state->due_ms;
+    }
+    pthread_mutex_unlock(&d->lock);
+    estate_release(snapshot);
+    return next;
+}
+
+static int64_t sleep_for(engine *e, int64_t next_source_ms) {
+    int64_t sleep_ms = longest_sleep_ms, job_at = INT64_MAX;
+    error *err = store_next_job_at(e->options.store, &job_at);
+    if (err) log_failure(LOG_ERROR, "cannot look at the queue", err);
+    int64_t until_job = job_at == INT64_MAX ? longest_sleep_ms : job_at - clock_wall_ms();
+    int64_t until_source = next_source_ms == INT64_MAX ? longest_sleep_ms : next_source_ms - clock_monotonic_ms();
+    if (until_job < sleep_ms) sleep_ms = until_job;
+    if (until_source < sleep_ms) sleep_ms = until_source;
+    return sleep_ms < 1 ? 1 : sleep_ms;
+}
+
+static void wait_until_woken(dispatcher *d, int64_t sleep_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += sleep_ms / 1000;
+    until.tv_nsec += sleep_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (!d->woken && !d->stopping) {
+        if (pthread_cond_timedwait(&d->wake_dispatcher, &d->lock, &until) != 0) break;
+    }
+    d->woken = false;
+}
+
+static void *dispatcher_main(void *context) {
+    engine *e = context;
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    while (!d->stopping) {
+        size_t room = d->idle > d->queued ? d->idle - d->queued : 0;
+        pthread_mutex_unlock(&d->lock);
+        int64_t next_source_ms = push_sources(e);
+        if (room > 0) push_jobs(e, room);
+        int64_t sleep_ms = room > 0 ? sleep_for(e, next_source_ms) : longest_sleep_ms;
+        pthread_mutex_lock(&d->lock);
+        wait_until_woken(d, sleep_ms);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+void engine_wake(engine *e) {
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    d->woken = true;
+    pthread_cond_signal(&d->wake_dispatcher);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void engine_reconfigured(engine *e) {
+    dispatcher *d = e->dispatcher;
+    size_t cursor = 0;
+    span name;
+    void *state;
+    pthread_mutex_lock(&d->lock);
+    while (map_next(d->sources, &cursor, &name, &state))
+        ((source_state *)state)->due_ms = 0;
+    pthread_mutex_unlock(&d->lock);
+    engine_wake(e);
+}
+
+/* ---- start and stop ---- */
+
+static dispatcher *dispatcher_new(void) {
+    pthread_condattr_t monotonic;
+    dispatcher *d = xcalloc(1, sizeof *d);
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->wake_dispatcher, &monotonic);
+    pthread_cond_init(&d->wake_runner, NULL);
+    pthread_condattr_destroy(&monotonic);
+    d->sources = map_new();
+    return d;
+}
+
+error *engine_start(const engine_options *options, engine **out) {
+    engine *e = xcalloc(1, sizeof *e);
+    size_t wanted = (size_t)(options->runners > 0 ? options->runners : RUNNERS_DEFAULT);
+    pthread_attr_t attributes;
+    e->options = *options;
+    e->health = health_new();
+    e->dispatcher = dispatcher_new();
+    dispatcher *d = e->dispatcher;
+    d->runners = xcalloc(wanted, sizeof *d->runners);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int failed = pthread_create(&d->thread, &attributes, dispatcher_main, e);
+    for (; !failed && d->runner_count < wanted; d->runner_count++)
+        failed = pthread_create(&d->runners[d->runner_count], &attributes, runner_main, e);
+    pthread_attr_destroy(&attributes);
+    *out = e;
+    return failed ? error_from_errno(failed, "cannot start the engine's threads") : NULL;
+}
+
+void engine_stop(engine *e) {
+    if (!e) return;
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    d->stopping = true;
+    pthread_cond_broadcast(&d->wake_dispatcher);
+    pthread_cond_broadcast(&d->wake_runner);
+    pthread_mutex_unlock(&d->lock);
+    pthread_join(d->thread, NULL);
+    for (size_t i = 0; i < d->runner_count; i++)
+        pthread_join(d->runners[i], NULL);
+    for (task *t = pop(d); t; t = pop(d)) {
+        if (!t->source[0]) claimed_job_free(&t->job);
+        free(t);
+    }
+    map_free(d->sources, free);
+    pthread_cond_destroy(&d->wake_dispatcher);
+    pthread_cond_destroy(&d->wake_runner);
+    pthread_mutex_destroy(&d->lock);
+    free(d->runners);
+    free(d);
+    health_free(e->health);
+    free(e);
+}
+
+/* ---- what others ask of it ---- */
+
+json_t *engine_health(engine *e) {
+    return health_json(e->health);
+}
+
+static error *post_outgoing(
+    engine *e, const engine_posting *posting, const estate_connection *connection, payload *take, char id[ID_SIZE]) {
+    store_change *change = store_change_new();
+    const estate_destination destination = {.connection = connection, .path = posting->path};
+    json_t *result = json_pack("{s:s?, s:s?}", "filename", posting->filename, "content_type", posting->content_type);
+    const outgoing o = {
+        .destination = &destination,
+        .principal = posting->who,
+        .result = result,
+        .retry = {.attempts = 20, .first_ms = 5000, .maximum_ms = 3600000},
+        .why = "sent by hand",
+    };
+    error *err = outgoing_add(change, &o, take, id);
+    if (err)
+        store_change_free(change);
+    else
+        err = store_commit(e->options.store, change, NULL);
+    json_decref(result);
+    return err;
+}
+
+error *engine_post(engine *e, const engine_posting *posting, payload *take, char id[ID_SIZE]) {
+    estate *snapshot = config_estate(e->options.config);
+    const estate_connection *connection = estate_find_connection(snapshot, posting->connection);
+    error *err = NULL;
+    bool duplicate;
+    if (!connection) {
+        err = error_new(ERROR_NOT_FOUND, "there is no connection \"%s\"", posting->connection);
+    } else if (posting->incoming) {
+        const intake in = {.connection = connection,
+            .filename = posting->filename,
+            .content_type = posting->content_type,
+            .principal = posting->who};
+        err = intake_message(e, &in, take, id, &duplicate);
+    } else {
+        err = post_outgoing(e, posting, connection, take, id);
+    }
+    estate_release(snapshot);
+    if (!err) engine_wake(e);
+    return err;
+}

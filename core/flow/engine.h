@@ -1,0 +1,46 @@
+/* core/flow/engine.h: the life of a message, from the bytes that came in to the acknowledgement that went out.
+ *
+ * One dispatcher thread leases ready jobs from the store and tells when sources are due; a few runner threads do them,
+ * each straight from its first step to the transaction that ends it. Everything that must survive is in the store: the
+ * engine can be killed at any point.
+ */
+#ifndef BANYAN_CORE_FLOW_ENGINE_H
+#define BANYAN_CORE_FLOW_ENGINE_H
+
+#include "core/flow/call.h"
+
+typedef struct engine engine;
+
+typedef struct engine_options {
+    store *store;
+    config *config;
+    worker_pool *pool;
+    control_numbers *numbers;
+    int runners; /* 0: 16 */
+} engine_options;
+
+must_check error *engine_start(const engine_options *options, engine **out);
+void engine_stop(engine *e); /* finishes what is under way; what is not begun stays in the queue */
+
+/* New work may be ready, or the configuration changed. From any thread, cheap. */
+void engine_wake(engine *e);
+void engine_reconfigured(engine *e);
+
+/* Puts a payload into a connection as an outgoing message, or takes it as if it had come in by it (`incoming`); the id
+ * of the message. */
+typedef struct engine_posting {
+    const char *connection, *filename, *content_type, *who;
+    const char *path; /* of an outgoing one; NULL: the connection's */
+    bool incoming;
+} engine_posting;
+must_check error *engine_post(engine *e, const engine_posting *posting, payload *take, char id[ID_SIZE]);
+
+/* Again, by an operator: a failed message goes on where it stopped; one that came through is sent as a new message with
+ * this one as its parent. `id` is the message that will move. */
+must_check error *engine_resend(engine *e, const char *message_id, const char *who, char id[ID_SIZE]);
+
+/* {"name": {"state": "ok"|"failing"|"idle", "error", "since", "last"}}: what is known of each connection since the
+ * start. New reference. */
+json_t *engine_health(engine *e);
+
+#endif

@@ -1,0 +1,445 @@
+/* core/flow/estate.c: see estate.h. Objects are checked one by one against their tables, then against each other, then
+ * turned into plain structs; the order of estate_kinds makes sure that what an object refers to is built before it. */
+#include "core/flow/estate.h"
+
+#include "core/base/memory.h"
+#include "core/flow/estate_settings.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024, PLACE_ROOM = 768 };
+
+static const int64_t poll_default_ms = 10000;
+
+struct estate_memory {
+    atomic_int references;
+    arena *arena;
+    json_t *adapter_settings; /* array that keeps the split settings of the connections alive */
+};
+
+typedef struct builder {
+    estate *e;
+    arena *arena;
+    fault_list *faults;
+    map *index; /* "kind/name" → object of the input */
+} builder;
+
+/* ---- looking things up ---- */
+
+#define FIND(function, type, array, count, member)                                                                     \
+    const type *function(const estate *e, const char *name) {                                                          \
+        for (size_t i = 0; name && i < e->count; i++) {                                                                \
+            if (strcmp(e->array[i].member, name) == 0) return &e->array[i];                                            \
+        }                                                                                                              \
+        return NULL;                                                                                                   \
+    }
+
+FIND(estate_find_connection, estate_connection, connections, connection_count, name)
+FIND(estate_find_partner, estate_partner, partners, partner_count, name)
+FIND(estate_find_flow, estate_flow, flows, flow_count, name)
+FIND(estate_find_endpoint, estate_endpoint, endpoints, endpoint_count, route)
+FIND(estate_find_script, estate_script, scripts, script_count, name)
+
+static const estate_station *find_station(const estate *e, const char *name) {
+    for (size_t i = 0; name && i < e->station_count; i++) {
+        if (strcmp(e->stations[i].name, name) == 0) return &e->stations[i];
+    }
+    return NULL;
+}
+
+const char *estate_station_id(const estate_station *station, const char *standard) {
+    if (!station || !standard) return "";
+    return strcmp(standard, "X12") == 0 ? station->x12_id : strcmp(standard, "EDIFACT") == 0 ? station->edifact_id : "";
+}
+
+const char *estate_partner_id(const estate_partner *partner, const char *standard) {
+    if (!partner || !standard) return "";
+    return strcmp(standard, "X12") == 0 ? partner->x12_id : strcmp(standard, "EDIFACT") == 0 ? partner->edifact_id : "";
+}
+
+const estate_partner *estate_partner_by_id(const estate *e, const char *standard, const char *id) {
+    for (size_t i = 0; id && *id && i < e->partner_count; i++) {
+        if (strcmp(estate_partner_id(&e->partners[i], standard), id) == 0) return &e->partners[i];
+    }
+    return NULL;
+}
+
+/* ---- checking ---- */
+
+bool estate_is_sealed(const json_t *value) {
+    return json_is_object(value) && json_object_get(value, "sealed");
+}
+
+static void fault(builder *b, const char *path, const char *member, const char *text) {
+    error *err = error_new(ERROR_INVALID, "%s", text);
+    fault_list_add(b->faults, member ? error_at(err, "%s/%s", path, member) : error_at(err, "%s", path));
+}
+
+static void check_reference(builder *b, const setting *s, const json_t *value, const char *path) {
+    char key[PLACE_ROOM];
+    if (!json_is_string(value)) return;
+    snprintf(key, sizeof key, "%s/%s", s->reference, json_string_value(value));
+    if (map_get(b->index, span_of(key))) return;
+    error *err = error_new(
+        ERROR_INVALID, "%s: there is no \"%s\" among the %s", s->name, json_string_value(value), s->reference);
+    fault_list_add(b->faults, error_at(err, "%s", path));
+}
+
+/* Does every name that a table calls a reference name something? Tables nest two levels deep at most. */
+static void check_references(builder *b, const setting *table, const json_t *object, const char *path) {
+    char place[PLACE_ROOM], item_place[PLACE_ROOM];
+    for (const setting *s = table; s->name; s++) {
+        const json_t *value = json_object_get(object, s->name);
+        if (!value) continue;
+        snprintf(place, sizeof place, "%s/%s", path, s->name);
+        if (s->reference && s->type != SETTING_NAMES) check_reference(b, s, value, place);
+        if (s->nested && s->type == SETTING_OBJECT) check_references(b, s->nested, value, place);
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            snprintf(item_place, sizeof item_place, "%s/%zu", place, i);
+            if (s->reference) check_reference(b, s, json_array_get(value, i), item_place);
+            if (s->nested) check_references(b, s->nested, json_array_get(value, i), item_place);
+        }
+    }
+}
+
+static void check_object(builder *b, const setting *table, const json_t *body, const char *path) {
+    settings_check(table, body, path, b->faults);
+    check_references(b, table, body, path);
+}
+
+/* ---- building ---- */
+
+static const char *text_of(const json_t *body, const char *member) {
+    return json_get_text(body, member, "");
+}
+
+static void build_station(builder *b, const json_t *body, const char *path) {
+    check_object(b, estate_settings("stations"), body, path);
+    b->e->stations[b->e->station_count++] = (estate_station){
+        .name = text_of(body, "name"),
+        .as2_id = text_of(body, "as2_id"),
+        .x12_id = text_of(body, "x12_id"),
+        .edifact_id = text_of(body, "edifact_id"),
+        .key = text_of(body, "key"),
+    };
+}
+
+static void build_partner(builder *b, const json_t *body, const char *path) {
+    static const char *const id_members[] = {"as2_id", "x12_id", "edifact_id"};
+    check_object(b, estate_settings("partners"), body, path);
+    estate_partner partner = {
+        .name = text_of(body, "name"),
+        .as2_id = text_of(body, "as2_id"),
+        .x12_id = text_of(body, "x12_id"),
+        .edifact_id = text_of(body, "edifact_id"),
+        .certificates = json_get_array(body, "certificates"),
+    };
+    for (size_t i = 0; i < b->e->partner_count; i++) {
+        const estate_partner *other = &b->e->partners[i];
+        const char *const mine[] = {partner.as2_id, partner.x12_id, partner.edifact_id};
+        const char *const theirs[] = {other->as2_id, other->x12_id, other->edifact_id};
+        for (size_t k = 0; k < 3; k++) {
+            if (!*mine[k] || strcmp(mine[k], theirs[k]) != 0) continue;
+            error *err = error_new(
+                ERROR_INVALID, "%s \"%s\" belongs to the partner %s already", id_members[k], mine[k], other->name);
+            fault_list_add(b->faults, error_at(err, "%s/%s", path, id_members[k]));
+        }
+    }
+    b->e->partners[b->e->partner_count++] = partner;
+}
+
+/* Parts a connection's object: what every connection has, and what the adapter's table describes. Secrets stand as a
+ * fixed word: adapters get the real ones beside the settings. */
+static void split_connection(const json_t *body, const adapter *kind, json_t *common, json_t *own) {
+    const char *key;
+    json_t *value;
+    const setting *table = estate_settings("connections");
+    json_object_foreach((json_t *)body, key, value) {
+        const setting *s = kind ? settings_find(kind->settings, key) : NULL;
+        if (settings_find(table, key))
+            json_object_set(common, key, value);
+        else if (s && s->secret && estate_is_sealed(value))
+            json_object_set_new(own, key, json_string("(sealed)"));
+        else
+            json_object_set(own, key, value);
+    }
+}
+
+static const adapter *connection_kind(builder *b, const json_t *body, const char *path) {
+    const char *kind = text_of(body, "kind");
+    const adapter *found = adapter_find(kind);
+    if (found || !*kind) return found;
+    buf known = BUF_MAX(512);
+    for (size_t i = 0; adapters[i]; i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", adapters[i]->kind);
+    error *err =
+        error_new(ERROR_INVALID, "there is no adapter for the kind \"%s\"; known are: %s", kind, buf_text(&known));
+    fault_list_add(b->faults, error_at(err, "%s/kind", path));
+    buf_free(&known);
+    return NULL;
+}
+
+static int64_t adapter_duration(const adapter *kind, const json_t *own, const char *name, int64_t fallback) {
+    if (!settings_find(kind->settings, name)) return fallback;
+    int64_t ms = settings_integer(kind->settings, own, name);
+    return ms > 0 ? ms : fallback;
+}
+
+static void build_connection(builder *b, const json_t *body, const char *path, int64_t revision) {
+    json_t *common = json_object(), *own = json_object();
+    const adapter *kind = connection_kind(b, body, path);
+    split_connection(body, kind, common, own);
+    check_object(b, estate_settings("connections"), common, path);
+    json_array_append_new(b->e->memory->adapter_settings, own);
+    if (kind) {
+        check_object(b, kind->settings, own, path);
+        if (kind->check && b->faults->count == 0) kind->check(own, path, b->faults);
+        const char *station = json_get_text(common, "station", NULL);
+        bool has_path = settings_find(kind->settings, "path");
+        b->e->connections[b->e->connection_count++] = (estate_connection){
+            .name = text_of(body, "name"),
+            .adapter = kind,
+            .settings = own,
+            .body = body,
+            .path = has_path ? settings_text(kind->settings, own, "path") : "{filename}",
+            .station = !station && b->e->station_count == 1 ? &b->e->stations[0] : find_station(b->e, station),
+            .partner = estate_find_partner(b->e, json_get_text(common, "partner", NULL)),
+            .revision = revision,
+            .timeout_ms = adapter_duration(kind, own, "timeout", 30000),
+            .poll_ms = adapter_duration(kind, own, "poll", poll_default_ms),
+            .enabled = settings_boolean(estate_settings("connections"), common, "enabled"),
+        };
+    }
+    json_decref(common);
+}
+
+static void build_script(builder *b, const json_t *body, const char *path) {
+    check_object(b, estate_settings("scripts"), body, path);
+    if (!json_is_string(json_object_get(body, "source"))) fault(b, path, "source", "source: must be text");
+    b->e->scripts[b->e->script_count++] = (estate_script){
+        .name = text_of(body, "name"),
+        .hash = json_get_text(body, "hash", "draft"),
+        .source = json_get_span(body, "source"),
+    };
+}
+
+static void build_table(builder *b, const json_t *body, const char *path) {
+    check_object(b, estate_settings("tables"), body, path);
+    json_t *rows = json_get_object(body, "rows");
+    if (rows) map_put(b->e->tables, span_of(text_of(body, "name")), rows);
+}
+
+static void need(builder *b, const estate_connection *connection, bool able, const char *path, const char *what) {
+    if (!connection || able) return;
+    error *err = error_new(ERROR_INVALID, "a connection of kind %s cannot %s", connection->adapter->kind, what);
+    fault_list_add(b->faults, error_at(err, "%s", path));
+}
+
+static estate_destination read_destination(builder *b, const json_t *object) {
+    const setting *table = estate_destination_settings();
+    return (estate_destination){
+        .connection = estate_find_connection(b->e, json_get_text(object, "connection", NULL)),
+        .path = json_get_text(object, "path", NULL),
+        .replace = strcmp(settings_text(table, object, "if_exists"), "replace") == 0,
+    };
+}
+
+static estate_expectation read_expectation(const json_t *body) {
+    const json_t *expect = json_get_object(body, "expect");
+    if (!expect) return (estate_expectation){.acknowledgement = NULL, .within_ms = 0};
+    return (estate_expectation){
+        .acknowledgement = json_get_text(expect, "acknowledgement", NULL),
+        .within_ms = settings_integer(estate_expect_settings(), expect, "within"),
+    };
+}
+
+static estate_retry read_retry(const json_t *body) {
+    const setting *table = estate_retry_settings();
+    const json_t *retry = json_get_object(body, "retry");
+    return (estate_retry){
+        .attempts = (int)settings_integer(table, retry, "attempts"),
+        .first_ms = settings_integer(table, retry, "first"),
+        .maximum_ms = settings_integer(table, retry, "maximum"),
+    };
+}
+
+static void read_acknowledge(builder *b, const json_t *body, const char *path, estate_flow *flow) {
+    const json_t *value = json_object_get(body, "acknowledge");
+    char place[PLACE_ROOM];
+    snprintf(place, sizeof place, "%s/acknowledge", path);
+    if (!value) return;
+    flow->acknowledge_to.connection = flow->from;
+    json_t *object = json_is_string(value) ? json_pack("{s:O}", "kind", value) : json_incref((json_t *)value);
+    if (json_is_object(object)) {
+        check_object(b, estate_acknowledge_settings(), object, place);
+        /* The choice's own text outlives the temporary object that a bare kind is wrapped in. */
+        flow->acknowledge = json_is_string(value) ? json_string_value(value) : json_get_text(value, "kind", NULL);
+        if (json_get_object(object, "to")) flow->acknowledge_to = read_destination(b, json_get_object(value, "to"));
+        const estate_connection *to = flow->acknowledge_to.connection;
+        need(b, to, to && to->adapter->stage, place, "be delivered to");
+    } else {
+        fault(b, path, "acknowledge", "acknowledge: must be 997, 999, CONTRL, or an object with kind and to");
+    }
+    json_decref(object);
+}
+
+static void build_flow(builder *b, const json_t *body, const char *path) {
+    char place[PLACE_ROOM];
+    check_object(b, estate_settings("flows"), body, path);
+    const json_t *from = json_get_object(body, "from"), *when = json_get_object(body, "when");
+    const json_t *answers = json_get_object(body, "answers"), *to = json_get_array(body, "to");
+    estate_flow flow = {
+        .name = text_of(body, "name"),
+        .from = estate_find_connection(b->e, json_get_text(from, "connection", NULL)),
+        .pattern = json_get_text(from, "path", NULL),
+        .standard = json_get_text(when, "standard", NULL),
+        .type = json_get_text(when, "type", NULL),
+        .filename = json_get_text(when, "filename", NULL),
+        .filtered = when && json_object_size(when) > 0,
+        .script = json_get_text(body, "script", NULL),
+        .to_count = json_array_size(to),
+        .expect = read_expectation(body),
+        .answers_type = json_get_text(answers, "type", NULL),
+        .answers_key = json_get_text(answers, "key", NULL),
+        .retry = read_retry(body),
+        .enabled = settings_boolean(estate_settings("flows"), body, "enabled"),
+    };
+    snprintf(place, sizeof place, "%s/from/connection", path);
+    need(b, flow.from, flow.from && flow.from->adapter->list, place, "be a source");
+    flow.to = arena_alloc(b->arena, (flow.to_count + 1) * sizeof *flow.to);
+    for (size_t i = 0; i < flow.to_count; i++) {
+        flow.to[i] = read_destination(b, json_array_get(to, i));
+        snprintf(place, sizeof place, "%s/to/%zu/connection", path, i);
+        need(b, flow.to[i].connection, flow.to[i].connection && flow.to[i].connection->adapter->stage, place,
+            "be delivered to");
+    }
+    read_acknowledge(b, body, path, &flow);
+    if (flow.from) ((estate_connection *)flow.from)->source |= flow.enabled;
+    b->e->flows[b->e->flow_count++] = flow;
+}
+
+static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+
+/* "GET /orders/{number}" into its two parts; a route without a method answers every method. */
+static void read_route(builder *b, const char *path, estate_endpoint *endpoint) {
+    const char *blank = strchr(endpoint->route, ' ');
+    endpoint->path = blank ? blank + 1 : endpoint->route;
+    if (blank) {
+        span word = span_make(endpoint->route, (size_t)(blank - endpoint->route));
+        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+            if (span_is(word, methods[i])) endpoint->method = methods[i];
+        }
+        if (!endpoint->method)
+            fault(b, path, "route", "route: the method must be GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS");
+    }
+    if (endpoint->path[0] != '/')
+        fault(b, path, "route", "route: the path must begin with / (\"GET /orders/{number}\")");
+}
+
+static estate_access read_access(const json_t *body) {
+    const char *access = settings_text(estate_settings("endpoints"), body, "access");
+    return strcmp(access, "public") == 0 ? ACCESS_PUBLIC : strcmp(access, "key") == 0 ? ACCESS_KEY : ACCESS_LOCAL;
+}
+
+static estate_track read_track(const json_t *body) {
+    const char *track = settings_text(estate_settings("endpoints"), body, "track");
+    return strcmp(track, "none") == 0 ? TRACK_NONE : strcmp(track, "errors") == 0 ? TRACK_ERRORS : TRACK_ALL;
+}
+
+static void build_endpoint(builder *b, const json_t *body, const char *path) {
+    const setting *table = estate_settings("endpoints");
+    check_object(b, table, body, path);
+    const json_t *legacy = json_get_object(body, "legacy");
+    estate_endpoint endpoint = {
+        .route = text_of(body, "route"),
+        .description = text_of(body, "description"),
+        .script = json_get_text(body, "script", NULL),
+        .respond_status = (int)json_get_integer(json_get_object(body, "respond"), "status", 0),
+        .access = read_access(body),
+        .track = read_track(body),
+        .expect = read_expectation(body),
+        .retry = read_retry(body),
+        .timeout_ms = settings_integer(table, body, "timeout"),
+        .body_bytes_max = settings_integer(table, body, "body_limit"),
+    };
+    read_route(b, path, &endpoint);
+    if (legacy) {
+        endpoint.target = read_destination(b, legacy);
+        endpoint.legacy = endpoint.target.connection;
+    } else if (!endpoint.script) {
+        fault(b, path, NULL, "an endpoint needs a legacy back-end, a script that answers, or both");
+    }
+    b->e->endpoints[b->e->endpoint_count++] = endpoint;
+}
+
+static void build_object(builder *b, const char *kind, const json_t *object) {
+    char path[PLACE_ROOM];
+    const json_t *body = json_get_object(object, "body");
+    const char *name = text_of(object, "name");
+    snprintf(path, sizeof path, "/%s/%s", kind, name);
+    if (strcmp(kind, "stations") == 0) build_station(b, body, path);
+    if (strcmp(kind, "partners") == 0) build_partner(b, body, path);
+    if (strcmp(kind, "connections") == 0) build_connection(b, body, path, json_get_integer(object, "revision", 0));
+    if (strcmp(kind, "scripts") == 0) build_script(b, body, path);
+    if (strcmp(kind, "tables") == 0) build_table(b, body, path);
+    if (strcmp(kind, "flows") == 0) build_flow(b, body, path);
+    if (strcmp(kind, "endpoints") == 0) build_endpoint(b, body, path);
+}
+
+static void index_objects(builder *b) {
+    for (size_t i = 0; i < json_array_size(b->e->objects); i++) {
+        char key[PLACE_ROOM];
+        json_t *object = json_array_get(b->e->objects, i);
+        snprintf(key, sizeof key, "%s/%s", text_of(object, "kind"), text_of(object, "name"));
+        map_put(b->index, span_of(key), object);
+    }
+}
+
+void estate_build(const json_t *objects, estate **out, fault_list *faults) {
+    static atomic_llong generations;
+    size_t room = json_array_size(objects) + 1;
+    arena *memory = arena_new(SNAPSHOT_BYTES_MAX);
+    estate *e = arena_alloc(memory, sizeof *e);
+    builder b = {.e = e, .arena = memory, .faults = faults, .index = map_new()};
+    e->memory = arena_alloc(memory, sizeof *e->memory);
+    e->memory->arena = memory;
+    e->memory->adapter_settings = json_array();
+    atomic_init(&e->memory->references, 1);
+    e->objects = json_incref((json_t *)objects);
+    e->generation = atomic_fetch_add(&generations, 1) + 1;
+    e->tables = map_new();
+    e->stations = arena_alloc(memory, room * sizeof *e->stations);
+    e->partners = arena_alloc(memory, room * sizeof *e->partners);
+    e->connections = arena_alloc(memory, room * sizeof *e->connections);
+    e->scripts = arena_alloc(memory, room * sizeof *e->scripts);
+    e->flows = arena_alloc(memory, room * sizeof *e->flows);
+    e->endpoints = arena_alloc(memory, room * sizeof *e->endpoints);
+    index_objects(&b);
+    for (size_t k = 0; estate_kinds[k]; k++) {
+        for (size_t i = 0; i < json_array_size(objects); i++) {
+            const json_t *object = json_array_get(objects, i);
+            if (strcmp(text_of(object, "kind"), estate_kinds[k]) == 0) build_object(&b, estate_kinds[k], object);
+        }
+    }
+    map_free(b.index, NULL);
+    *out = e;
+    if (faults->count == 0) return;
+    estate_release(e);
+    *out = NULL;
+}
+
+estate *estate_hold(estate *e) {
+    atomic_fetch_add(&e->memory->references, 1);
+    return e;
+}
+
+void estate_release(estate *e) {
+    if (!e || atomic_fetch_sub(&e->memory->references, 1) > 1) return;
+    arena *memory = e->memory->arena;
+    json_decref(e->memory->adapter_settings);
+    json_decref(e->objects);
+    map_free(e->tables, NULL);
+    arena_free(memory);
+}

@@ -1,0 +1,280 @@
+/* core/flow/estate_settings.c: the tables that describe every kind of configuration object (but for the adapters' own
+ * part). */
+#include "core/flow/estate_settings.h"
+
+static const setting station_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "as2_id", .type = SETTING_TEXT, .min = 1, .max = 128, .help = "AS2-From and AS2-To name (RFC 4130)."},
+    {.name = "x12_id", .type = SETTING_TEXT, .min = 4, .max = 18, .help = "ISA qualifier and id, such as ZZ:BANYAN."},
+    {.name = "edifact_id",
+        .type = SETTING_TEXT,
+        .min = 1,
+        .max = 40,
+        .help = "UNB id and qualifier, such as BANYAN:14."},
+    {.name = "key", .type = SETTING_NAME, .reference = "certificates", .help = "Key that signs and decrypts."},
+    {.name = NULL},
+};
+
+static const setting partner_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "as2_id", .type = SETTING_TEXT, .min = 1, .max = 128, .help = "AS2-From and AS2-To name (RFC 4130)."},
+    {.name = "x12_id",
+        .type = SETTING_TEXT,
+        .min = 4,
+        .max = 18,
+        .help = "ISA qualifier and id, such as 01:123456789."},
+    {.name = "edifact_id",
+        .type = SETTING_TEXT,
+        .min = 1,
+        .max = 40,
+        .help = "UNB id and qualifier, such as 4012345000009:14."},
+    {.name = "certificates",
+        .type = SETTING_NAMES,
+        .reference = "certificates",
+        .help = "Certificates of the partner."},
+    {.name = "contacts", .type = SETTING_TEXTS, .help = "Whom to ask."},
+    {.name = NULL},
+};
+
+static const setting connection_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "kind", .type = SETTING_NAME, .required = true, .help = "Which adapter: file, sftp …"},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "station",
+        .type = SETTING_NAME,
+        .reference = "stations",
+        .help = "Who we are here; may be left out when there is one station."},
+    {.name = "partner", .type = SETTING_NAME, .reference = "partners", .help = "Who is at the other end."},
+    {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether it is polled and delivered to."},
+    {.name = NULL},
+};
+
+static const setting from_settings[] = {
+    {.name = "connection", .type = SETTING_NAME, .required = true, .reference = "connections", .help = "The source."},
+    {.name = "path",
+        .type = SETTING_TEXT,
+        .max = 1024,
+        .min = 1,
+        .help = "Which names are taken, with * and ?; all when left out."},
+    {.name = NULL},
+};
+
+static const setting when_settings[] = {
+    {.name = "standard",
+        .type = SETTING_CHOICE,
+        .choices = "X12 EDIFACT TRADACOMS",
+        .help = "Only documents of that standard."},
+    {.name = "type", .type = SETTING_TEXT, .min = 1, .max = 16, .help = "Only documents of that type: 850, ORDERS …"},
+    {.name = "filename",
+        .type = SETTING_TEXT,
+        .min = 1,
+        .max = 255,
+        .help = "Only messages with such a file name, with * and ?."},
+    {.name = NULL},
+};
+
+static const setting destination_settings[] = {
+    {.name = "connection",
+        .type = SETTING_NAME,
+        .required = true,
+        .reference = "connections",
+        .help = "Where it goes."},
+    {.name = "path",
+        .type = SETTING_TEXT,
+        .min = 1,
+        .max = 1024,
+        .help = "File name there, with {variables}; else the connection's own."},
+    {.name = "if_exists",
+        .type = SETTING_CHOICE,
+        .choices = "fail replace",
+        .fallback = "fail",
+        .help = "What to do with a file of that name."},
+    {.name = NULL},
+};
+
+static const setting expect_settings[] = {
+    {.name = "acknowledgement",
+        .type = SETTING_CHOICE,
+        .required = true,
+        .choices = "997 999 CONTRL TA1 MDN",
+        .help = "What answers it."},
+    {.name = "within", .type = SETTING_DURATION, .fallback = "24h", .help = "After that it is overdue."},
+    {.name = NULL},
+};
+
+static const setting retry_settings[] = {
+    {.name = "attempts", .type = SETTING_INTEGER, .fallback = "20", .min = 1, .max = 1000, .help = "Tries in all."},
+    {.name = "first",
+        .type = SETTING_DURATION,
+        .fallback = "5s",
+        .help = "Wait before the second try; doubles each time."},
+    {.name = "maximum", .type = SETTING_DURATION, .fallback = "1h", .help = "Longest wait between two tries."},
+    {.name = NULL},
+};
+
+static const setting acknowledge_settings[] = {
+    {.name = "kind",
+        .type = SETTING_CHOICE,
+        .required = true,
+        .choices = "997 999 CONTRL",
+        .help = "What is sent back."},
+    {.name = "to",
+        .type = SETTING_OBJECT,
+        .nested = destination_settings,
+        .help = "Where; the source connection when left out."},
+    {.name = NULL},
+};
+
+static const setting answers_settings[] = {
+    {.name = "type",
+        .type = SETTING_TEXT,
+        .required = true,
+        .min = 1,
+        .max = 16,
+        .help = "Type of the document that we sent: 850."},
+    {.name = "key", .type = SETTING_NAME, .required = true, .help = "Business key that both have: po."},
+    {.name = NULL},
+};
+
+static const setting flow_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "from",
+        .type = SETTING_OBJECT,
+        .required = true,
+        .nested = from_settings,
+        .help = "Where messages come from."},
+    {.name = "when", .type = SETTING_OBJECT, .nested = when_settings, .help = "Which of them; all when left out."},
+    {.name = "script",
+        .type = SETTING_NAME,
+        .reference = "scripts",
+        .help = "Translates; left out, the bytes pass as they are."},
+    {.name = "to", .type = SETTING_OBJECTS, .nested = destination_settings, .help = "Where results go."},
+    {.name = "acknowledge",
+        .type = SETTING_ANY,
+        .help = "The acknowledgement sent back: 997, 999 or CONTRL, or {kind, to}."},
+    {.name = "expect",
+        .type = SETTING_OBJECT,
+        .nested = expect_settings,
+        .help = "The acknowledgement that a result waits for."},
+    {.name = "answers",
+        .type = SETTING_OBJECT,
+        .nested = answers_settings,
+        .help = "The document that an incoming one must answer."},
+    {.name = "retry", .type = SETTING_OBJECT, .nested = retry_settings, .help = "When a delivery is tried again."},
+    {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether it takes messages."},
+    {.name = NULL},
+};
+
+static const setting respond_settings[] = {
+    {.name = "status", .type = SETTING_INTEGER, .min = 200, .max = 599, .help = "HTTP status of a good answer."},
+    {.name = NULL},
+};
+
+static const setting endpoint_settings[] = {
+    {.name = "route",
+        .type = SETTING_TEXT,
+        .required = true,
+        .min = 1,
+        .max = 1024,
+        .help = "Method and path template: GET /orders/{number}."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people and for OpenAPI."},
+    {.name = "legacy",
+        .type = SETTING_OBJECT,
+        .nested = destination_settings,
+        .help = "The legacy back-end: connection and path."},
+    {.name = "script",
+        .type = SETTING_NAME,
+        .reference = "scripts",
+        .help = "Its request and response functions translate."},
+    {.name = "respond", .type = SETTING_OBJECT, .nested = respond_settings, .help = "The status of a good answer."},
+    {.name = "access",
+        .type = SETTING_CHOICE,
+        .choices = "local public key",
+        .fallback = "local",
+        .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},
+    {.name = "track",
+        .type = SETTING_CHOICE,
+        .choices = "all errors none",
+        .fallback = "all",
+        .help = "Which requests are kept."},
+    {.name = "expect",
+        .type = SETTING_OBJECT,
+        .nested = expect_settings,
+        .help = "The acknowledgement that what is sent waits for."},
+    {.name = "retry", .type = SETTING_OBJECT, .nested = retry_settings, .help = "When a delivery is tried again."},
+    {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."},
+    {.name = "body_limit", .type = SETTING_SIZE, .fallback = "1MiB", .help = "Largest request body."},
+    {.name = NULL},
+};
+
+static const setting script_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "Module name."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "source", .type = SETTING_ANY, .required = true, .help = "Lua source."},
+    {.name = "test", .type = SETTING_ANY, .help = "Lua source of its tests."},
+    {.name = "samples", .type = SETTING_MAP, .help = "Samples by file name."},
+    {.name = "hash", .type = SETTING_TEXT, .help = "First digits of the source's SHA-256; made by the appliance."},
+    {.name = NULL},
+};
+
+static const setting table_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How scripts refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "rows", .type = SETTING_MAP, .required = true, .help = "Code → value."},
+    {.name = NULL},
+};
+
+static const setting certificate_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "certificate", .type = SETTING_ANY, .help = "X.509 certificate, PEM."},
+    {.name = "private_key", .type = SETTING_ANY, .secret = true, .help = "Private key, PEM; never shown."},
+    {.name = NULL},
+};
+
+const char *const estate_kinds[] = {
+    "certificates", "stations", "partners", "connections", "scripts", "tables", "flows", "endpoints", NULL};
+
+static const struct {
+    const char *kind;
+    const setting *table;
+} tables[] = {
+    {"certificates", certificate_settings},
+    {"stations", station_settings},
+    {"partners", partner_settings},
+    {"connections", connection_settings},
+    {"scripts", script_settings},
+    {"tables", table_settings},
+    {"flows", flow_settings},
+    {"endpoints", endpoint_settings},
+};
+
+const setting *estate_settings(const char *kind) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (strcmp(tables[i].kind, kind) == 0) return tables[i].table;
+    }
+    return NULL;
+}
+
+const char *estate_name_member(const char *kind) {
+    return strcmp(kind, "endpoints") == 0 ? "route" : "name";
+}
+
+const setting *estate_expect_settings(void) {
+    return expect_settings;
+}
+
+const setting *estate_retry_settings(void) {
+    return retry_settings;
+}
+
+const setting *estate_acknowledge_settings(void) {
+    return acknowledge_settings;
+}
+
+const setting *estate_destination_settings(void) {
+    return destination_settings;
+}

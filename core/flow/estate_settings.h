@@ -1,0 +1,13 @@
+/* core/flow/estate_settings.h: the nested tables that estate.c reads values with; the kinds' own tables are in
+ * estate.h. */
+#ifndef BANYAN_CORE_FLOW_ESTATE_SETTINGS_H
+#define BANYAN_CORE_FLOW_ESTATE_SETTINGS_H
+
+#include "core/flow/estate.h"
+
+const setting *estate_expect_settings(void);
+const setting *estate_retry_settings(void);
+const setting *estate_acknowledge_settings(void);
+const setting *estate_destination_settings(void);
+
+#endif

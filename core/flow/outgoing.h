@@ -1,0 +1,33 @@
+/* core/flow/outgoing.h: a message on its way out: its row, its documents, its delivery job, as part of the transaction
+ * that makes it. */
+#ifndef BANYAN_CORE_FLOW_OUTGOING_H
+#define BANYAN_CORE_FLOW_OUTGOING_H
+
+#include "core/flow/estate.h"
+#include "core/store/store.h"
+
+typedef struct outgoing {
+    const estate_destination *destination;
+    const char *parent;            /* message that it comes from; NULL: none */
+    const char *flow, *endpoint;   /* what made it; NULL: not by one */
+    const char *principal;         /* on whose behalf; NULL: the appliance's own */
+    const char *script;            /* "name@hash"; NULL: none */
+    const char *source_filename;   /* of the message it comes from; NULL: none */
+    const json_t *source_document; /* {"type","control"…} that it was made of; NULL: none */
+    const json_t
+        *result; /* as the script gave it: "filename","content_type","vars","keys","documents"; NULL: as it came */
+    estate_expectation expect;
+    estate_retry retry;
+    const char *why; /* first line of its timeline */
+} outgoing;
+
+/* Adds it all to `change`; the payload is taken on success. ERROR_INVALID when its path cannot be made. */
+must_check error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id[ID_SIZE]);
+
+/* A document of an inspection or a script's outcome as a row; texts borrowed from `json`, id made new. */
+store_document outgoing_document(const json_t *json, const char *message, int position);
+
+/* Is it an acknowledgement (997, 999, TA1, CONTRL), which is never acknowledged itself? */
+bool outgoing_is_acknowledgement(const char *type);
+
+#endif

@@ -1,0 +1,145 @@
+/* core/flow/poll.c: collects from a source what can be picked up.
+ *
+ * For each entry: claim and read it into a payload that is durable, commit the message, and only then let the source
+ * forget it. A crash in between leaves the entry at the source; the key of the entry keeps it from becoming two
+ * messages (SF-07). */
+#include "core/base/crash.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/flow/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ENTRIES_PER_LIST = 500, INLINE_BYTES = 64 * 1024 };
+
+typedef struct pick_up {
+    engine *engine;
+    const estate_connection *connection;
+    size_t taken;
+} pick_up;
+
+static error *ask(
+    pick_up *p, frame_operation operation, json_t *take_members, int take_fd, frame *reply, json_t **answer) {
+    json_t *head = NULL;
+    frame call;
+    error *err = call_courier_head(p->engine->options.config, p->connection, &head);
+    if (!err) {
+        json_object_update(head, take_members);
+        call_prepare(&call, operation, head, NULL);
+        call.secret = true;
+        if (take_fd >= 0) frame_put_descriptor(&call, take_fd);
+        err = call_courier(p->engine->options.pool, p->connection, &call, reply, answer);
+    } else {
+        io_close(&take_fd);
+    }
+    json_decref(take_members);
+    return err;
+}
+
+/* The message is durable: the source may forget the entry as it was read. */
+static error *forget(pick_up *p, const char *name, const json_t *got) {
+    json_t *answer = NULL;
+    frame reply;
+    json_t *members = json_pack("{s:s, s:O?, s:O?}", "name", name, "size", json_object_get(got, "size"), "modified_ms",
+        json_object_get(got, "modified_ms"));
+    error *err = ask(p, OPERATION_DONE, members, -1, &reply, &answer);
+    if (!err) frame_clear(&reply);
+    json_decref(answer);
+    return err;
+}
+
+static error *read_small(pick_up *p, const char *name, payload *bytes, json_t **got) {
+    frame reply;
+    error *err =
+        ask(p, OPERATION_GET, json_pack("{s:s, s:i}", "name", name, "inline_limit", INLINE_BYTES), -1, &reply, got);
+    if (err) return err;
+    span content = frame_get(&reply, TAG_PAYLOAD, 0);
+    err = payload_of(p->engine->options.store, content.data ? content : SPAN(""), bytes);
+    frame_clear(&reply);
+    return err;
+}
+
+static error *read_large(pick_up *p, const char *name, payload *bytes, json_t **got) {
+    payload_writer *writer = NULL;
+    frame reply;
+    int fd = -1;
+    error *err = payload_begin_file(p->engine->options.store, &writer, &fd);
+    if (err) return err;
+    err = ask(p, OPERATION_GET, json_pack("{s:s}", "name", name), fd, &reply, got);
+    if (err) {
+        payload_abandon(writer);
+        return err;
+    }
+    frame_clear(&reply);
+    return payload_finish(writer, bytes);
+}
+
+static error *take_entry(pick_up *p, const json_t *entry) {
+    const char *name = json_get_text(entry, "name", "");
+    int64_t size = json_get_integer(entry, "size", 0);
+    payload bytes = {.bytes = NULL};
+    json_t *got = NULL;
+    bool duplicate = false;
+    char id[ID_SIZE];
+    error *err = store_admit(p->engine->options.store, (uint64_t)(size > 0 ? size : 0));
+    if (err) return err;
+    err = size > INLINE_BYTES ? read_large(p, name, &bytes, &got) : read_small(p, name, &bytes, &got);
+    if (!err) {
+        char *key = xasprintf("%s|%llu|%lld|%s", name, (unsigned long long)bytes.size,
+            (long long)json_get_integer(got, "modified_ms", 0), bytes.sha256);
+        const char *slash = strrchr(name, '/');
+        const intake in = {.connection = p->connection, .filename = slash ? slash + 1 : name, .dedupe_key = key};
+        crash_point("pickup.read");
+        err = intake_message(p->engine, &in, &bytes, id, &duplicate);
+        free(key);
+    }
+    crash_point("pickup.committed");
+    if (!err) err = forget(p, name, got);
+    crash_point("pickup.done");
+    if (!err && !duplicate) p->taken++;
+    payload_free(&bytes);
+    json_decref(got);
+    return error_wrap(err, "%s", name);
+}
+
+/* Gone or changed under our hands: the next look will tell. */
+static bool is_passing(const error *err) {
+    return error_code_of(err) == ERROR_NOT_FOUND || error_code_of(err) == ERROR_CONFLICT;
+}
+
+static error *take_listed(pick_up *p, const char *pattern) {
+    json_t *answer = NULL;
+    frame reply;
+    json_t *members = json_pack("{s:s?, s:i}", "pattern", pattern, "limit", ENTRIES_PER_LIST);
+    error *err = ask(p, OPERATION_LIST, members, -1, &reply, &answer);
+    if (err) return err;
+    frame_clear(&reply);
+    const json_t *entries = json_get_array(answer, "entries");
+    for (size_t i = 0; i < json_array_size(entries) && !err; i++) {
+        err = take_entry(p, json_array_get(entries, i));
+        if (err && is_passing(err)) {
+            log_failure(LOG_INFO, "not picked up", err);
+            err = NULL;
+        }
+    }
+    json_decref(answer);
+    return err;
+}
+
+void poll_source(engine *e, estate *snapshot, const estate_connection *connection) {
+    pick_up p = {.engine = e, .connection = connection, .taken = 0};
+    error *err = NULL;
+    bool everything = false;
+    for (size_t f = 0; f < snapshot->flow_count && !err; f++) {
+        const estate_flow *flow = &snapshot->flows[f];
+        if (flow->from != connection || !flow->enabled || everything) continue;
+        everything = flow->pattern == NULL;
+        err = take_listed(&p, flow->pattern);
+    }
+    bool changed = health_note(e->health, connection->name, err);
+    if (err && changed) log_warning("cannot collect from %s", error_text(err));
+    if (!err && changed) log_info("connection %s works again", connection->name);
+    error_free(err);
+}

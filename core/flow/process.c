@@ -1,0 +1,376 @@
+/* core/flow/process.c: finds out what a message is, and decides what happens to it.
+ *
+ * A translator inspects the bytes; here its findings become rows: documents with their business keys, acknowledgements
+ * that close what waited for them, the acknowledgement that goes back, one job for each flow and document. All of it is
+ * one transaction with the end of this job. */
+#include "core/base/crash.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/flow/outgoing.h"
+#include "core/flow/work.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REASON_ROOM = 512, KEY_ROOM = 512 };
+
+typedef struct processing {
+    work *w;
+    json_t *message;  /* its row */
+    json_t *findings; /* of the inspection */
+    payload_view payload;
+    const estate_connection *connection; /* NULL: it came by none that still exists */
+    const estate_partner *partner;
+    store_change *change;
+    size_t jobs, answered, refused;
+    char reason[REASON_ROOM]; /* of the first refusal */
+} processing;
+
+static const char *message_id(const processing *p) {
+    return p->w->job->message;
+}
+
+static void refuse(processing *p, const char *kind, const char *text) {
+    if (p->refused++ == 0) snprintf(p->reason, sizeof p->reason, "%s", text);
+    store_add_event(p->change, message_id(p), kind, text, NULL);
+}
+
+/* ---- what the message says of itself ---- */
+
+static error *inspect(processing *p) {
+    frame reply;
+    json_t *head = json_pack("{s:s?, s:s?}", "filename", json_get_text(p->message, "filename", NULL), "content_type",
+        json_get_text(p->message, "content_type", NULL));
+    error *err = call_translator(
+        p->w->engine->options.pool, &p->w->scope, OPERATION_INSPECT, head, &p->payload, &reply, &p->findings);
+    if (!err) frame_clear(&reply);
+    return err;
+}
+
+static const json_t *document_at(const processing *p, size_t i) {
+    return json_array_get(json_get_array(p->findings, "documents"), i);
+}
+
+static size_t document_count(const processing *p) {
+    return json_array_size(json_get_array(p->findings, "documents"));
+}
+
+static const estate_partner *find_partner(const processing *p) {
+    if (p->connection && p->connection->partner) return p->connection->partner;
+    const json_t *first = document_at(p, 0);
+    return first ? estate_partner_by_id(
+                       p->w->estate, json_get_text(first, "standard", ""), json_get_text(first, "sender", ""))
+                 : NULL;
+}
+
+/* An envelope that names somebody else than the partner whose connection it came by (ED-20). */
+static bool is_foreign(const processing *p, const json_t *document) {
+    if (!p->connection || !p->connection->partner) return false;
+    const char *expected = estate_partner_id(p->connection->partner, json_get_text(document, "standard", ""));
+    return *expected && strcmp(expected, json_get_text(document, "sender", "")) != 0;
+}
+
+static const char *first_fault(const processing *p, const char *control, char text[REASON_ROOM]) {
+    const json_t *errors = json_get_array(p->findings, "errors");
+    snprintf(text, REASON_ROOM, "it is not valid");
+    for (size_t i = 0; i < json_array_size(errors); i++) {
+        const json_t *fault = json_array_get(errors, i);
+        const char *of = json_get_text(fault, "document", NULL);
+        if (control && of && strcmp(of, control) != 0) continue;
+        snprintf(text, REASON_ROOM, "%s (segment %s, position %lld, byte %lld)", json_get_text(fault, "text", "?"),
+            json_get_text(fault, "segment", "?"), (long long)json_get_integer(fault, "position", 0),
+            (long long)json_get_integer(fault, "offset", 0));
+        break;
+    }
+    return text;
+}
+
+/* ---- acknowledgements that came in ---- */
+
+static error *acknowledge_one(processing *p, const json_t *item) {
+    json_t *found = NULL;
+    char text[REASON_ROOM];
+    const char *kind = json_get_text(item, "kind", "?");
+    acknowledged_key key = {
+        .partner = p->partner ? p->partner->name : NULL,
+        .standard = json_get_text(item, "standard", json_get_text(p->findings, "standard", "X12")),
+        .interchange_control = json_get_text(item, "interchange_control", NULL),
+        .group_control = json_get_text(item, "group_control", NULL),
+        .type = json_get_text(item, "type", NULL),
+        .control = json_get_text(item, "control", NULL),
+    };
+    error *err = store_find_acknowledged(p->w->engine->options.store, &key, &found);
+    if (err) return err;
+    bool accepted = strcmp(json_get_text(item, "outcome", ""), "accepted") == 0;
+    const char *why = json_get_text(item, "text", "");
+    for (size_t i = 0; i < json_array_size(found); i++) {
+        const json_t *document = json_array_get(found, i);
+        snprintf(text, sizeof text, "%s %s%s%s", kind, accepted ? "accepts it" : "rejects it", *why ? ": " : "", why);
+        store_acknowledge(p->change, json_get_text(document, "id", ""),
+            accepted ? ACKNOWLEDGEMENT_ACCEPTED : ACKNOWLEDGEMENT_REJECTED, message_id(p), text);
+        store_add_event(
+            p->change, json_get_text(document, "message", ""), accepted ? "acknowledged" : "rejected", text, NULL);
+    }
+    if (json_array_size(found) > 0) {
+        p->answered++;
+    } else {
+        snprintf(text, sizeof text, "the %s answers nothing that waits: interchange %s, group %s, document %s", kind,
+            key.interchange_control ? key.interchange_control : "-", key.group_control ? key.group_control : "-",
+            key.control ? key.control : "-");
+        refuse(p, "unmatched", text);
+    }
+    json_decref(found);
+    return NULL;
+}
+
+static error *acknowledge_all(processing *p) {
+    error *err = NULL;
+    const json_t *list = json_get_array(p->findings, "acknowledges");
+    for (size_t i = 0; i < json_array_size(list) && !err; i++)
+        err = acknowledge_one(p, json_array_get(list, i));
+    return err;
+}
+
+/* ---- who takes it ---- */
+
+static bool takes_name(const estate_flow *flow, const char *filename) {
+    const char *patterns[] = {flow->pattern, flow->filename};
+    for (size_t i = 0; i < 2; i++) {
+        const char *base = patterns[i] ? strrchr(patterns[i], '/') : NULL;
+        const char *pattern = base ? base + 1 : patterns[i];
+        if (pattern && fnmatch(pattern, filename, 0) != 0) return false;
+    }
+    return true;
+}
+
+static bool takes_document(const estate_flow *flow, const json_t *document) {
+    const char *standard = json_get_text(document, "standard", ""), *type = json_get_text(document, "type", "");
+    if (!flow->type && outgoing_is_acknowledgement(type)) return false;
+    return (!flow->standard || strcmp(flow->standard, standard) == 0) && (!flow->type || strcmp(flow->type, type) == 0);
+}
+
+static void add_translate_job(processing *p, const estate_flow *flow, int document, const json_t *row) {
+    json_t *detail = json_pack("{s:s, s:i, s:I, s:I}", "flow", flow->name, "attempts", flow->retry.attempts, "first_ms",
+        (json_int_t)flow->retry.first_ms, "maximum_ms", (json_int_t)flow->retry.maximum_ms);
+    if (document >= 0) {
+        json_object_set_new(detail, "document", json_integer(document));
+        json_object_set(detail, "facts", (json_t *)row);
+    }
+    store_job job = {.kind = "translate", .message = message_id(p), .detail = detail, .run_at = clock_wall_ms()};
+    id_new(job.id);
+    store_add_job(p->change, &job);
+    json_decref(detail);
+    p->jobs++;
+}
+
+/* Links an answer (855) to what it answers (850); *good is false when we sent nothing of the kind. */
+static error *find_answered(
+    processing *p, const estate_flow *flow, const json_t *document, const char *id, bool *good) {
+    json_t *found = NULL;
+    const char *value = json_get_text(json_get_object(document, "keys"), flow->answers_key, "");
+    error *err = store_find_by_key(p->w->engine->options.store, p->partner ? p->partner->name : NULL,
+        flow->answers_type, flow->answers_key, value, &found);
+    *good = false;
+    for (size_t i = 0; i < json_array_size(found) && !err && !*good; i++) {
+        const json_t *sent = json_array_get(found, i);
+        if (strcmp(json_get_text(sent, "direction", ""), "out") != 0) continue;
+        char text[REASON_ROOM];
+        const char *type = json_get_text(document, "type", "?");
+        store_link_answer(p->change, json_get_text(sent, "id", ""), id);
+        snprintf(text, sizeof text, "answered by %s %s", type, json_get_text(document, "control", ""));
+        store_add_event(p->change, json_get_text(sent, "message", ""), "answered", text, NULL);
+        *good = true;
+    }
+    if (!err && !*good) {
+        char text[REASON_ROOM];
+        snprintf(text, sizeof text, "the %s answers %s %s \"%s\", which we have not sent%s%s",
+            json_get_text(document, "type", "?"), flow->answers_type, flow->answers_key, value,
+            p->partner ? " to " : "", p->partner ? p->partner->name : "");
+        refuse(p, "unmatched", text);
+    }
+    json_decref(found);
+    return err;
+}
+
+/* One document, with every flow that takes it. */
+static error *route_document(processing *p, size_t i, bool *acknowledged) {
+    char text[REASON_ROOM], why[REASON_ROOM];
+    const json_t *found = document_at(p, i);
+    const char *type = json_get_text(found, "type", "?"), *control = json_get_text(found, "control", NULL);
+    const char *filename = json_get_text(p->message, "filename", "");
+    store_document row = outgoing_document(found, message_id(p), (int)i);
+    bool taken = outgoing_is_acknowledgement(type), valid = json_get_bool(found, "valid", true), good = true;
+    error *err = NULL;
+    store_add_document(p->change, &row);
+    if (is_foreign(p, found)) {
+        snprintf(text, sizeof text, "the %s names the sender %s, who is not the partner %s", type,
+            json_get_text(found, "sender", "?"), p->connection->partner->name);
+        refuse(p, "foreign", text);
+        return NULL;
+    }
+    if (!valid) {
+        snprintf(text, sizeof text, "%s %s: %s", type, control ? control : "", first_fault(p, control, why));
+        refuse(p, "invalid", text);
+    }
+    for (size_t f = 0; f < p->w->estate->flow_count && !err; f++) {
+        const estate_flow *flow = &p->w->estate->flows[f];
+        if (!flow->enabled || flow->from != p->connection || !takes_name(flow, filename) ||
+            !takes_document(flow, found))
+            continue;
+        taken = true;
+        if (flow->acknowledge) *acknowledged = true;
+        if (!valid) continue;
+        if (flow->answers_type) err = find_answered(p, flow, found, row.id, &good);
+        if (!err && good) add_translate_job(p, flow, (int)i, found);
+    }
+    if (!err && !taken && valid) {
+        snprintf(text, sizeof text, "no flow takes the %s from connection %s", type,
+            p->connection ? p->connection->name : "?");
+        refuse(p, "unrouted", text);
+    }
+    return err;
+}
+
+/* A message that is no EDI goes whole to every flow that does not ask for a document. */
+static void route_message(processing *p) {
+    const char *filename = json_get_text(p->message, "filename", "");
+    for (size_t f = 0; f < p->w->estate->flow_count; f++) {
+        const estate_flow *flow = &p->w->estate->flows[f];
+        if (!flow->enabled || flow->from != p->connection || !takes_name(flow, filename)) continue;
+        if (!flow->type && !flow->standard) add_translate_job(p, flow, -1, NULL);
+    }
+    if (p->jobs > 0) return;
+    char text[REASON_ROOM], why[REASON_ROOM];
+    if (json_array_size(json_get_array(p->findings, "errors")) > 0) {
+        refuse(p, "invalid", first_fault(p, NULL, why));
+    } else {
+        snprintf(text, sizeof text, "no flow takes a message like this from connection %s",
+            p->connection ? p->connection->name : "?");
+        refuse(p, "unrouted", text);
+    }
+}
+
+/* ---- the acknowledgement that goes back ---- */
+
+static const estate_flow *acknowledging_flow(const processing *p) {
+    for (size_t f = 0; f < p->w->estate->flow_count; f++) {
+        const estate_flow *flow = &p->w->estate->flows[f];
+        if (!flow->enabled || flow->from != p->connection || !flow->acknowledge) continue;
+        for (size_t i = 0; i < document_count(p); i++) {
+            if (takes_document(flow, document_at(p, i))) return flow;
+        }
+    }
+    return NULL;
+}
+
+static error *send_acknowledgement(processing *p) {
+    const estate_flow *flow = acknowledging_flow(p);
+    json_t *head = NULL;
+    frame reply;
+    payload bytes = {.bytes = NULL};
+    char id[ID_SIZE], why[64];
+    error *err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_ACKNOWLEDGE,
+        json_pack("{s:s}", "kind", flow->acknowledge), &p->payload, &reply, &head);
+    if (err) return error_wrap(err, "cannot make the %s", flow->acknowledge);
+    json_t *result = json_object();
+    json_t *documents = json_array();
+    json_array_append(documents, json_object_get(head, "document"));
+    json_object_set_new(result, "documents", documents);
+    json_put_text(result, "content_type",
+        strcmp(flow->acknowledge, "CONTRL") == 0 ? "application/edifact" : "application/edi-x12");
+    json_put_text(result, "filename", json_get_text(head, "filename", NULL));
+    snprintf(why, sizeof why, "%s made for what came in", flow->acknowledge);
+    outgoing o = {
+        .destination = &flow->acknowledge_to,
+        .parent = message_id(p),
+        .flow = flow->name,
+        .result = result,
+        .retry = flow->retry,
+        .why = why,
+    };
+    err = call_result_payload(p->w->engine->options.store, &reply, json_object_get(head, "payload"), &bytes);
+    if (!err) err = outgoing_add(p->change, &o, &bytes, id);
+    if (!err) store_add_event(p->change, message_id(p), "acknowledging", why, NULL);
+    payload_free(&bytes);
+    json_decref(result);
+    json_decref(head);
+    frame_clear(&reply);
+    return err;
+}
+
+/* ---- the end ---- */
+
+/* The same interchange from the same sender with the same bytes is processed once; others only share a number. */
+static void claim_interchange(processing *p) {
+    const json_t *first = document_at(p, 0);
+    const char *control = first ? json_get_text(first, "interchange_control", NULL) : NULL;
+    if (!control || p->refused > 0 || json_get_bool(p->w->job->detail, "again", false)) return;
+    char *key = xasprintf("%s|%s|%s|%s|%s", json_get_text(first, "standard", ""), json_get_text(first, "sender", ""),
+        json_get_text(first, "receiver", ""), control, json_get_text(p->message, "sha256", ""));
+    store_claim_key(p->change, "interchange", key, message_id(p));
+    free(key);
+}
+
+static void conclude(processing *p) {
+    message_status status = MESSAGE_COMPLETED;
+    if (p->jobs > 0)
+        status = MESSAGE_PROCESSING;
+    else if (p->refused > 0)
+        status = MESSAGE_REJECTED;
+    store_set_facts(p->change, message_id(p), NULL, p->partner ? p->partner->name : NULL, NULL);
+    store_set_status(p->change, message_id(p), status, p->refused ? p->reason : NULL);
+    store_finish_job(p->change, p->w->job->id, p->w->job->attempt);
+    claim_interchange(p);
+    call_scope_raise(&p->w->scope, p->change);
+}
+
+static error *note_duplicate(processing *p, const char *original) {
+    char text[96];
+    store_change *change = store_change_new();
+    snprintf(text, sizeof text, "the same interchange as message %s", original);
+    store_add_event(change, message_id(p), "duplicate", text, NULL);
+    store_set_status(change, message_id(p), MESSAGE_DUPLICATE, text);
+    store_finish_job(change, p->w->job->id, p->w->job->attempt);
+    return store_commit(p->w->engine->options.store, change, NULL);
+}
+
+static error *decide(processing *p) {
+    bool acknowledged = false;
+    error *err = NULL;
+    p->partner = find_partner(p);
+    err = acknowledge_all(p);
+    for (size_t i = 0; i < document_count(p) && !err; i++)
+        err = route_document(p, i, &acknowledged);
+    if (!err && document_count(p) == 0) route_message(p);
+    if (!err && acknowledged) err = send_acknowledgement(p);
+    if (err) return err;
+    conclude(p);
+    store_commit_result result = {.conflict = ""};
+    store_change *change = p->change;
+    p->change = NULL;
+    crash_point("process.commit.before");
+    err = store_commit(p->w->engine->options.store, change, &result);
+    crash_point("process.commit.after");
+    if (!err || !result.conflict[0]) return err;
+    error_free(err);
+    return note_duplicate(p, result.conflict);
+}
+
+error *work_process(work *w) {
+    processing p = {.w = w, .payload = {.bytes = NULL, .fd = -1}};
+    error *err = store_message_json(w->engine->options.store, w->job->message, &p.message);
+    if (err) return err;
+    p.connection = estate_find_connection(w->estate, json_get_text(p.message, "connection", NULL));
+    p.change = store_change_new();
+    err = store_payload_open(w->engine->options.store, w->job->message, &p.payload);
+    if (!err) {
+        err = inspect(&p);
+        if (!err) err = decide(&p);
+        payload_view_close(&p.payload);
+    }
+    if (p.change) store_change_free(p.change);
+    json_decref(p.findings);
+    json_decref(p.message);
+    return err;
+}

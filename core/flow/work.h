@@ -1,0 +1,37 @@
+/* core/flow/work.h: what the parts of the engine share: the engine itself and the job in hand. Private to core/flow. */
+#ifndef BANYAN_CORE_FLOW_WORK_H
+#define BANYAN_CORE_FLOW_WORK_H
+
+#include "core/flow/engine.h"
+#include "core/flow/health.h"
+
+struct engine {
+    engine_options options;
+    health *health;
+    struct dispatcher *dispatcher;
+};
+
+/* A job on its runner. The kinds of jobs each have a function that ends it with one transaction, or returns why it
+ * could not. */
+typedef struct work {
+    engine *engine;
+    estate *estate; /* the snapshot that this job sees from beginning to end */
+    const claimed_job *job;
+    call_scope scope;
+} work;
+
+/* Finds out what a message is, records its documents, decides who takes them. */
+must_check error *work_process(work *w);
+/* Runs one flow on one document (or the whole message). */
+must_check error *work_translate(work *w);
+/* Takes a message to where it goes. */
+must_check error *work_deliver(work *w);
+
+/* Ends a job that failed: retried later, buried, or its message quarantined, by the kind of the error and the job's
+ * retry policy. */
+void work_failed(work *w, error *take);
+
+/* Collects from a source all that can be picked up now. */
+void poll_source(engine *e, estate *snapshot, const estate_connection *connection);
+
+#endif
