@@ -13,12 +13,16 @@
  * "message": {"method","path","params":{},"query":{},"headers":{},"caller", "status" …}. The payload is the body.
  *
  * The outcome (JSON):
- *   {"results": [{"payload": index into payloads,
- * "content_type","filename","status","headers":{},"to","vars":{},"keys":{}, "documents": [… as INSPECT, for EDI
- * results]}], "respond": true when req:respond was called (then results[0] is the answer), "rejected":
- * {"reason","segment"…} when reject() was called, "passed": true when the function is absent (request/response left
- * out), "log": [{"level","text","line"}], "script": "NAME@hash"} A script error is an `error` whose text is
- * "script.lua:12: message" and whose place is "script.lua:12".
+ *   {"results": [{"payload": index into payloads (absent: an endpoint's body goes on unchanged),
+ *                 "content_type","filename","status","headers":{},"to","vars":{},"keys":{},
+ *                 "documents": [as INSPECT, for EDI results]}],
+ *    "respond": true when req:respond was called (then results[0] is the answer),
+ *    "rejected": {"reason","place": "script.lua:12","code"?,"where"?,"segment"? …} when reject() was called or the payload
+ *                could not be parsed ("code": "malformed", "where": "line 3, column 7"),
+ *    "passed": true when the function is absent or gave nil (request/response: the body goes on unchanged),
+ *    "log": [{"level","text","line"}], "script": "NAME@hash"}
+ * All texts of vars, keys and headers are texts. A script error is an `error` whose text is "script.lua:12: message" and
+ * whose place is "script.lua:12"; the outcome then still holds "log" and "script".
  */
 #ifndef BANYAN_CORE_SCRIPT_HOST_H
 #define BANYAN_CORE_SCRIPT_HOST_H
@@ -27,8 +31,8 @@
 #include "core/base/json.h"
 
 typedef struct script_services {
-    /* The text of module `name` (estate first, then scripts-lua/lib); *hash names its version. Borrowed until the next
-     * call. */
+    /* The text of script `name` of the estate; *hash names its version (NULL: it is not kept compiled). Borrowed until the
+     * next call. ERROR_NOT_FOUND when there is none. Modules of scripts-lua/lib are the host's and never asked for. */
     error *(*source)(void *context, const char *name, span *text, const char **hash);
     /* The next number of a sequence such as "X12/interchange/ZZ:BANYAN/01:123456789". */
     error *(*control)(void *context, const char *sequence, uint64_t *number);
@@ -49,6 +53,7 @@ typedef struct script_outcome {
     size_t payload_count;
 } script_outcome;
 
+/* `out` is set in any case, also when an error is returned, and is freed by script_outcome_free. */
 must_check error *script_run(script_host *host, const json_t *call, span payload, script_outcome *out);
 void script_outcome_free(script_outcome *outcome);
 
