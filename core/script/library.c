@@ -1,0 +1,286 @@
+/* core/script/library.c: see library.h. */
+#include "core/script/library.h"
+
+#include "core/base/embedded.h"
+#include "core/base/settings.h"
+#include "core/script/sandbox.h"
+
+#include <lualib.h>
+
+extern const embedded_file embedded_lua[];
+
+/* More elements than any table within the memory limit can hold; only lying __len and huge ranges ask for more. */
+enum { ELEMENTS_MAX = 1 << 24 };
+
+static char loaded_key; /* its address names the table of loaded modules in the registry */
+
+static const struct {
+    const char *name;
+    lua_CFunction open;
+} modules[] = {
+    {"json", library_json},
+    {"csv", library_csv},
+    {"decimal", library_decimal},
+    {"log", library_log},
+    {"lookup", library_lookup},
+    {"clock.core", library_clock},
+    {"xml.core", library_xml},
+};
+
+/* ---- errors that time limits pass through ---- */
+
+/* The results of a protected call lie above `base`; the first of them is made true or false. */
+static int finish_protected(lua_State *L, int status, lua_KContext base) {
+    if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)base;
+    if (sandbox_of(L)->out_of_time) return lua_error(L); /* the limit is not the script's to catch */
+    lua_pushboolean(L, false);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int protected_call(lua_State *L) {
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, true);
+    lua_insert(L, 1);
+    return finish_protected(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, finish_protected), 0);
+}
+
+/* xpcall(f, handler, ...) */
+static int protected_call_handled(lua_State *L) {
+    int arguments = lua_gettop(L) - 2;
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushboolean(L, true);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 2); /* f, handler, true, f, arguments */
+    return finish_protected(L, lua_pcallk(L, arguments, LUA_MULTRET, 2, 2, finish_protected), 2);
+}
+
+/* ---- base ---- */
+
+static int set_metatable(lua_State *L) {
+    int kind = lua_type(L, 2);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, kind == LUA_TNIL || kind == LUA_TTABLE, 2, "nil or table");
+    if (kind == LUA_TTABLE) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL) return luaL_error(L, "setmetatable: __gc is not for scripts; use __close");
+        lua_pop(L, 1);
+    }
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return luaL_error(L, "cannot change a protected metatable");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* load(text, name, mode, env): text only, never bytecode, never a function that gives pieces. */
+static int load_text(lua_State *L) {
+    size_t len;
+    luaL_checktype(L, 1, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 1, &len);
+    const char *name = luaL_optstring(L, 2, "load");
+    const char *mode = luaL_optstring(L, 3, "t");
+    if (strcmp(mode, "t") != 0) return luaL_error(L, "load: only text can be loaded (mode \"t\")");
+    if (len > SCRIPT_SOURCE_MAX) return luaL_error(L, "load: the text is larger than %d bytes", (int)SCRIPT_SOURCE_MAX);
+    if (luaL_loadbufferx(L, text, len, lua_pushfstring(L, "=%s", name), "t") != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (!lua_isnone(L, 4)) {
+        lua_pushvalue(L, 4);
+        if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* tonumber of a decimal is its nearest float; of anything else what Lua says (upvalue 1). */
+static int to_number(lua_State *L) {
+    if (lua_type(L, 1) == LUA_TUSERDATA && luaL_getmetafield(L, 1, "__tonumber") != LUA_TNIL) {
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 1);
+        return 1;
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* print(...) is log.info: there is no terminal to print to. */
+static int print(lua_State *L) {
+    luaL_Buffer line;
+    int count = lua_gettop(L);
+    luaL_buffinit(L, &line);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1) luaL_addchar(&line, ' ');
+        luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&line);
+    }
+    luaL_pushresult(&line);
+    lua_replace(L, 1);
+    lua_settop(L, 1);
+    library_require(L, "log");
+    lua_getfield(L, -1, "info");
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+/* ---- string and table functions that could run away ---- */
+
+static int call_original(lua_State *L) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static int repeat(lua_State *L) {
+    size_t len, separator_len = 0;
+    luaL_checklstring(L, 1, &len);
+    lua_Integer count = luaL_checkinteger(L, 2);
+    if (!lua_isnoneornil(L, 3)) luaL_checklstring(L, 3, &separator_len);
+    size_t each = len + separator_len, maximum = sandbox_of(L)->limits.memory_bytes;
+    if (count <= 0 || each == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if (each > maximum || (lua_Unsigned)count > maximum / each)
+        return luaL_error(L, "string.rep: the result would not fit into the memory limit");
+    return call_original(L);
+}
+
+/* Functions whose loops go over #t, which a metamethod may answer as it likes. */
+static int with_bounded_length(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (luaL_len(L, 1) > ELEMENTS_MAX) return luaL_error(L, "the table claims more than %d elements", ELEMENTS_MAX);
+    return call_original(L);
+}
+
+static int move(lua_State *L) {
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= ELEMENTS_MAX)
+        return luaL_error(L, "table.move: more than %d elements", ELEMENTS_MAX);
+    return call_original(L);
+}
+
+/* Replaces field `name` of the table on top by `function`, with the original as its upvalue. */
+static void wrap(lua_State *L, const char *name, lua_CFunction function) {
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
+static void drop(lua_State *L, const char *name) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+}
+
+/* ---- require ---- */
+
+static bool load_from_library(lua_State *L, const char *name) {
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        if (strcmp(modules[i].name, name) != 0) continue;
+        lua_pushcfunction(L, modules[i].open);
+        return true;
+    }
+    const char *file_name = lua_pushfstring(L, "%s.lua", name);
+    const embedded_file *file = embedded_find(embedded_lua, span_of(file_name));
+    lua_pop(L, 1);
+    if (!file) return false;
+    sandbox_load(L, lua_pushfstring(L, "lib/%s.lua", name), embedded_span(file), file->digest);
+    lua_remove(L, -2);
+    return true;
+}
+
+bool library_load_script(lua_State *L, const char *name, const char **hash) {
+    const script_services *services = sandbox_of(L)->services;
+    span source = {NULL, 0};
+    *hash = NULL;
+    error *err = services->source ? services->source(services->context, name, &source, hash)
+                                  : error_new(ERROR_NOT_FOUND, "there are no scripts here");
+    bool found = !err || error_code_of(err) != ERROR_NOT_FOUND;
+    if (err && found) sandbox_raise(L, err);
+    error_free(err);
+    if (!found) return false;
+    sandbox_load(L, lua_pushfstring(L, "%s.lua", name), source, *hash);
+    lua_remove(L, -2);
+    return true;
+}
+
+static int require(lua_State *L) {
+    library_require(L, luaL_checkstring(L, 1));
+    return 1;
+}
+
+void library_require(lua_State *L, const char *name) {
+    const char *hash;
+    luaL_checkstack(L, 8, "require");
+    if (!settings_is_name(span_of(name))) luaL_error(L, "require: '%s' is not the name of a module", name);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
+    int kind = lua_getfield(L, -1, name);
+    if (kind == LUA_TLIGHTUSERDATA) luaL_error(L, "module '%s' requires itself, directly or through others", name);
+    if (kind == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_pushlightuserdata(L, &loaded_key); /* stands there while the module loads */
+        lua_setfield(L, -2, name);
+        if (!load_from_library(L, name) && !library_load_script(L, name, &hash))
+            luaL_error(L, "module '%s' was not found, neither in the library nor among the scripts", name);
+        lua_pushstring(L, name);
+        lua_call(L, 1, 1);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushboolean(L, true);
+        }
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+    }
+    lua_remove(L, -2);
+}
+
+static void open_base(lua_State *L) {
+    static const char *const absent[] = {"dofile", "loadfile", "collectgarbage", "warn"};
+    static const luaL_Reg own[] = {{"pcall", protected_call}, {"xpcall", protected_call_handled},
+        {"setmetatable", set_metatable}, {"load", load_text}, {"print", print}, {"require", require},
+        {"reject", sandbox_lua_reject}, {NULL, NULL}};
+    luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        drop(L, absent[i]);
+    luaL_setfuncs(L, own, 0);
+    wrap(L, "tonumber", to_number);
+    lua_pop(L, 1);
+}
+
+static void open_string(lua_State *L) {
+    luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 1);
+    drop(L, "dump");
+    wrap(L, "rep", repeat);
+    library_open_patterns(L);
+    lua_pop(L, 1);
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 2);
+}
+
+static void open_table(lua_State *L) {
+    static const char *const bounded[] = {"insert", "remove", "concat", "sort", "unpack"};
+    luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
+    for (size_t i = 0; i < sizeof bounded / sizeof *bounded; i++)
+        wrap(L, bounded[i], with_bounded_length);
+    wrap(L, "move", move);
+    lua_pop(L, 1);
+}
+
+void library_open(lua_State *L) {
+    lua_createtable(L, 0, 8);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
+    open_base(L);
+    open_string(L);
+    open_table(L);
+    luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
+    luaL_requiref(L, LUA_COLIBNAME, luaopen_coroutine, 1);
+    lua_pop(L, 3);
+}

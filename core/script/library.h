@@ -1,0 +1,36 @@
+/* core/script/library.h: what a script finds: the globals of Lua that are safe, and the modules that `require` gives.
+ *
+ * Modules written in C are opened by the functions below; those written in Lua lie in scripts-lua/lib and travel in the
+ * binary. Names of the library come before names of the estate, so that no script can replace what another one builds
+ * on.
+ */
+#ifndef BANYAN_CORE_SCRIPT_LIBRARY_H
+#define BANYAN_CORE_SCRIPT_LIBRARY_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+/* Opens the safe globals in a fresh state: base without files, bytecode and collector; string, table, math, utf8,
+ * coroutine; require, reject, print. */
+void library_open(lua_State *L);
+
+/* Pushes module `name`, loading it when this state has not got it yet; raises when there is none. */
+void library_require(lua_State *L, const char *name);
+
+/* Pushes what the script `name` of the estate compiles to; false when there is none. *hash (of its text, borrowed from
+ * the services, may be NULL) names the version. Raises when it does not compile. */
+bool library_load_script(lua_State *L, const char *name, const char **hash);
+
+/* string.find, match, gmatch and gsub with a budget: replaces the fields of the table on top of the stack. */
+void library_open_patterns(lua_State *L);
+
+/* The modules in C; each pushes its table. */
+int library_json(lua_State *L);
+int library_csv(lua_State *L);
+int library_decimal(lua_State *L);
+int library_log(lua_State *L);
+int library_lookup(lua_State *L);
+int library_clock(lua_State *L); /* for lib/date.lua */
+int library_xml(lua_State *L);   /* for lib/xml.lua */
+
+#endif

@@ -1,0 +1,57 @@
+/* core/script/values.c: see values.h; decimals and text are in lua_decimal.c, JSON in lua_json.c. */
+#include "core/script/values.h"
+
+static char buffer_key; /* its address names the metatable of owned buffers in the registry */
+
+static int free_buffer(lua_State *L) {
+    buf *b = lua_touserdata(L, 1);
+    buf_free(b);
+    return 0;
+}
+
+buf *value_new_buf(lua_State *L, size_t maximum) {
+    buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+    *b = BUF_MAX(maximum);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &buffer_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, free_buffer);
+        lua_setfield(L, -2, "__gc");
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &buffer_key);
+    }
+    lua_setmetatable(L, -2);
+    return b;
+}
+
+void value_push_buf(lua_State *L, buf *b) {
+    if (b->overflow) luaL_error(L, "output limit: the text is larger than %I bytes", (lua_Integer)b->maximum);
+    lua_pushlstring(L, buf_text(b), b->len);
+    buf_free(b);
+}
+
+/* Pushes the option; false, pushing nothing, when it is not given. */
+static bool push_option(lua_State *L, int index, const char *name) {
+    if (index == 0 || lua_isnoneornil(L, index)) return false;
+    luaL_checktype(L, index, LUA_TTABLE);
+    if (lua_getfield(L, index, name) != LUA_TNIL) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+const char *value_option_text(lua_State *L, int index, const char *name, const char *fallback) {
+    if (!push_option(L, index, name)) return fallback;
+    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' is a %s, not a text", name, luaL_typename(L, -1));
+    const char *text = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return text;
+}
+
+bool value_option_flag(lua_State *L, int index, const char *name, bool fallback) {
+    if (!push_option(L, index, name)) return fallback;
+    if (lua_type(L, -1) != LUA_TBOOLEAN)
+        luaL_error(L, "option '%s' is a %s, not true or false", name, luaL_typename(L, -1));
+    bool flag = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return flag;
+}
