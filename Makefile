@@ -43,12 +43,15 @@ TABLES   := $(foreach e,$(EMBED),$(BUILD)/embedded/$(firstword $(subst =, ,$(e))
 OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAIN),$(SOURCES))) $(TABLES:=.o)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all deps run test unit integration e2e bench fuzz lint format install clean help always
+.PHONY: all deps run test unit integration e2e bench fuzz fuzzers lint format install clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
+
+# As many jobs as processors, unless whoever calls has said how many.
+JOBS      = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 all: $(PROGRAM) ## Build the program (build/banyan)
 
@@ -62,12 +65,12 @@ deps: ## Install what is missing to build, run and test (apt, as root or by sudo
 # The recipes call make again, so that what pkg/deps.sh installed is seen when the Makefile is read anew.
 run: ## Start the appliance with the demo estate and its counterparts
 	@pkg/deps.sh run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@pkg/demo/run.sh $(PROGRAM)
 
 test: ## Build and run every test: unit, Lua, UI, integration, end to end
 	@pkg/deps.sh test
-	@$(MAKE) --no-print-directory all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
+	@$(MAKE) --no-print-directory $(JOBS) all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
 	@node tests/run.mjs $(BUILD) $(SUITES)
 
 unit: $(BUILD)/tests/.built ## Build and run the unit tests
@@ -82,8 +85,11 @@ e2e: all ## Run the tests of the admin UI in a browser
 bench: $(BENCH) all ## Build and run the measurements
 	@for b in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; BUILD=$(BUILD) $$b || exit 1; done
 
-fuzz: $(FUZZ) ## Fuzz each parser, 30 s each (FUZZ_SECONDS=...)
-	@for f in $(FUZZ); do tests/fuzz/run.sh $$f $${FUZZ_SECONDS:-30} || exit 1; done
+fuzz: ## Fuzz each parser of tests/fuzz (FUZZ_SECONDS=30 each)
+	@$(MAKE) --no-print-directory $(JOBS) CC=clang SAN=fuzzer-no-link,address,undefined WARNINGS=-w HARDEN= fuzzers
+	@for f in $(FUZZ); do tests/fuzz/run.sh build/san-fuzzer-no-link-address-undefined/fuzz/$$f || exit 1; done
+
+fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
 
 lint: ## Check layering, format, style and safety of every source
 	@pkg/build/lint.sh
@@ -122,12 +128,10 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
-# A fuzz target brings its own main: it links with clang's libFuzzer, and the library is compiled again by clang for it.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES)
+# Only inside `make fuzz`, where everything is compiled by clang for libFuzzer.
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  fuzz $<")
-	$(Q)clang -O1 -g -std=gnu17 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS) -w -o $@ $< \
-	    $$(tests/fuzz/sources.sh $<) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LDLIBS)
 
 # The version is compiled in where it is named; those objects follow it.
 $(BUILD)/version: always

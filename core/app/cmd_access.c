@@ -123,13 +123,13 @@ static int run_cert_list(const command_line *line) {
 static int run_cert_export(const command_line *line) {
     json_t *reply = NULL;
     error *err = call_named("GET", "certificates", command_argument(line, 0), NULL, &reply);
-    const char *pem = json_get_text(reply, "certificate", json_get_text(reply, "public_key", NULL));
-    if (!err && !pem) err = error_new(ERROR_NOT_FOUND, "%s has no public part", command_argument(line, 0));
+    const char *pem = json_get_text(reply, "certificate", json_get_text(reply, "public_key", ""));
+    if (!err && !*pem) err = error_new(ERROR_NOT_FOUND, "%s has no public part", command_argument(line, 0));
     const char *to = command_text(line, "output", "-");
     if (!err && command_flag(line, "json"))
         print_json(reply);
     else if (!err && strcmp(to, "-") == 0)
-        printf("%s%s", pem, *pem && pem[strlen(pem) - 1] == '\n' ? "" : "\n");
+        printf("%s%s", pem, pem[strlen(pem) - 1] == '\n' ? "" : "\n");
     else if (!err)
         err = io_write_file(to, span_of(pem));
     json_decref(reply);

@@ -238,17 +238,28 @@ static error *read_path(const char *path, size_t maximum, buf *bytes) {
     return err;
 }
 
+/* "line 3, column 5", as json_parse names a place, in the form of all other places. */
+static error *json_fault(error *take, const char *path) {
+    span rest = span_of(error_where(take)), line, column;
+    uint64_t at_line = 1, at_column = 1;
+    error *fault = error_new(error_code_of(take), "%s", error_text(take));
+    bool known = span_starts(rest, SPAN("line ")) && span_split(&rest, ',', &line) && rest.data &&
+                 span_starts(rest, SPAN(" column "));
+    if (known) {
+        line = span_make(line.data + 5, line.len - 5);
+        column = span_make(rest.data + 8, rest.len - 8);
+        known = span_to_u64(line, 0, UINT32_MAX, &at_line) && span_to_u64(column, 0, UINT32_MAX, &at_column);
+    }
+    error_free(take);
+    return known ? error_at(fault, "%s:%u:%u", path, (unsigned)at_line, (unsigned)at_column)
+                 : error_at(fault, "%s", path);
+}
+
 /* JSON is read as JSON: YAML would refuse some of its escapes. The places come from reading it as YAML besides. */
 static error *parse_json(const source_file *f, span text, json_t **documents, yaml_places **places) {
     json_t *value, *ignored = NULL;
     error *err = json_parse(text, &value);
-    if (err) {
-        unsigned line = 1, column = 1;
-        (void)sscanf(error_where(err), "line %u, column %u", &line, &column);
-        error *placed = error_new(error_code_of(err), "%s", error_text(err));
-        error_free(err);
-        return error_at(placed, "%s:%u:%u", f->path, line, column);
-    }
+    if (err) return json_fault(err, f->path);
     *documents = json_array();
     json_array_append_new(*documents, value);
     error_free(yaml_parse(text, f->path, &ignored, places));
@@ -380,6 +391,18 @@ static void read_directory(estate *e, const char *path) {
             e->faults, error_new(ERROR_NOT_FOUND, "%s holds no *.yaml, *.yml, *.json or scripts/*.lua", path));
 }
 
+static void read_argument(estate *e, const char *path) {
+    struct stat status = {.st_mode = S_IFREG};
+    if (strcmp(path, "-") != 0 && stat(path, &status) < 0)
+        fault_list_add(e->faults, error_from_errno(errno, "cannot read %s", path));
+    else if (S_ISDIR(status.st_mode))
+        read_directory(e, path);
+    else if (ends_with(path, ".lua"))
+        read_script(e, path);
+    else
+        read_configuration(e, path);
+}
+
 void estate_read(const char *const *paths, size_t count, estate **out, fault_list *faults) {
     size_t before = faults->count;
     estate *e = xcalloc(1, sizeof *e);
@@ -389,15 +412,7 @@ void estate_read(const char *const *paths, size_t count, estate **out, fault_lis
         char *path = xstrdup(paths[i]);
         for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
             path[len - 1] = '\0';
-        struct stat status;
-        if (strcmp(path, "-") != 0 && stat(path, &status) < 0)
-            fault_list_add(faults, error_from_errno(errno, "cannot read %s", path));
-        else if (strcmp(path, "-") != 0 && S_ISDIR(status.st_mode))
-            read_directory(e, path);
-        else if (ends_with(path, ".lua"))
-            read_script(e, path);
-        else
-            read_configuration(e, path);
+        read_argument(e, path);
         free(path);
     }
     e->faults = NULL;

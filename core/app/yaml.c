@@ -56,17 +56,28 @@ static bool all_digits(span text) {
     return text.len > 0;
 }
 
+/* A fraction that a double holds as it stands there, and that is written without an exponent again; else it stays
+ * text. */
+static json_t *fraction_of(span text, span whole, span fraction) {
+    enum { DIGITS_MAX = 17, WHOLE_MAX = 15 };
+    size_t zeros = 0;
+    while (span_is(whole, "0") && zeros < fraction.len && fraction.data[zeros] == '0')
+        zeros++;
+    size_t digits = fraction.len - zeros + (span_is(whole, "0") ? 0 : whole.len);
+    bool tiny = zeros > 3 && zeros < fraction.len;
+    if (!all_digits(fraction) || digits > DIGITS_MAX || whole.len > WHOLE_MAX || tiny) return NULL;
+    return json_real(strtod(text.data, NULL));
+}
+
 /* "12", "-3", "0.5": what JSON would read as the same number (RFC 8259 §6), without exponents. */
 static json_t *number_of(span text) {
     span digits = text.len && text.data[0] == '-' ? span_make(text.data + 1, text.len - 1) : text;
     span fraction = digits, whole;
+    int64_t value;
     if (!span_split(&fraction, '.', &whole) || !all_digits(whole)) return NULL;
     if (whole.len > 1 && whole.data[0] == '0') return NULL;
-    if (!fraction.data) {
-        int64_t value;
-        return span_to_i64(text, INT64_MIN, INT64_MAX, &value) ? json_integer((json_int_t)value) : NULL;
-    }
-    return all_digits(fraction) && text.len < 18 ? json_real(strtod(text.data, NULL)) : NULL;
+    if (fraction.data) return fraction_of(text, whole, fraction);
+    return span_to_i64(text, INT64_MIN, INT64_MAX, &value) ? json_integer((json_int_t)value) : NULL;
 }
 
 static json_t *plain_scalar(span text) {

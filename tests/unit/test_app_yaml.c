@@ -44,6 +44,10 @@ static void a_plain_scalar_is_only_what_json_would_take_it_for(void **state) {
         {"v: 004010", "{\"v\":\"004010\"}"},
         {"v: 0123", "{\"v\":\"0123\"}"},
         {"v: 0.5", "{\"v\":0.5}"},
+        {"v: 0.1", "{\"v\":0.1}"},
+        {"v: -12.25", "{\"v\":-12.25}"},
+        {"v: 0.00001", "{\"v\":\"0.00001\"}"},
+        {"v: 0.123456789012345678", "{\"v\":\"0.123456789012345678\"}"},
         {"v: .5", "{\"v\":\".5\"}"},
         {"v: 1.", "{\"v\":\"1.\"}"},
         {"v: 1.2.3", "{\"v\":\"1.2.3\"}"},
@@ -174,7 +178,8 @@ static void what_is_written_is_read_back_the_same(void **state) {
         "{\"source\":\"local M = {}\\n\\tfunction M.translate(m)\\n  return {}\\nend\\n\\nreturn M\\n\"}",
         "{\"crlf\":\"a\\r\\nb\\r\\n\",\"no_end\":\"a\\nb\",\"blank_first\":\"  a\\nb\\n\",\"only\":\"\\n\"}",
         "{\"u\":\"\\u00e4\\u20ac\\ud83d\\ude00\\u0085\\u2028\\ufeff\",\"esc\":\"\\u001b[31m\\u0007\"}",
-        "{\"n\":-0.5,\"m\":9007199254740993,\"time\":\"2026-01-31\",\"zeros\":\"004010\",\"y\":1}",
+        "{\"n\":-0.5,\"tenth\":0.1,\"small\":0.0005,\"m\":9007199254740993,\"time\":\"2026-01-31\",\"zeros\":"
+        "\"004010\",\"y\":1}",
         "{\"long\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb "
         "cccccccccccccccccccccccccccccccccc  dddddddddddddddddddddddddddddddddd\"}",
     };
