@@ -3,6 +3,8 @@
 
 #include "core/base/memory.h"
 
+#include <stdlib.h>
+
 static apply_step *const appliers[STEP_KINDS] = {
     [STEP_ADD_MESSAGE] = apply_add_message,
     [STEP_SET_STATUS] = apply_set_status,
@@ -58,4 +60,46 @@ void apply_news(applier *a, const char *kind, const unsigned char *uuid, const c
 void apply_object_news(applier *a, const char *kind, const char *name, const char *status) {
     if (!a->s->options.committed) return;
     *next_news(a) = (news_entry){.kind = "config", .status = status, .object_kind = kind, .object_name = name};
+}
+
+/* ---- the search index ---------------------------------------------------------------------------------------------
+ */
+
+static const char ADD_WORDS[] = "insert into search (rowid, words) values (?1, ?2)";
+static const char DROP_WORDS[] = "insert into search (search, rowid, words) values ('delete', ?1, ?2)";
+
+/* `words` lives as long as the change; or else is NULL and `take_owned` is freed after the batch. */
+void apply_queue_words(applier *a, int64_t seq, int64_t slot, const char *words, char *take_owned, bool drop) {
+    if (a->words_count == a->words_room) {
+        a->words_room = a->words_room ? a->words_room * 2 : 64;
+        a->words = xreallocarray(a->words, a->words_room, sizeof *a->words);
+    }
+    a->words[a->words_count++] = (words_entry){.rowid = seq * SEARCH_SLOTS + slot,
+        .words = take_owned ? take_owned : words,
+        .owned = take_owned,
+        .drop = drop};
+}
+
+error *apply_words(applier *a) {
+    error *err = NULL;
+    for (size_t i = 0; i < a->words_count && !err; i++) {
+        const words_entry *entry = &a->words[i];
+        sqlite3_stmt *statement = database_statement(a->db, entry->drop ? DROP_WORDS : ADD_WORDS, &err);
+        if (err) break;
+        bind_integer(statement, 1, entry->rowid);
+        bind_text(statement, 2, entry->words);
+        err = database_run(a->db, statement, "index the words of a message");
+    }
+    return err;
+}
+
+applier_mark apply_mark(const applier *a) {
+    return (applier_mark){.counts = a->counts, .news_count = a->news_count, .words_count = a->words_count};
+}
+
+void apply_return_to(applier *a, const applier_mark *mark) {
+    a->counts = mark->counts;
+    a->news_count = mark->news_count;
+    while (a->words_count > mark->words_count)
+        free(a->words[--a->words_count].owned);
 }

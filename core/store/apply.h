@@ -24,6 +24,15 @@ typedef struct news_entry {
     const char *kind, *status;
 } news_entry;
 
+/* Words that the search index gets, or loses, when the batch is about to be committed: a savepoint would make FTS5
+ * write a segment of its own for each change. */
+typedef struct words_entry {
+    int64_t rowid;
+    const char *words; /* a text of the change, or `owned` */
+    char *owned;
+    bool drop;
+} words_entry;
+
 typedef struct applier {
     store *s;
     database *db;
@@ -35,18 +44,30 @@ typedef struct applier {
     tally counts;
     news_entry *news; /* grows; reused by every batch */
     size_t news_count, news_room;
+    words_entry *words; /* likewise */
+    size_t words_count, words_room;
 } applier;
+
+/* How far a batch has come: what a refused change added is taken back. */
+typedef struct applier_mark {
+    tally counts;
+    size_t news_count, words_count;
+} applier_mark;
+
+applier_mark apply_mark(const applier *a);
+void apply_return_to(applier *a, const applier_mark *mark);
 
 /* All steps of a->change. */
 must_check error *apply_change(applier *a);
+must_check error *apply_words(applier *a); /* what the batch has for the search index */
 void apply_news(applier *a, const char *kind, const unsigned char *uuid, const char *status);
 void apply_object_news(applier *a, const char *kind, const char *name, const char *status);
 
 /* apply_message.c, for its neighbours: the row of a message (ERROR_NOT_FOUND); the outcome of a waiting message whose
- * documents are all answered; the words of one of its documents (slot = position + 1). */
+ * documents are all answered; its words for the search index, by slot. */
 must_check error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq);
 must_check error *apply_settle(applier *a, int64_t seq);
-must_check error *apply_add_words(applier *a, int64_t seq, int64_t slot, const char *words);
+void apply_queue_words(applier *a, int64_t seq, int64_t slot, const char *words, char *take_owned, bool drop);
 
 /* apply_message.c, apply_document.c, apply_job.c, apply_object.c: one function a kind of step. */
 typedef error *apply_step(applier *a, const step *s);

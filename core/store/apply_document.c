@@ -16,16 +16,16 @@ static void add_word(buf *words, const char *word) {
 }
 
 /* Control numbers and the values of the keys, which are the steps that follow. */
-static error *index_document(applier *a, const step *s, int64_t message) {
+static void index_document(applier *a, const step *s, int64_t message) {
     buf words = BUF_MAX(WORDS_MAX); /* what is beyond is not found by words */
     for (size_t i = 6; i <= 8; i++)
         add_word(&words, value_text(a->change, s, i));
     for (const step *key = change_next_step(a->change, s); key && key->kind == STEP_ADD_KEY;
          key = change_next_step(a->change, key))
         add_word(&words, value_text(a->change, key, 1));
-    error *err = words.len ? apply_add_words(a, message, value_integer(s, 2) + 1, buf_text(&words)) : NULL;
+    int64_t slot = value_integer(s, 2) + 1;
+    if (words.len && slot < SEARCH_SLOTS - 1) apply_queue_words(a, message, slot, NULL, buf_take(&words, NULL), false);
     buf_free(&words);
-    return err;
 }
 
 error *apply_add_document(applier *a, const step *s) {
@@ -39,9 +39,9 @@ error *apply_add_document(applier *a, const step *s) {
     err = database_run(a->db, statement, "add a document");
     if (err) return err;
     a->last_document = sqlite3_last_insert_rowid(a->db->handle);
-    err = index_document(a, s, message);
-    if (!err && !value_is_none(s, 11)) apply_news(a, "acknowledgement", value_uuid(a->change, s, 0), "due");
-    return err;
+    index_document(a, s, message);
+    if (!value_is_none(s, 11)) apply_news(a, "acknowledgement", value_uuid(a->change, s, 0), "due");
+    return NULL;
 }
 
 static const char ADD_KEY[] =

@@ -7,6 +7,8 @@
 #include "core/base/memory.h"
 #include "core/store/apply.h"
 
+#include <stdlib.h>
+
 static const char ADD_JOB[] = "insert into jobs (id, kind, message, connection, detail, state, due_at, attempt, epoch, "
                               "created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
@@ -169,9 +171,15 @@ static error *lease(applier *a, const char *id, int64_t until) {
     return err;
 }
 
+static void forget_claimed(job_claim *claim) {
+    while (claim->count > 0)
+        free(claim->details[--claim->count]);
+}
+
 error *apply_claim_jobs(applier *a, const step *s) {
     (void)s;
     job_claim *claim = a->change->claim;
+    forget_claimed(claim); /* of a run that was rolled back */
     error *err = find_due(a, JOB_LEASED, claim);
     if (!err && claim->count < claim->room) err = find_due(a, JOB_READY, claim);
     for (size_t i = 0; !err && i < claim->count; i++)

@@ -28,26 +28,8 @@ error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq) {
     return NULL;
 }
 
-/* ---- search -------------------------------------------------------------------------------------------------------
- */
-
-static const char ADD_WORDS[] = "insert into search (rowid, words) values (?1, ?2)";
-static const char DROP_WORDS[] = "insert into search (search, rowid, words) values ('delete', ?1, ?2)";
-
+/* Slots of the search index (see the migration). */
 enum { SLOT_MESSAGE = 0, SLOT_REASON = SEARCH_SLOTS - 1 };
-
-static error *index_words(applier *a, const char *sql, int64_t seq, int64_t slot, const char *words) {
-    error *err = NULL;
-    sqlite3_stmt *statement = database_statement(a->db, sql, &err);
-    if (err) return err;
-    bind_integer(statement, 1, seq * SEARCH_SLOTS + slot);
-    bind_text(statement, 2, words);
-    return database_run(a->db, statement, "index the words of a message");
-}
-
-error *apply_add_words(applier *a, int64_t seq, int64_t slot, const char *words) {
-    return slot >= SLOT_REASON ? NULL : index_words(a, ADD_WORDS, seq, slot, words);
-}
 
 /* ---- status -------------------------------------------------------------------------------------------------------
  */
@@ -93,15 +75,18 @@ static error *change_status(applier *a, int64_t seq, message_status status, cons
         bind_integer(statement, 4, a->now);
         err = database_run(a->db, statement, "set a message's status");
     }
-    if (!err && before.reason) err = index_words(a, DROP_WORDS, seq, SLOT_REASON, before.reason);
-    if (!err && reason) err = index_words(a, ADD_WORDS, seq, SLOT_REASON, reason);
-    if (!err && before.status != status) {
+    if (err) {
+        free(before.reason);
+        return err;
+    }
+    if (before.reason) apply_queue_words(a, seq, SLOT_REASON, NULL, before.reason, true);
+    if (reason) apply_queue_words(a, seq, SLOT_REASON, NULL, xstrdup(reason), false);
+    if (before.status != status) {
         count_status(a, before.status, -1);
         count_status(a, status, 1);
     }
-    if (!err) apply_news(a, "message", before.id, message_status_name(status));
-    free(before.reason);
-    return err;
+    apply_news(a, "message", before.id, message_status_name(status));
+    return NULL;
 }
 
 static const char READ_ANSWERS[] = "select count(*), coalesce(sum(answer = 0), 0), coalesce(sum(answer = 2), 0), "
@@ -244,9 +229,9 @@ error *apply_add_message(applier *a, const step *s) {
     error *err = value_is_none(s, 14) ? NULL : apply_find_message(a, value_uuid(a->change, s, 14), &parent);
     if (!err) err = insert_message(a, s, p, parent, &seq);
     if (!err && p && !p->spool[0]) err = insert_payload(a, seq, p);
-    if (!err && filename) err = index_words(a, ADD_WORDS, seq, SLOT_MESSAGE, filename);
-    if (!err && reason) err = index_words(a, ADD_WORDS, seq, SLOT_REASON, reason);
     if (err) return err;
+    if (filename) apply_queue_words(a, seq, SLOT_MESSAGE, filename, NULL, false);
+    if (reason) apply_queue_words(a, seq, SLOT_REASON, reason, NULL, false);
     memcpy(a->known_id, uuid, UUID_SIZE);
     a->known_seq = seq;
     count_status(a, status, 1);

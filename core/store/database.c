@@ -6,6 +6,7 @@
 #include "core/base/memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { APPLICATION_ID = 0x42616E79 }; /* "Bany" */
@@ -60,8 +61,16 @@ static int past_deadline(void *context) {
     return db->deadline_ms && clock_monotonic_ms() > db->deadline_ms;
 }
 
+/* Memory statistics cost a lock at every allocation, and nobody reads them. For the whole process, before the first
+ * connection; refused (and not needed) when somebody else was first. */
+static void configure_library(void) {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static error *open_file(const char *path, int flags, database **out) {
     *out = NULL;
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, configure_library);
     database *db = xcalloc(1, sizeof *db);
     int result =
         sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, /* default VFS */ NULL);
