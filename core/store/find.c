@@ -37,7 +37,9 @@ static bool is_blank(char c) {
 
 find_words find_words_of(const char *text) {
     find_words words = {.count = 0};
-    buf expressions[FIND_WORDS] = {BUF_MAX(8192), BUF_MAX(8192), BUF_MAX(8192), BUF_MAX(8192)};
+    buf expressions[FIND_WORDS];
+    for (size_t i = 0; i < FIND_WORDS; i++)
+        expressions[i] = BUF_MAX(8192);
     for (const char *at = text; *at;) {
         const char *begin = at;
         while (*at && !is_blank(*at))
@@ -300,7 +302,7 @@ error *store_message_events(store *s, const char *id, json_t **out) {
 /* ---- searches -----------------------------------------------------------------------------------------------------
  */
 
-/* ?1 the row that the last page ended with, ?2..?11 the filter, ?12..?15 words, ?16 an id that was given as words. */
+/* ?1 the row that the last page ended with, ?2..?11 the filter, ?12..?19 words, ?20 an id that was given as words. */
 #define MESSAGE_FILTERS                                                                                                \
     " and (?2 is null or m.status = ?2) and (?3 is null or m.outgoing = ?3)"                                           \
     " and (?4 is null or m.connection = ?4) and (?5 is null or m.partner = ?5) and (?6 is null or m.flow = ?6)"        \
@@ -309,10 +311,11 @@ error *store_message_events(store *s, const char *id, json_t **out) {
 #define TYPE_FILTER                                                                                                    \
     " and ((?7 is null and ?8 is null) or exists (select 1 from documents d where d.message = m.seq"                   \
     " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)))"
+#define WORD(parameter)                                                                                                \
+    " and (" parameter " is null or m.seq in (select rowid >> 20 from search where search match " parameter "))"
 #define OTHER_WORDS                                                                                                    \
-    " and (?13 is null or m.seq in (select rowid >> 20 from search where search match ?13))"                           \
-    " and (?14 is null or m.seq in (select rowid >> 20 from search where search match ?14))"                           \
-    " and (?15 is null or m.seq in (select rowid >> 20 from search where search match ?15))"
+    WORD("?13")                                                                                                        \
+    WORD("?14") WORD("?15") WORD("?16") WORD("?17") WORD("?18") WORD("?19")
 
 static const char WALK_MESSAGES[] =
     "select " MESSAGE_COLUMNS " from messages m where m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER " order by m.seq desc";
@@ -328,8 +331,8 @@ static const char WALK_WORDS[] =
     " where search match ?12 and search.rowid < ?1 << 20" MESSAGE_FILTERS TYPE_FILTER OTHER_WORDS
     " order by search.rowid desc";
 static const char WALK_ID[] =
-    "select " MESSAGE_COLUMNS " from messages m where m.seq in (select seq from messages where id = ?16"
-    " union all select message from documents where id = ?16) and m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER
+    "select " MESSAGE_COLUMNS " from messages m where m.seq in (select seq from messages where id = ?20"
+    " union all select message from documents where id = ?20) and m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER
     " order by m.seq desc";
 
 static void bind_number_or_null(sqlite3_stmt *statement, int at, bool given, int64_t number) {
@@ -377,10 +380,10 @@ static bool bind_words(sqlite3_stmt *statement, const message_filter *filter, co
     unsigned char uuid[UUID_SIZE];
     for (int i = 0; i < FIND_WORDS; i++)
         bind_text(statement, 12 + i, words->expression[i]);
-    sqlite3_bind_null(statement, 16);
+    sqlite3_bind_null(statement, 20);
     if (!filter->text || !*filter->text) return true;
     if (!uuid_parse(span_trim(span_of(filter->text)), uuid)) return words->count > 0;
-    bind_uuid(statement, 16, uuid);
+    bind_uuid(statement, 20, uuid);
     return true;
 }
 
@@ -427,15 +430,13 @@ error *store_find_messages(store *s, const message_filter *filter, json_t **out)
     return find_page(items, next, err, out);
 }
 
-#define DOCUMENT_WORDS                                                                                                 \
-    " and (?12 is null or m.seq in (select rowid >> 20 from search where search match ?12))" OTHER_WORDS               \
-    " and (?16 is null or d.id = ?16 or m.id = ?16)"
+#define DOCUMENT_WORDS WORD("?12") OTHER_WORDS " and (?20 is null or d.id = ?20 or m.id = ?20)"
 
 static const char WALK_DOCUMENTS[] =
     "select " DOCUMENT_COLUMNS ", m.id, m.outgoing, m.partner, m.connection, m.received_at, m.status"
     " from documents d join messages m on m.seq = d.message where d.seq < ?1" MESSAGE_FILTERS
     " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)" DOCUMENT_WORDS
-    " order by d.seq desc limit ?17";
+    " order by d.seq desc limit ?21";
 
 static error *listed_document(database *db, sqlite3_stmt *row, json_t **out) {
     error *err = find_document_json(db, row, out);
@@ -484,7 +485,7 @@ error *store_find_documents(store *s, const message_filter *filter, json_t **out
         if (!err) err = find_bind_filter(db, row, filter);
         if (!err) {
             bind_integer(row, 1, before);
-            bind_integer(row, 17, (int64_t)limit + 1);
+            bind_integer(row, 21, (int64_t)limit + 1);
             if (bind_words(row, filter, &words)) err = collect_documents(db, row, limit, items, next);
             database_reset(row);
         }

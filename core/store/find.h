@@ -4,7 +4,7 @@
 
 #include "core/store/inside.h"
 
-enum { FIND_WORDS = 4, PAGE_MAX = 1000, DOCUMENTS_SHOWN = 1000, DOCUMENTS_LISTED = 20 };
+enum { FIND_WORDS = 8, PAGE_MAX = 1000, DOCUMENTS_SHOWN = 1000, DOCUMENTS_LISTED = 20 };
 
 /* The person's words as up to FIND_WORDS full-text expressions, owned; the last takes all that are left. A word is
  * quoted, so that nothing in it is syntax, and matches as a beginning. */
