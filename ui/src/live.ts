@@ -2,7 +2,7 @@
 // closed at sign-out. After a gap the subscribers are told to look again ("resync"), since events were missed.
 
 import {effect, signal} from "@preact/signals";
-import {address, reachable, session} from "./api";
+import {address, get, reachable, session} from "./api";
 
 export type Topic = "message" | "job" | "acknowledgement" | "config" | "resync";
 export type Notice = {id?: string; status?: string};
@@ -82,6 +82,26 @@ export function reconnect(): void {
   open();
 }
 
+// A stream may look alive although nothing else comes through, so an appliance out of reach is asked by itself, too.
+function probe(): () => void {
+  let tries = 0;
+  let next: number | undefined;
+  const ask = (): void => {
+    get("api/v1/session").then(
+      () => tell("resync", {}),
+      () => {
+        if (!reachable.peek()) next = setTimeout(ask, Math.min(LONGEST_PAUSE_MS, 2000 * 1.5 ** tries++));
+      },
+    );
+  };
+  next = setTimeout(ask, 1000);
+  addEventListener("online", ask);
+  return () => {
+    clearTimeout(next);
+    removeEventListener("online", ask);
+  };
+}
+
 export function startLive(): void {
   const user = signal("");
   effect(() => void (user.value = session.value?.user ?? ""));
@@ -90,5 +110,6 @@ export function startLive(): void {
     open();
     return close;
   });
+  effect(() => (reachable.value || user.value === "" ? undefined : probe()));
   addEventListener("online", reconnect);
 }

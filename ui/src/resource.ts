@@ -196,7 +196,11 @@ export function useList<T>(
     const shown = list.rows.peek() !== null;
     void list.refresh();
     if (shown) scrollTo(0, list.scroll);
-    const remember = (): void => void (list.scroll = scrollY);
+    const here = location.hash;
+    // On the way to another address the page already scrolls up, while this list is still there: that is not its place.
+    const remember = (): void => {
+      if (location.hash === here) list.scroll = scrollY;
+    };
     addEventListener("scroll", remember, {passive: true});
     return () => {
       removeEventListener("scroll", remember);

@@ -8,6 +8,7 @@ export interface Route {
   query: URLSearchParams;
 }
 
+history.scrollRestoration = "manual"; // Lists remember their own place (resource.ts).
 const hash = signal(location.hash);
 addEventListener("hashchange", () => (hash.value = location.hash));
 

@@ -6,6 +6,7 @@ import {capital, count, duration, localTime, plural, relativeTime, size, utcTime
 
 globalThis.location = {hash: ""};
 globalThis.addEventListener = () => undefined;
+globalThis.history = {};
 const {link, parse} = await import("../src/router.ts");
 
 test("times are local, with the year where it is not this one", () => {

@@ -2,7 +2,7 @@
 
 import {signal} from "@preact/signals";
 import type {ComponentChildren, JSX} from "preact";
-import {useEffect, useRef} from "preact/hooks";
+import {useLayoutEffect, useRef} from "preact/hooks";
 import {asProblem, session} from "../api";
 import {count, plural} from "../format";
 import {helpShown} from "../keys";
@@ -24,7 +24,8 @@ export function Frame({children}: {children: ComponentChildren}): JSX.Element {
   const main = useRef<HTMLElement>(null);
   const here = route.value.path.join("/");
   const first = useRef(true);
-  useEffect(() => {
+  // Before the effects of the new screen: a list that is gone back to then finds its own place again.
+  useLayoutEffect(() => {
     railOpen.value = false;
     helpShown.value = false;
     // A new screen is read from its top, by eyes and by screen readers; the first one was loaded with the page.
