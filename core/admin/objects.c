@@ -21,9 +21,9 @@ static json_t *shown(const json_t *stored) {
 static error *check_kind(const char *kind) {
     if (estate_settings(kind)) return NULL;
     size_t count = 0;
-    while (estate_kinds[count])
+    while (estate_kind_names[count])
         count++;
-    const char *near = settings_nearest(kind, estate_kinds, count);
+    const char *near = settings_nearest(kind, estate_kind_names, count);
     return near ? error_new(ERROR_NOT_FOUND, "there is no \"%s\"; did you mean \"%s\"?", kind, near)
                 : error_new(ERROR_NOT_FOUND, "there is no \"%s\"", kind);
 }
@@ -144,15 +144,15 @@ error *estate_apply(call *c, http_response **response) {
 error *estate_describe(call *c, http_response **response) {
     (void)c;
     json_t *all = json_object();
-    for (size_t k = 0; estate_kinds[k]; k++) {
-        json_t *schema = settings_schema(estate_settings(estate_kinds[k]));
-        if (strcmp(estate_kinds[k], "connections") == 0) {
+    for (size_t k = 0; estate_kind_names[k]; k++) {
+        json_t *schema = settings_schema(estate_settings(estate_kind_names[k]));
+        if (strcmp(estate_kind_names[k], "connections") == 0) {
             json_t *kinds = json_object();
             for (size_t i = 0; adapters[i]; i++)
                 json_object_set_new(kinds, adapters[i]->kind, settings_schema(adapters[i]->settings));
             json_object_set_new(schema, "kinds", kinds);
         }
-        json_object_set_new(all, estate_kinds[k], schema);
+        json_object_set_new(all, estate_kind_names[k], schema);
     }
     *response = call_json(200, all);
     return NULL;

@@ -68,8 +68,8 @@ static json_t *paths(void) {
 
 static json_t *schemas(void) {
     json_t *all = json_object();
-    for (size_t k = 0; estate_kinds[k]; k++)
-        json_object_set_new(all, estate_kinds[k], settings_schema(estate_settings(estate_kinds[k])));
+    for (size_t k = 0; estate_kind_names[k]; k++)
+        json_object_set_new(all, estate_kind_names[k], settings_schema(estate_settings(estate_kind_names[k])));
     json_object_set_new(all, "problem",
         json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object", "properties", "type", "type",
             "string", "title", "type", "string", "status", "type", "integer", "detail", "type", "string"));

@@ -63,6 +63,7 @@ static const command basic_commands[] = {
 };
 
 const command *const command_tables[] = {
+    serve_commands,
     apply_commands,
     message_commands,
     access_commands,

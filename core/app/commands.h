@@ -7,6 +7,7 @@
 
 #include "core/app/command.h"
 
+extern const command serve_commands[];   /* cmd_serve.c: serve */
 extern const command apply_commands[];   /* cmd_apply.c: apply, export */
 extern const command message_commands[]; /* cmd_message.c: status, message, send */
 extern const command access_commands[];  /* cmd_access.c: cert, user, key */

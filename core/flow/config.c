@@ -299,11 +299,11 @@ static void check_kinds(const json_t *objects, fault_list *faults) {
     const char *kind;
     json_t *list;
     size_t count = 0;
-    while (estate_kinds[count])
+    while (estate_kind_names[count])
         count++;
     json_object_foreach((json_t *)objects, kind, list) {
         if (is_estate_kind(kind) && json_is_array(list)) continue;
-        const char *near = settings_nearest(kind, estate_kinds, count);
+        const char *near = settings_nearest(kind, estate_kind_names, count);
         error *err = is_estate_kind(kind) ? error_new(ERROR_INVALID, "\"%s\" must be a list", kind)
                      : near ? error_new(ERROR_INVALID, "unknown kind \"%s\"; did you mean \"%s\"?", kind, near)
                             : error_new(ERROR_INVALID, "unknown kind \"%s\"", kind);
@@ -378,8 +378,8 @@ error *config_apply(
     error *err = begin(c, request, faults, &plan);
     if (!err) {
         json_t *named = json_object();
-        for (size_t k = 0; estate_kinds[k] && !err; k++)
-            err = plan_kind(&plan, estate_kinds[k], json_object_get(objects, estate_kinds[k]), named);
+        for (size_t k = 0; estate_kind_names[k] && !err; k++)
+            err = plan_kind(&plan, estate_kind_names[k], json_object_get(objects, estate_kind_names[k]), named);
         if (!err && request->prune) plan_prune(&plan, named);
         if (!err && faults->count == 0) err = carry_out(&plan);
         if (!err) *changes = json_incref(plan.changes);

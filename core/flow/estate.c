@@ -1,5 +1,6 @@
 /* core/flow/estate.c: see estate.h. Objects are checked one by one against their tables, then against each other, then
- * turned into plain structs; the order of estate_kinds makes sure that what an object refers to is built before it. */
+ * turned into plain structs; the order of estate_kind_names makes sure that what an object refers to is built before
+ * it. */
 #include "core/flow/estate.h"
 
 #include "core/base/memory.h"
@@ -417,10 +418,11 @@ void estate_build(const json_t *objects, estate **out, fault_list *faults) {
     e->flows = arena_alloc(memory, room * sizeof *e->flows);
     e->endpoints = arena_alloc(memory, room * sizeof *e->endpoints);
     index_objects(&b);
-    for (size_t k = 0; estate_kinds[k]; k++) {
+    for (size_t k = 0; estate_kind_names[k]; k++) {
         for (size_t i = 0; i < json_array_size(objects); i++) {
             const json_t *object = json_array_get(objects, i);
-            if (strcmp(text_of(object, "kind"), estate_kinds[k]) == 0) build_object(&b, estate_kinds[k], object);
+            if (strcmp(text_of(object, "kind"), estate_kind_names[k]) == 0)
+                build_object(&b, estate_kind_names[k], object);
         }
     }
     map_free(b.index, NULL);

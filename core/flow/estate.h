@@ -111,7 +111,7 @@ typedef struct estate {
 } estate;
 
 /* The kinds in the order in which they refer to each other, NULL at the end: "stations", "partners", … */
-extern const char *const estate_kinds[];
+extern const char *const estate_kind_names[];
 
 /* The table of settings of a kind; a connection's depends on its adapter and is the common part here. NULL: unknown
  * kind. */

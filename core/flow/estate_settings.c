@@ -235,7 +235,7 @@ static const setting certificate_settings[] = {
     {.name = NULL},
 };
 
-const char *const estate_kinds[] = {
+const char *const estate_kind_names[] = {
     "certificates", "stations", "partners", "connections", "scripts", "tables", "flows", "endpoints", NULL};
 
 static const struct {

@@ -1,0 +1,115 @@
+/* core/app/bootstrap.c: see bootstrap.h. */
+#include "core/app/bootstrap.h"
+
+#include "core/base/id.h"
+#include "core/base/io.h"
+#include "core/base/memory.h"
+#include "core/crypto/token.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { KEY_BYTES_MAX = 4096, PASSWORD_LENGTH = 20 };
+
+static const char first_user[] = "admin", local_key[] = "local-admin", starter[] = "first start";
+
+struct bootstrap {
+    accounts *accounts;
+    char *directory;
+    pthread_t thread;
+    error *result;
+};
+
+static error *check_private(const char *path) {
+    struct stat about;
+    if (stat(path, &about) < 0) return error_from_errno(errno, "cannot look at %s", path);
+    if ((about.st_mode & 077) == 0) return NULL;
+    return error_new(ERROR_DENIED, "%s may be read by others than its owner; run chmod 600 on it", path);
+}
+
+error *bootstrap_master_key(const char *directory, unsigned char key[CONFIG_KEY_SIZE]) {
+    buf content = BUF_MAX(KEY_BYTES_MAX);
+    char *path = xasprintf("%s/master.key", directory);
+    error *err = NULL;
+    if (access(path, F_OK) < 0) {
+        id_random(key, CONFIG_KEY_SIZE);
+        err = io_write_file(path, span_make((const char *)key, CONFIG_KEY_SIZE));
+    } else {
+        err = check_private(path);
+        if (!err) err = io_read_file(path, &content);
+        if (!err && content.len != CONFIG_KEY_SIZE)
+            err = error_new(
+                ERROR_CORRUPT, "%s does not hold a key of %d bytes; restore it from a backup", path, CONFIG_KEY_SIZE);
+        if (!err) memcpy(key, content.data, CONFIG_KEY_SIZE);
+        if (content.data) explicit_bzero(content.data, content.len);
+    }
+    buf_free(&content);
+    free(path);
+    return err;
+}
+
+static error *make_user(accounts *a) {
+    char token[TOKEN_ROOM];
+    const char *given = getenv("BANYAN_ADMIN_PASSWORD");
+    if (accounts_user_count(a) > 0) return NULL;
+    if (!given || !*given) {
+        token_new("", token);
+        token[PASSWORD_LENGTH] = '\0';
+    }
+    error *err = accounts_put_user(a, first_user, given && *given ? given : token, ROLE_ADMIN, starter);
+    if (err) return error_wrap(err, "the first administrator");
+    if (given && *given)
+        printf("  sign in as \"%s\" with the password of BANYAN_ADMIN_PASSWORD\n", first_user);
+    else
+        printf("  sign in as \"%s\" with the password \"%s\" (shown only now)\n", first_user, token);
+    explicit_bzero(token, sizeof token);
+    return NULL;
+}
+
+/* The file is the only copy of the key: when it is gone, the old key is worth nothing and a new one takes its place. */
+static error *make_key(accounts *a, const char *directory) {
+    char key[TOKEN_ROOM];
+    error *err = NULL;
+    char *path = xasprintf("%s/admin.key", directory);
+    if (access(path, F_OK) < 0) {
+        error_free(accounts_revoke_key(a, local_key, starter));
+        err = accounts_add_key(a, local_key, ROLE_ADMIN, starter, key, sizeof key);
+        if (!err) err = io_write_file(path, span_of(key));
+        explicit_bzero(key, sizeof key);
+    }
+    free(path);
+    return err;
+}
+
+static void *run(void *context) {
+    bootstrap *b = context;
+    b->result = make_key(b->accounts, b->directory);
+    if (!b->result) b->result = make_user(b->accounts);
+    return NULL;
+}
+
+error *bootstrap_begin(accounts *a, const char *directory, bootstrap **out) {
+    bootstrap *b = xcalloc(1, sizeof *b);
+    b->accounts = a;
+    b->directory = xstrdup(directory);
+    int failed = pthread_create(&b->thread, NULL, run, b);
+    if (!failed) {
+        *out = b;
+        return NULL;
+    }
+    free(b->directory);
+    free(b);
+    return error_from_errno(failed, "cannot start a thread");
+}
+
+error *bootstrap_end(bootstrap *b) {
+    if (!b) return NULL;
+    pthread_join(b->thread, NULL);
+    error *result = b->result;
+    free(b->directory);
+    free(b);
+    return result;
+}

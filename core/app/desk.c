@@ -1,0 +1,295 @@
+/* core/app/desk.c: see desk.h. */
+#include "core/app/desk.h"
+
+#include "core/admin/admin.h"
+#include "core/app/bootstrap.h"
+#include "core/app/configuration.h"
+#include "core/base/io.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/crypto/digest.h"
+#include "core/facade/facade.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BLOCKING_THREADS = 4, STOP_MS = 10000, EXIT_STORE_FAILED = 70, PEM_BYTES_MAX = 256 * 1024 };
+
+struct desk {
+    store *store;
+    worker_pool *pool;
+    accounts *accounts;
+    control_numbers *numbers;
+    config *config;
+    blocking *blocking;
+    /* Told of commits and configurations by other threads as soon as they are there. */
+    _Atomic(engine *) engine;
+    _Atomic(facade *) facade;
+    _Atomic(admin *) admin;
+    http_server *public_server, *admin_server;
+    char *public_address;
+};
+
+/* ---- what one room tells another ---- */
+
+static void store_failed(const error *err) {
+    log_error("the store failed, the appliance stops rather than lie: %s", error_text(err));
+    _exit(EXIT_STORE_FAILED);
+}
+
+static void committed(void *context, const store_news *news, size_t count) {
+    desk *d = context;
+    engine *e = atomic_load(&d->engine);
+    admin *a = atomic_load(&d->admin);
+    bool ready = false;
+    for (size_t i = 0; i < count && !ready; i++)
+        ready = strcmp(news[i].kind, "job") == 0 && news[i].status && strcmp(news[i].status, "ready") == 0;
+    if (e && ready) engine_wake(e);
+    if (a) admin_tell(a, news, count);
+}
+
+static void nursery_lost(void *context) {
+    (void)context;
+    log_error("the parent of the workers ended; the appliance stops to be started anew");
+    _exit(EXIT_STORE_FAILED);
+}
+
+static error *check_script(void *context, const char *name, span source) {
+    desk *d = context;
+    json_t *head = json_object(), *answer = NULL;
+    frame reply;
+    json_put_text(head, "name", name);
+    json_put_span(head, "source", source);
+    error *err = call_translator(d->pool, NULL, OPERATION_CHECK_SCRIPT, head, NULL, &reply, &answer);
+    if (!err) frame_clear(&reply);
+    json_decref(answer);
+    return err;
+}
+
+static void check_estate(void *context, const estate *candidate, fault_list *faults) {
+    (void)context;
+    facade_check(candidate, faults);
+}
+
+static void reconfigured(void *context, estate *now) {
+    desk *d = context;
+    facade *f = atomic_load(&d->facade);
+    engine *e = atomic_load(&d->engine);
+    if (f) facade_reconfigured(f, now);
+    if (e) engine_reconfigured(e);
+}
+
+/* ---- opening, in order ---- */
+
+static error *open_store(desk *d, const char *directory) {
+    const store_options options = {
+        .directory = directory,
+        .digest = &crypto_sha256,
+        .node = "desk",
+        .fatal = store_failed,
+        .committed = committed,
+        .context = d,
+    };
+    return store_open(&options, &d->store);
+}
+
+static error *open_config(desk *d, const char *directory) {
+    unsigned char key[CONFIG_KEY_SIZE];
+    error *err = bootstrap_master_key(directory, key);
+    const config_options options = {
+        .store = d->store,
+        .key = key,
+        .check_script = check_script,
+        .check_estate = check_estate,
+        .changed = reconfigured,
+        .context = d,
+    };
+    if (!err) err = config_open(&options, &d->config);
+    explicit_bzero(key, sizeof key);
+    return err;
+}
+
+static error *start_workers(desk *d, nursery *n, const json_t *configuration) {
+    const worker_pool_options options = {
+        .translators = (int)configuration_integer(configuration, "workers.translators"),
+        .couriers_max = (int)configuration_integer(configuration, "workers.couriers"),
+        .lost = nursery_lost,
+        .context = d,
+    };
+    return worker_pool_start(n, &options, &d->pool);
+}
+
+static error *start_engine(desk *d) {
+    const engine_options options = {.store = d->store, .config = d->config, .pool = d->pool, .numbers = d->numbers};
+    engine *e = NULL;
+    error *err = engine_start(&options, &e);
+    atomic_store(&d->engine, e);
+    return err;
+}
+
+static error *make_facade(desk *d) {
+    facade *f = NULL;
+    const facade_options options = {
+        .services = {.store = d->store,
+            .config = d->config,
+            .pool = d->pool,
+            .numbers = d->numbers,
+            .engine = atomic_load(&d->engine),
+            .blocking = d->blocking},
+        .accounts = d->accounts,
+        .version = BANYAN_VERSION,
+    };
+    error *err = facade_new(&options, &f);
+    if (err) return err;
+    estate *now = config_estate(d->config);
+    facade_reconfigured(f, now);
+    estate_release(now);
+    atomic_store(&d->facade, f);
+    return NULL;
+}
+
+/* The certificate of a listener by its name in the key store; both NULL when none is configured. */
+static error *load_certificate(desk *d, const char *name, char **certificate, char **key) {
+    json_t *body = NULL;
+    int64_t revision;
+    buf plain = BUF_MAX(PEM_BYTES_MAX);
+    *certificate = *key = NULL;
+    if (!name) return NULL;
+    char *record = xasprintf("certificates/%s/private_key", name);
+    error *err = store_object(d->store, "certificates", name, &body, &revision);
+    if (!err) err = config_unseal(d->config, record, &plain);
+    if (!err) {
+        *certificate = xstrdup(json_get_text(body, "certificate", ""));
+        *key = buf_take(&plain, NULL);
+    }
+    free(record);
+    json_decref(body);
+    buf_free(&plain);
+    return error_wrap(err, "the listener's certificate %s", name);
+}
+
+static error *listen_on(desk *d, const char *address, const char *certificate_name,
+    void (*handler)(void *, http_request *), void *context, http_server **out) {
+    char *certificate = NULL, *key = NULL;
+    error *err = load_certificate(d, certificate_name, &certificate, &key);
+    const http_server_options options = {
+        .address = address,
+        .tls_certificate = certificate,
+        .tls_key = key,
+        .handler = handler,
+        .context = context,
+    };
+    if (!err) err = http_server_start(&options, out);
+    if (key) explicit_bzero(key, strlen(key));
+    free(key);
+    free(certificate);
+    return err;
+}
+
+static error *start_public(desk *d, const json_t *configuration) {
+    error *err = listen_on(d, configuration_text(configuration, "listen.public"),
+        configuration_text(configuration, "tls.certificate"), facade_handle, atomic_load(&d->facade),
+        &d->public_server);
+    if (err) return err;
+    d->public_address = xstrdup(http_server_address(d->public_server));
+    return NULL;
+}
+
+static bool is_loopback(const char *address) {
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "localhost:", 10) == 0 ||
+           strncmp(address, "[::1]", 5) == 0;
+}
+
+/* The admin side beyond this machine only with TLS (reliability research R10). */
+static error *start_admin(desk *d, const json_t *configuration) {
+    admin *a = NULL;
+    const char *address = configuration_text(configuration, "listen.admin");
+    const char *certificate = configuration_text(configuration, "tls.admin_certificate");
+    if (!is_loopback(address) && !certificate)
+        return error_at(error_new(ERROR_INVALID,
+                            "the admin listener at %s would be reachable from other machines without TLS; "
+                            "listen on 127.0.0.1, or set tls.admin_certificate",
+                            address),
+            "listen.admin");
+    const admin_options options = {
+        .store = d->store,
+        .config = d->config,
+        .pool = d->pool,
+        .engine = atomic_load(&d->engine),
+        .accounts = d->accounts,
+        .numbers = d->numbers,
+        .blocking = d->blocking,
+        .version = BANYAN_VERSION,
+        .public_address = d->public_address,
+    };
+    error *err = admin_new(&options, &a);
+    atomic_store(&d->admin, a);
+    return err ? err : listen_on(d, address, certificate, admin_handle, a, &d->admin_server);
+}
+
+static error *announce(desk *d, const json_t *configuration, const char *directory) {
+    const char *scheme = configuration_text(configuration, "tls.admin_certificate") ? "https" : "http";
+    const char *public_scheme = configuration_text(configuration, "tls.certificate") ? "https" : "http";
+    char *url = xasprintf("%s://%s", scheme, http_server_address(d->admin_server));
+    char *path = xasprintf("%s/admin.url", directory);
+    error *err = io_write_file(path, span_of(url));
+    if (!err) {
+        printf("banyan %s\n  public  %s://%s\n  admin   %s\n", BANYAN_VERSION, public_scheme, d->public_address, url);
+        fflush(stdout);
+    }
+    free(path);
+    free(url);
+    return err;
+}
+
+error *desk_start(nursery *n, const json_t *configuration, desk **out) {
+    desk *d = xcalloc(1, sizeof *d);
+    const char *directory = configuration_data(configuration);
+    bootstrap *first = NULL;
+    error *err = io_make_directories(directory);
+    *out = d;
+    if (!err) err = open_store(d, directory);
+    if (!err) err = accounts_open(d->store, &d->accounts);
+    if (!err) err = bootstrap_begin(d->accounts, directory, &first);
+    if (!err) err = start_workers(d, n, configuration);
+    if (!err) d->numbers = control_numbers_new(d->store);
+    if (!err) err = open_config(d, directory);
+    if (!err) err = blocking_start(BLOCKING_THREADS, &d->blocking);
+    if (!err) err = start_engine(d);
+    if (!err) err = make_facade(d);
+    if (!err) err = start_public(d, configuration);
+    if (!err) err = start_admin(d, configuration);
+    error *bootstrap_error = bootstrap_end(first);
+    if (!err)
+        err = bootstrap_error;
+    else
+        error_free(bootstrap_error);
+    if (!err) err = announce(d, configuration, directory);
+    if (!err) return NULL;
+    desk_stop(d);
+    *out = NULL;
+    return err;
+}
+
+void desk_stop(desk *d) {
+    if (!d) return;
+    admin *a = atomic_load(&d->admin);
+    http_server_stop(d->public_server, STOP_MS);
+    if (a) admin_close_streams(a);
+    http_server_stop(d->admin_server, STOP_MS);
+    engine_stop(atomic_load(&d->engine));
+    if (d->pool) worker_pool_stop(d->pool);
+    blocking_stop(d->blocking);
+    atomic_store(&d->engine, NULL);
+    atomic_store(&d->admin, NULL);
+    if (d->store) store_close(d->store);
+    facade_free(atomic_load(&d->facade));
+    admin_free(a);
+    config_close(d->config);
+    control_numbers_free(d->numbers);
+    accounts_close(d->accounts);
+    free(d->public_address);
+    free(d);
+}
