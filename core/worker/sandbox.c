@@ -168,11 +168,25 @@ typedef struct rules {
     uint64_t files, network, scopes;
 } rules;
 
-enum { ABI_WITH_NETWORK = 4, ABI_WITH_SCOPES = 6 };
+enum { ABI_WITH_MOVES = 2, ABI_WITH_NETWORK = 4, ABI_WITH_SCOPES = 6 };
+
+/* Any rules at all forbid moving a file from one directory to another, which is how couriers claim and publish: so the
+ * whole tree is given that right back. */
+static error *allow_moves(int rules_fd) {
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return error_from_errno(errno, "cannot open /");
+    struct landlock_path_beneath_attr moves = {.allowed_access = LANDLOCK_ACCESS_FS_REFER, .parent_fd = root};
+    long failed = syscall(SYS_landlock_add_rule, rules_fd, LANDLOCK_RULE_PATH_BENEATH, &moves, 0);
+    error *err = failed ? error_from_errno(errno, "cannot add a Landlock rule") : NULL;
+    close(root);
+    return err;
+}
 
 static error *landlock(worker_kind kind) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (version < 1) return NULL; /* not in this kernel, or switched off */
+    bool moves = kind == WORKER_COURIER;
+    /* Not in this kernel, or switched off; or one that cannot give moves back. */
+    if (version < (moves ? ABI_WITH_MOVES : 1)) return NULL;
     uint64_t translator_files =
         LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |
         LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
@@ -180,7 +194,7 @@ static error *landlock(worker_kind kind) {
         LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
         LANDLOCK_ACCESS_FS_MAKE_SYM;
     uint64_t courier_files = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                             LANDLOCK_ACCESS_FS_MAKE_SYM;
+                             LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER;
     rules denied = {.files = kind == WORKER_TRANSLATOR ? translator_files : courier_files,
         .network = kind == WORKER_TRANSLATOR ? 3 : 0, /* bind and connect of TCP */
         .scopes = 3};                                 /* abstract sockets of, and signals to, processes outside */
@@ -189,9 +203,9 @@ static error *landlock(worker_kind kind) {
                                                 : offsetof(rules, network);
     int fd = (int)syscall(SYS_landlock_create_ruleset, &denied, size, 0);
     if (fd < 0) return error_from_errno(errno, "cannot make Landlock rules");
-    error *err = syscall(SYS_landlock_restrict_self, fd, 0) == 0
-                     ? NULL
-                     : error_from_errno(errno, "cannot enter the Landlock rules");
+    error *err = moves ? allow_moves(fd) : NULL;
+    if (!err && syscall(SYS_landlock_restrict_self, fd, 0) != 0)
+        err = error_from_errno(errno, "cannot enter the Landlock rules");
     close(fd);
     return err;
 }
