@@ -215,7 +215,7 @@ static const setting script_settings[] = {
     {.name = "description", .type = SETTING_TEXT, .help = "For people."},
     {.name = "source", .type = SETTING_ANY, .required = true, .help = "Lua source."},
     {.name = "test", .type = SETTING_ANY, .help = "Lua source of its tests."},
-    {.name = "samples", .type = SETTING_MAP, .help = "Samples by file name."},
+    {.name = "samples", .type = SETTING_ANY, .help = "Samples: a list of {name, text} or {name, base64}."},
     {.name = "hash", .type = SETTING_TEXT, .help = "First digits of the source's SHA-256; made by the appliance."},
     {.name = NULL},
 };
