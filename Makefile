@@ -110,6 +110,14 @@ $(BUILD)/%.o: %.c
 	@$(if $(V),,echo "  cc   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The EDI schemas are embedded as one text (edi/embedded.c).
+SCHEMAS := $(sort $(shell find edi/schemas -name '*.schema' 2>/dev/null))
+$(BUILD)/edi/schemas.txt: $(SCHEMAS)
+	@mkdir -p $(@D)
+	$(Q)for f in $(SCHEMAS); do echo "#file $${f#edi/schemas/}"; cat $$f; done >$@
+$(BUILD)/edi/embedded.o: $(BUILD)/edi/schemas.txt
+$(BUILD)/edi/embedded.o: CPPFLAGS += -DBANYAN_SCHEMAS='"$(BUILD)/edi/schemas.txt"'
+
 $(LIBRARY): $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
