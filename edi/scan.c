@@ -1,0 +1,152 @@
+/* edi/scan.c: see scan.h. */
+#include "edi/scan.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+enum { BLOCK = 64 };
+
+static void block_scalar(const char *block, const edi_delimiters *d, edi_scan_bits *bits) {
+    edi_scan_bits found = {0, 0, 0};
+    for (unsigned i = 0; i < BLOCK; i++) {
+        char c = block[i];
+        found.terminator |= (uint64_t)(c == d->terminator) << i;
+        found.line_break |= (uint64_t)edi_is_break(c) << i;
+        found.release |= (uint64_t)(d->release && c == d->release) << i;
+    }
+    *bits = found;
+}
+
+#if defined(__x86_64__)
+static uint64_t match_sse2(const __m128i *lanes, char c) {
+    __m128i wanted = _mm_set1_epi8(c);
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < 4; i++)
+        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(lanes[i], wanted)) << (16 * i);
+    return mask;
+}
+
+static void block_sse2(const char *block, const edi_delimiters *d, edi_scan_bits *bits) {
+    __m128i lanes[4];
+    for (unsigned i = 0; i < 4; i++)
+        lanes[i] = _mm_loadu_si128((const __m128i *)(const void *)(block + 16 * i));
+    bits->terminator = match_sse2(lanes, d->terminator);
+    bits->line_break = match_sse2(lanes, '\n') | match_sse2(lanes, '\r');
+    bits->release = d->release ? match_sse2(lanes, d->release) : 0;
+}
+
+__attribute__((target("avx2"))) static uint64_t match_avx2(__m256i low, __m256i high, char c) {
+    __m256i wanted = _mm256_set1_epi8(c);
+    uint32_t first = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted));
+    uint32_t second = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted));
+    return (uint64_t)first | (uint64_t)second << 32;
+}
+
+__attribute__((target("avx2"))) static void block_avx2(
+    const char *block, const edi_delimiters *d, edi_scan_bits *bits) {
+    __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)block);
+    __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(block + 32));
+    bits->terminator = match_avx2(low, high, d->terminator);
+    bits->line_break = match_avx2(low, high, '\n') | match_avx2(low, high, '\r');
+    bits->release = d->release ? match_avx2(low, high, d->release) : 0;
+}
+#endif
+
+edi_scan_block edi_scan_path(const char *name) {
+#if defined(__x86_64__)
+    if (strcmp(name, "avx2") == 0) return __builtin_cpu_supports("avx2") ? block_avx2 : NULL;
+    if (strcmp(name, "sse2") == 0) return block_sse2;
+#endif
+    return strcmp(name, "scalar") == 0 ? block_scalar : NULL;
+}
+
+const char *edi_scan_chosen(void) {
+    static const char *const best_first[] = {"avx2", "sse2", "scalar"};
+    size_t i = 0;
+    while (!edi_scan_path(best_first[i]))
+        i++;
+    return best_first[i];
+}
+
+/* Clears the bits of released terminators. A run of release characters is taken two by two, as a reader would. */
+static void apply_release(edi_scan *scan) {
+    uint64_t release = scan->bits.release, released = scan->released ? 1 : 0;
+    release &= ~released;
+    scan->released = false;
+    while (release) {
+        unsigned at = (unsigned)__builtin_ctzll(release);
+        if (at == BLOCK - 1) {
+            scan->released = true;
+            break;
+        }
+        released |= UINT64_C(2) << at;
+        release &= ~(UINT64_C(3) << at);
+    }
+    scan->bits.terminator &= ~released;
+}
+
+static void load_block(edi_scan *scan, size_t block) {
+    size_t left = scan->len - block;
+    scan->block = block;
+    if (left >= BLOCK) {
+        scan->block_function(scan->data + block, &scan->delimiters, &scan->bits);
+    } else {
+        char padded[BLOCK] = {0};
+        memcpy(padded, scan->data + block, left);
+        scan->block_function(padded, &scan->delimiters, &scan->bits);
+    }
+    if (scan->bits.release || scan->released) apply_release(scan);
+    scan->loaded = true;
+}
+
+void edi_scan_start(edi_scan *scan, span data, size_t from, const edi_delimiters *delimiters) {
+    /* Blocks are counted from the segment's first byte: nothing before it can release anything in it. */
+    *scan = (edi_scan){.data = data.data,
+        .len = data.len,
+        .delimiters = *delimiters,
+        .block_function = edi_scan_path(edi_scan_chosen()),
+        .block = from};
+}
+
+size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks) {
+    uint64_t seen_breaks = 0;
+    if (!scan->loaded) {
+        if (scan->block >= scan->len) return SIZE_MAX;
+        load_block(scan, scan->block);
+    }
+    for (;;) {
+        if (from < scan->block + BLOCK) {
+            uint64_t ahead = from > scan->block ? ~UINT64_C(0) << (from - scan->block) : ~UINT64_C(0);
+            uint64_t ends = scan->bits.terminator & ahead;
+            if (ends) {
+                uint64_t before = (ends & -ends) - 1;
+                *breaks = (seen_breaks | (scan->bits.line_break & ahead & before)) != 0;
+                return scan->block + (size_t)__builtin_ctzll(ends);
+            }
+            seen_breaks |= scan->bits.line_break & ahead;
+        }
+        if (scan->len - scan->block <= BLOCK) break;
+        load_block(scan, scan->block + BLOCK);
+    }
+    *breaks = seen_breaks != 0;
+    return SIZE_MAX;
+}
+
+size_t edi_scan_elements(span raw, const edi_delimiters *d, span *parts, size_t room) {
+    const char *at = raw.data, *end = raw.data + raw.len, *start = at;
+    size_t count = 0;
+    char separator = d->tag;
+    for (; at < end; at++) {
+        if (*at == separator) {
+            if (count < room) parts[count] = span_make(start, (size_t)(at - start));
+            count++;
+            start = at + 1;
+            separator = d->element;
+        } else if (*at == d->release && d->release) {
+            if (++at == end) break;
+        }
+    }
+    if (count < room) parts[count] = span_make(start, (size_t)(end - start));
+    return count + 1;
+}
