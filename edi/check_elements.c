@@ -1,0 +1,391 @@
+/* edi/check_elements.c: the elements of a segment against its type. See check.h.
+ *
+ * Rules: X12.6 §3 (types, lengths, syntax notes), ISO 9735-1 §10 and §11 (numeric values, exclusion, dependency notes).
+ */
+#include "core/base/memory.h"
+#include "edi/check_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FAULTS_MAX = 400, COMPONENTS_MAX = 200 };
+
+edi_fault *edi_checker_fault(
+    edi_checker *c, edi_fault_code code, unsigned element, unsigned component, unsigned repetition, span part) {
+    edi_faults *faults = c->faults;
+    if (faults->count == faults->room) {
+        faults->room = faults->room ? faults->room * 2 : 8;
+        faults->list = xreallocarray(faults->list, faults->room, sizeof *faults->list);
+    }
+    edi_fault *fault = &faults->list[faults->count];
+    if (faults->count < FAULTS_MAX) {
+        faults->count++;
+    } else {
+        faults->dropped++; /* its place is written over by the next */
+    }
+    edi_reader_place(c->reader, code, element, component, repetition, part, fault);
+    size_t len = 0;
+    for (size_t i = 1; i < c->depth && len + 8 < sizeof fault->loop; i++)
+        len += (size_t)snprintf(
+            fault->loop + len, sizeof fault->loop - len, "%s%s", i > 1 ? "/" : "", c->frames[i].loop->segment->tag);
+    return fault;
+}
+
+/* ------------------------------------------------------------------------------------------------------ single values
+ */
+
+static bool all_digits(span a) {
+    for (size_t i = 0; i < a.len; i++) {
+        if ((unsigned char)(a.data[i] - '0') > 9) return false;
+    }
+    return a.len > 0;
+}
+
+static unsigned two(const char *digits) {
+    return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
+}
+
+bool edi_is_date(span a) {
+    static const unsigned char days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if ((a.len != 6 && a.len != 8) || !all_digits(a)) return false;
+    const char *rest = a.data + (a.len - 4);
+    unsigned year = a.len == 8 ? two(a.data) * 100 + two(a.data + 2) : 2000 + two(a.data);
+    unsigned month = two(rest), day = two(rest + 2);
+    if (month < 1 || month > 12 || day < 1 || day > days[month - 1] || year == 0) return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 || a.len == 6;
+    return month != 2 || day < 29 || (leap && (a.len == 8 || two(a.data) % 4 == 0));
+}
+
+bool edi_is_time(span a) {
+    if (a.len != 4 && (a.len < 6 || a.len > 8)) return false;
+    if (!all_digits(a) || two(a.data) > 23 || two(a.data + 2) > 59) return false;
+    return a.len < 6 || two(a.data + 4) <= 59;
+}
+
+/* Digits with an optional leading minus and, when `marks` is not empty, at most one decimal mark. Returns the number of
+ * digits, or 0. X12 R: nothing need stand before the mark, something must behind it; EDIFACT n: on both sides. */
+static size_t number_digits(span a, const char *marks, bool need_before) {
+    size_t digits = 0, before = 0, i = a.len > 0 && a.data[0] == '-';
+    bool mark = false;
+    for (; i < a.len; i++) {
+        char c = a.data[i];
+        if (c >= '0' && c <= '9') {
+            digits++;
+        } else if (!mark && c != '\0' && strchr(marks, c)) {
+            mark = true;
+            before = digits;
+        } else {
+            return 0;
+        }
+    }
+    if (mark && (digits == before || (need_before && before == 0))) return 0;
+    return digits;
+}
+
+static edi_fault_code complain_length(const edi_slot *slot, size_t len, unsigned min, unsigned max, char *text) {
+    if (len < min) {
+        snprintf(text, EDI_FAULT_TEXT, "%s has %zu characters, at least %u are needed",
+            slot->name[0] ? slot->name : "the value", len, min);
+        return EDI_FAULT_VALUE_SHORT;
+    }
+    snprintf(text, EDI_FAULT_TEXT, "%s has %zu characters, at most %u fit", slot->name[0] ? slot->name : "the value",
+        len, max);
+    return EDI_FAULT_VALUE_LONG;
+}
+
+static edi_fault_code check_text(const edi_slot *slot, span value, size_t *characters, char *text) {
+    bool blank = true, high = false;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        blank &= c == ' ';
+        high |= c >= 0x80;
+        if (c < ' ' || c == 0x7F) {
+            snprintf(text, EDI_FAULT_TEXT, "the control character 0x%02X is no text", c);
+            return EDI_FAULT_VALUE_CHARACTER;
+        }
+        if (slot->element->type == EDI_TYPE_ALPHA && c >= '0' && c <= '9') {
+            snprintf(text, EDI_FAULT_TEXT, "a digit where only letters may stand");
+            return EDI_FAULT_VALUE_CHARACTER;
+        }
+    }
+    *characters = value.len;
+    if (high && span_is_utf8(value)) {
+        static const edi_delimiters plain = {.release = 0};
+        *characters = edi_characters(&plain, value, true);
+    }
+    if (blank && value.len > 0) {
+        snprintf(text, EDI_FAULT_TEXT, "blanks alone are no value");
+        return EDI_FAULT_VALUE_BLANK;
+    }
+    return EDI_FAULT_COUNT;
+}
+
+static edi_fault_code check_number(
+    const edi_slot *slot, edi_standard standard, char decimal, bool both, span value, size_t *characters, char *text) {
+    char marks[3] = {both ? '.' : decimal, both ? ',' : '\0', '\0'};
+    bool integer = slot->element->type == EDI_TYPE_INTEGER;
+    *characters = number_digits(value, integer ? "" : marks, standard == EDI_EDIFACT);
+    if (*characters > 0) return EDI_FAULT_COUNT;
+    snprintf(text, EDI_FAULT_TEXT, integer ? "digits (with a leading minus at most) make this number%s" : "no number%s",
+        integer && slot->element->decimals ? "; its decimals are implied" : "");
+    return EDI_FAULT_VALUE_NUMBER;
+}
+
+static edi_fault_code check_code(const edi_slot *slot, span value, char *text) {
+    const edi_codes *codes = edi_slot_codes(slot);
+    if (!codes->closed || codes->count == 0 || edi_codes_find(codes, edi_trim_right(value))) return EDI_FAULT_COUNT;
+    size_t len = (size_t)snprintf(text, EDI_FAULT_TEXT, "this code is not among the %zu valid ones:", codes->count);
+    for (size_t i = 0; i < codes->count && len + 24 < EDI_FAULT_TEXT && i < 12; i++)
+        len += (size_t)snprintf(
+            text + len, EDI_FAULT_TEXT - len, " %.*s", (int)codes->list[i].code.len, codes->list[i].code.data);
+    if (codes->count > 12) snprintf(text + len, EDI_FAULT_TEXT - len, " ...");
+    return EDI_FAULT_VALUE_CODE;
+}
+
+/* Dates of EDIFACT's service segments are numbers by type. */
+static edi_fault_code check_date(const edi_slot *slot, edi_standard standard, span value, char *text) {
+    unsigned number = standard == EDI_EDIFACT ? slot->element->number : 0;
+    bool date = slot->element->type == EDI_TYPE_DATE || number == 17,
+         time = slot->element->type == EDI_TYPE_TIME || number == 19;
+    if (date && !edi_is_date(value)) {
+        snprintf(text, EDI_FAULT_TEXT, all_digits(value) ? "there is no such date" : "a date has digits only");
+        return EDI_FAULT_VALUE_DATE;
+    }
+    if (time && !edi_is_time(value)) {
+        snprintf(text, EDI_FAULT_TEXT, all_digits(value) ? "there is no such time" : "a time has digits only");
+        return EDI_FAULT_VALUE_TIME;
+    }
+    return EDI_FAULT_COUNT;
+}
+
+edi_fault_code edi_check_value(
+    const edi_slot *slot, edi_standard standard, char decimal, bool both_marks, span value, char *text) {
+    const edi_element_type *element = slot->element;
+    unsigned min = slot->min ? slot->min : element->min, max = slot->max ? slot->max : element->max;
+    size_t characters = value.len;
+    edi_fault_code code = EDI_FAULT_COUNT;
+    switch (element->type) {
+    case EDI_TYPE_TEXT:
+    case EDI_TYPE_ID:
+    case EDI_TYPE_ALPHA: code = check_text(slot, value, &characters, text); break;
+    case EDI_TYPE_INTEGER:
+    case EDI_TYPE_DECIMAL: code = check_number(slot, standard, decimal, both_marks, value, &characters, text); break;
+    case EDI_TYPE_DATE:
+    case EDI_TYPE_TIME:
+    case EDI_TYPE_BINARY: break;
+    }
+    if (code == EDI_FAULT_VALUE_BLANK && min == max && standard == EDI_X12) code = EDI_FAULT_COUNT; /* ISA02, ISA04 */
+    if (code == EDI_FAULT_COUNT && (characters < min || characters > max)) {
+        bool date = element->type == EDI_TYPE_DATE || element->type == EDI_TYPE_TIME;
+        if (!date || all_digits(value)) return complain_length(slot, characters, min, max, text);
+    }
+    if (code == EDI_FAULT_COUNT) code = check_date(slot, standard, value, text);
+    if (code == EDI_FAULT_COUNT) code = check_code(slot, value, text);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------------------- elements and components
+ */
+
+typedef struct place {
+    unsigned element, component, repetition;
+} place;
+
+static span decoded(edi_checker *c, const edi_delimiters *d, span raw) {
+    if (!d->release || raw.len == 0 || !memchr(raw.data, d->release, raw.len)) return raw;
+    if (c->scratch_room < raw.len) {
+        c->scratch_room = raw.len;
+        c->scratch = xrealloc(c->scratch, raw.len);
+    }
+    return span_make(c->scratch, edi_decode(d, raw, c->scratch));
+}
+
+static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    const edi_interchange *interchange = edi_reader_interchange(c->reader);
+    const edi_delimiters *d = &interchange->delimiters;
+    bool both = d->standard == EDI_EDIFACT && (!interchange->una || interchange->syntax >= 4);
+    char text[EDI_FAULT_TEXT];
+    edi_fault_code code = edi_check_value(slot, d->standard, d->decimal, both, decoded(c, d, raw), text);
+    if (code == EDI_FAULT_COUNT) return;
+    bool short_date =
+        (code == EDI_FAULT_VALUE_SHORT) && slot->element->number == 17 && raw.len == 6 && edi_is_date(raw);
+    edi_fault *fault =
+        edi_checker_fault(c, short_date ? EDI_FAULT_SHORT_DATE : code, at.element, at.component, at.repetition, raw);
+    fault->definition = slot->element->number;
+    snprintf(fault->text, sizeof fault->text, "%s", text);
+}
+
+static const char *slot_label(const edi_slot *slot) {
+    return slot->name[0] ? slot->name : "this element";
+}
+
+/* Presence, syntax notes and surplus of a list of values: of a segment, or of a composite (at.element is set then). */
+static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t present, place at) {
+    uint64_t missing = slots->mandatory & ~present;
+    bool inside = at.element != 0;
+    while (missing) {
+        unsigned index = (unsigned)__builtin_ctzll(missing);
+        missing &= missing - 1;
+        const edi_slot *slot = &slots->list[index - 1];
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_MISSING, inside ? at.element : index,
+            inside ? index : 0, at.repetition, (span){NULL, 0});
+        fault->definition = slot->element ? slot->element->number : 0;
+        snprintf(fault->text, sizeof fault->text, "%s is mandatory and missing", slot_label(slot));
+    }
+    for (size_t i = 0; i < slots->note_count; i++) {
+        const edi_note *note = &slots->notes[i];
+        uint64_t have = present & note->members, first = UINT64_C(1) << note->first, lack = note->members & ~present;
+        bool ok = true, excluded = false;
+        switch (note->kind) {
+        case 'P': ok = have == 0 || lack == 0; break;
+        case 'R': ok = have != 0; break;
+        case 'E':
+            ok = (have & (have - 1)) == 0;
+            excluded = true;
+            break;
+        case 'C': ok = !(have & first) || lack == 0; break;
+        case 'L': ok = !(have & first) || (have & ~first) != 0; break;
+        case '1':
+            ok = have != 0 && (have & (have - 1)) == 0;
+            excluded = have != 0;
+            break;
+        default:
+            ok = !(have & first) || (have & ~first) == 0;
+            excluded = true;
+            break;
+        }
+        if (ok) continue;
+        uint64_t named = excluded ? have & (have - 1) : lack & ~((note->kind == 'L') ? first : 0);
+        unsigned index = named ? (unsigned)__builtin_ctzll(named) : note->first;
+        edi_fault *fault = edi_checker_fault(c, excluded ? EDI_FAULT_ELEMENT_EXCLUDED : EDI_FAULT_ELEMENT_CONDITIONAL,
+            inside ? at.element : index, inside ? index : 0, at.repetition, (span){NULL, 0});
+        const edi_slot *slot = &slots->list[index - 1];
+        fault->definition = slot->element ? slot->element->number : 0;
+        snprintf(fault->text, sizeof fault->text,
+            excluded ? "%s may not stand beside the others of note %s" : "%s is missing, which note %s requires",
+            slot_label(slot), note->text);
+    }
+}
+
+static void note_trailing(edi_checker *c, unsigned element, const char *what) {
+    if (c->trailing_told) return;
+    c->trailing_told = true;
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_TRAILING_SEPARATOR, element, 0, 0, (span){NULL, 0});
+    snprintf(
+        fault->text, sizeof fault->text, "separators of empty %s at the end are not sent (told once a document)", what);
+}
+
+/* Returns whether any component is there. */
+static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    const edi_slots *slots = &slot->composite->slots;
+    uint64_t present = 0;
+    unsigned count = 0;
+    bool surplus = false, trailing = false;
+    span rest = raw, part;
+    while (edi_next_part(&rest, d->component, d->release, &part)) {
+        count++;
+        trailing = part.len == 0;
+        if (part.len == 0) continue;
+        if (count > slots->count) {
+            surplus = true;
+            break;
+        }
+        present |= UINT64_C(1) << count;
+        at.component = count;
+        check_simple(c, &slots->list[count - 1], part, at);
+    }
+    at.component = 0;
+    if (surplus) {
+        edi_fault *fault = edi_checker_fault(
+            c, EDI_FAULT_COMPONENTS_MANY, at.element, (unsigned)slots->count + 1, at.repetition, part);
+        snprintf(fault->text, sizeof fault->text, "%s has %zu components at most", slot_label(slot), slots->count);
+    } else if (trailing) {
+        note_trailing(c, at.element, "components");
+    }
+    if (present) check_presence(c, slots, present, at);
+    return present != 0;
+}
+
+/* A simple element with component separators in it. */
+static void components_fault(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_COMPONENTS_MANY, at.element, 2, at.repetition, raw);
+    fault->definition = slot->element->number;
+    snprintf(fault->text, sizeof fault->text, "%s is no composite: it has no components", slot_label(slot));
+}
+
+static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    if (raw.len == 0) return false;
+    if (slot->composite) return check_composite(c, slot, raw, at);
+    if (d->component && memchr(raw.data, d->component, raw.len) && edi_part_count(raw, d->component, d->release) > 1) {
+        span first = edi_part(raw, d->component, d->release, 0);
+        bool only_trailing = true;
+        for (size_t i = first.len; i < raw.len; i++)
+            only_trailing &= raw.data[i] == d->component;
+        if (only_trailing) {
+            note_trailing(c, at.element, "components");
+        } else {
+            components_fault(c, slot, raw, at);
+        }
+        if (first.len > 0) check_simple(c, slot, first, at);
+        return first.len > 0 || !only_trailing;
+    }
+    check_simple(c, slot, raw, at);
+    return true;
+}
+
+/* The value of one place of a segment, with its repetitions. Returns whether it is there. */
+static bool check_slot(edi_checker *c, const edi_slot *slot, span raw, unsigned index, bool plain) {
+    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    place at = {.element = index};
+    if (raw.len == 0) return false;
+    if (slot->unused) {
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_NOT_USED, index, 0, 0, raw);
+        snprintf(fault->text, sizeof fault->text, "%s is not used%s%s", slot_label(slot), slot->reason ? ": " : "",
+            slot->reason ? slot->reason : "");
+        return true;
+    }
+    if (plain) { /* ISA: the separators stand there as data */
+        check_simple(c, slot, raw, at);
+        return true;
+    }
+    if (!d->repetition || !memchr(raw.data, d->repetition, raw.len)) return check_once(c, slot, raw, at);
+    bool any = false;
+    span rest = raw, part, surplus = {NULL, 0};
+    while (edi_next_part(&rest, d->repetition, d->release, &part)) {
+        at.repetition++;
+        if (at.repetition == slot->repeat + 1) surplus = part;
+        any |= check_once(c, slot, part, at);
+    }
+    if (at.repetition > slot->repeat) {
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_REPETITIONS_MANY, index, 0, slot->repeat + 1, surplus);
+        snprintf(fault->text, sizeof fault->text, "%s stands %u times, %u at most", slot_label(slot), at.repetition,
+            slot->repeat);
+    }
+    return any;
+}
+
+void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
+    const edi_slots *slots = &type->slots;
+    const edi_segment *segment = edi_reader_segment(c->reader);
+    size_t count;
+    const span *values = edi_reader_elements(c->reader, &count);
+    bool plain = type->key == EDI_TAG('I', 'S', 'A', 0);
+    uint64_t present = 0;
+    size_t known = count < slots->count ? count : slots->count;
+    for (size_t i = 0; i < known; i++) {
+        bool octets = segment->binary && i + 1 == count;
+        if (octets ? values[i].len > 0 : check_slot(c, &slots->list[i], values[i], (unsigned)i + 1, plain))
+            present |= UINT64_C(2) << i;
+    }
+    for (size_t i = slots->count; i < count; i++) {
+        if (values[i].len == 0) continue;
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENTS_MANY, (unsigned)i + 1, 0, 0, values[i]);
+        snprintf(fault->text, sizeof fault->text, "%s has %zu elements at most, here are %zu", type->tag, slots->count,
+            count);
+        break;
+    }
+    if (count > 0 && values[count - 1].len == 0) note_trailing(c, (unsigned)count, "elements");
+    if ((slots->mandatory & ~present) || slots->note_count > 0) check_presence(c, slots, present, (place){0});
+}

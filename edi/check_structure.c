@@ -1,0 +1,332 @@
+/* edi/check_structure.c: which place of its schema each segment of a document takes. See check.h.
+ *
+ * A segment may fit at several places: the innermost open loop comes first, and in a loop what lies ahead; a place
+ * whose qualifiers name the segment's value is the only one it can take; a place that costs no missing mandatory
+ * segment is better than one that does. Only when no place has room is one taken that is full, and only when there is
+ * none at all is the segment out of order, unexpected or unknown. One cause, one fault: after a segment without place
+ * the next ones without place are not told.
+ */
+#include "core/base/memory.h"
+#include "edi/check_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+edi_checker *edi_checker_new(edi_reader *reader, edi_faults *faults) {
+    edi_checker *c = xcalloc(1, sizeof *c);
+    c->reader = reader;
+    c->faults = faults;
+    return c;
+}
+
+void edi_checker_free(edi_checker *c) {
+    if (!c) return;
+    free(c->counts);
+    free(c->pending);
+    free(c->scratch);
+    free(c);
+}
+
+void edi_check_begin(edi_checker *c, const edi_schema *schema) {
+    c->schema = schema;
+    c->depth = 0;
+    c->pending_count = 0;
+    c->lost = c->trailing_told = false;
+    if (!schema) return;
+    if (c->count_room < schema->node_count) {
+        c->count_room = schema->node_count;
+        c->counts = xreallocarray(c->counts, c->count_room, sizeof *c->counts);
+    }
+    memset(c->counts, 0, schema->node_count * sizeof *c->counts);
+    c->frames[0] = (check_frame){.loop = &schema->root};
+    c->depth = 1;
+}
+
+size_t edi_check_depth(const edi_checker *c) {
+    return c->depth ? c->depth - 1 : 0;
+}
+
+const edi_node *edi_check_loop(const edi_checker *c, size_t depth) {
+    return c->frames[depth + 1].loop;
+}
+
+uint64_t edi_check_instance(const edi_checker *c, size_t depth) {
+    return c->counts[c->frames[depth + 1].loop->id];
+}
+
+/* ------------------------------------------------------------------------------------------------ missing segments */
+
+static size_t count_missing(const edi_checker *c, const check_frame *frame, size_t to) {
+    size_t missing = 0;
+    for (size_t i = frame->at; i < to; i++)
+        missing += c->counts[frame->loop->children[i].id] < frame->loop->children[i].min;
+    return missing;
+}
+
+static void add_pending(edi_checker *c, const edi_node *node) {
+    /* The fault is made like any other, then taken out of the list again until its loop ends. */
+    edi_fault_code code = node->children ? EDI_FAULT_LOOP_MISSING : EDI_FAULT_SEGMENT_MISSING;
+    size_t before = c->faults->count;
+    edi_fault *fault = edi_checker_fault(c, code, 0, 0, 0, (span){NULL, 0});
+    char found[8];
+    memcpy(found, fault->tag, sizeof found);
+    snprintf(fault->tag, sizeof fault->tag, "%s", node->segment->tag);
+    unsigned have = c->counts[node->id];
+    if (have == 0) {
+        snprintf(fault->text, sizeof fault->text, "%s%s%s%s is mandatory and missing before %s", node->segment->tag,
+            node->segment->name[0] ? " (" : "", node->segment->name, node->segment->name[0] ? ")" : "",
+            found[0] ? found : "the end");
+    } else {
+        snprintf(fault->text, sizeof fault->text, "%s stands %u times before %s, at least %u are needed",
+            node->segment->tag, have, found, node->min);
+    }
+    if (node->reason) {
+        size_t len = strlen(fault->text);
+        snprintf(fault->text + len, sizeof fault->text - len, ": %s", node->reason);
+    }
+    if (c->pending_count == c->pending_room) {
+        c->pending_room = c->pending_room ? c->pending_room * 2 : 8;
+        c->pending = xreallocarray(c->pending, c->pending_room, sizeof *c->pending);
+    }
+    c->pending[c->pending_count++] = (check_pending){.node = node, .fault = *fault};
+    c->faults->count = before;
+}
+
+static void pass_by(edi_checker *c, check_frame *frame, size_t to) {
+    for (size_t i = frame->at; i < to; i++) {
+        const edi_node *node = &frame->loop->children[i];
+        if (c->counts[node->id] < node->min) add_pending(c, node);
+    }
+}
+
+/* Tells what a loop that ends still lacks. */
+static void tell_pending(edi_checker *c, size_t mark) {
+    for (size_t i = mark; i < c->pending_count; i++) {
+        edi_fault *fault = edi_checker_fault(c, c->pending[i].fault.code, 0, 0, 0, (span){NULL, 0});
+        *fault = c->pending[i].fault;
+    }
+    if (c->pending_count > mark) c->pending_count = mark;
+}
+
+/* A segment that came too late was not missing. */
+static bool forget_pending(edi_checker *c, const edi_node *node) {
+    for (size_t i = c->pending_count; i > 0; i--) {
+        if (c->pending[i - 1].node != node) continue;
+        memmove(&c->pending[i - 1], &c->pending[i], (c->pending_count - i) * sizeof *c->pending);
+        c->pending_count--;
+        return true;
+    }
+    return false;
+}
+
+static void close_frame(edi_checker *c) {
+    check_frame *frame = &c->frames[c->depth - 1];
+    pass_by(c, frame, frame->loop->child_count);
+    tell_pending(c, frame->mark);
+    c->depth--;
+}
+
+/* --------------------------------------------------------------------------------------------------- finding a place
+ */
+
+static bool qualifies(edi_checker *c, const edi_node *node) {
+    if (!node->qualifier) return true;
+    size_t count;
+    const span *values = edi_reader_elements(c->reader, &count);
+    if (node->qualifier > count) return false;
+    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    span value = edi_component(d, values[node->qualifier - 1], 0, node->qualifier_component - 1);
+    return edi_codes_find(&node->qualifiers, edi_trim_right(value)) != NULL;
+}
+
+typedef struct candidate {
+    size_t level, index, missing;
+    const edi_node *node;
+} candidate;
+
+/* The first child from `from` on that begins with this tag and may be meant. */
+static const edi_node *next_match(edi_checker *c, const edi_node *loop, size_t from, size_t to, uint32_t key) {
+    for (size_t i = from; i < to; i++) {
+        if (loop->child_keys[i] == key && qualifies(c, &loop->children[i])) return &loop->children[i];
+    }
+    return NULL;
+}
+
+/* A loop's first child is its trigger: it never repeats inside the loop. */
+static size_t first_child(const edi_checker *c, size_t level) {
+    return level > 0 && c->frames[level].at == 0 ? 1 : c->frames[level].at;
+}
+
+/* The best place ahead: *full gets the first that has no room left. */
+static bool find_ahead(edi_checker *c, uint32_t key, candidate *best, candidate *full) {
+    size_t behind = 0;
+    best->node = full->node = NULL;
+    for (size_t level = c->depth; level-- > 0;) {
+        const check_frame *frame = &c->frames[level];
+        size_t from = first_child(c, level);
+        const edi_node *node;
+        while ((node = next_match(c, frame->loop, from, frame->loop->child_count, key))) {
+            from = node->index + 1;
+            candidate found = {.level = level, .index = node->index, .node = node};
+            if (c->counts[node->id] >= node->max) {
+                if (!full->node) *full = found;
+                continue;
+            }
+            found.missing = behind + count_missing(c, frame, node->index);
+            if (!best->node || found.missing < best->missing) *best = found;
+            if (best->missing == 0) return true;
+        }
+        behind += count_missing(c, frame, frame->loop->child_count);
+    }
+    return best->node != NULL;
+}
+
+static bool find_behind(edi_checker *c, uint32_t key, candidate *found) {
+    for (size_t level = c->depth; level-- > 0;) {
+        const check_frame *frame = &c->frames[level];
+        const edi_node *node = next_match(c, frame->loop, level > 0 ? 1 : 0, frame->at, key);
+        if (!node) continue;
+        *found = (candidate){.level = level, .index = node->index, .node = node};
+        return true;
+    }
+    return false;
+}
+
+/* A mandatory loop whose trigger is missing, but whose children are there. */
+static bool find_orphan(edi_checker *c, uint32_t key, candidate *found) {
+    for (size_t level = c->depth; level-- > 0;) {
+        const check_frame *frame = &c->frames[level];
+        for (size_t i = first_child(c, level); i < frame->loop->child_count; i++) {
+            const edi_node *loop = &frame->loop->children[i];
+            if (!loop->children || loop->min == 0 || c->counts[loop->id] > 0) continue;
+            const edi_node *node = next_match(c, loop, 1, loop->child_count, key);
+            if (!node) continue;
+            *found = (candidate){.level = level, .index = i, .node = loop};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool occurs_below(const edi_node *loop, uint32_t key) {
+    for (size_t i = 0; i < loop->child_count; i++) {
+        if (loop->child_keys[i] == key) return true;
+        if (loop->children[i].children && occurs_below(&loop->children[i], key)) return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------------------------- taking it */
+
+static void enter(edi_checker *c, const edi_node *loop, size_t *entered) {
+    check_frame *frame = &c->frames[c->depth++];
+    *frame = (check_frame){.loop = loop, .mark = c->pending_count};
+    for (size_t i = 0; i < loop->child_count; i++)
+        c->counts[loop->children[i].id] = 0;
+    c->counts[loop->children[0].id] = 1;
+    ++*entered;
+}
+
+/* Closes inner loops, tells what was passed by, and opens the loop that the segment begins. Returns the node of the
+ * segment itself. */
+static const edi_node *take(edi_checker *c, const candidate *place, size_t *left, size_t *entered) {
+    while (c->depth > place->level + 1) {
+        close_frame(c);
+        ++*left;
+    }
+    check_frame *frame = &c->frames[place->level];
+    if (place->index > frame->at) pass_by(c, frame, place->index);
+    frame->at = place->index;
+    c->counts[place->node->id]++;
+    if (!place->node->children) return place->node;
+    enter(c, place->node, entered);
+    return &place->node->children[0];
+}
+
+static void fault_full(edi_checker *c, const edi_node *node) {
+    edi_fault *fault = edi_checker_fault(
+        c, node->children ? EDI_FAULT_LOOP_REPEATED : EDI_FAULT_SEGMENT_REPEATED, 0, 0, 0, (span){NULL, 0});
+    snprintf(fault->text, sizeof fault->text, "%s%s may stand %u times here at most", node->children ? "the loop " : "",
+        node->segment->tag, node->max);
+}
+
+static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, size_t *entered) {
+    candidate found;
+    span tag = edi_reader_segment(c->reader)->tag;
+    edi_fault_code code;
+    const char *why;
+    if (find_behind(c, key, &found)) {
+        bool full = c->counts[found.node->id] >= found.node->max;
+        forget_pending(c, found.node);
+        if (full) {
+            fault_full(c, found.node);
+        } else {
+            edi_fault *fault = edi_checker_fault(c, EDI_FAULT_SEGMENT_ORDER, 0, 0, 0, (span){NULL, 0});
+            const edi_node *now = &c->frames[found.level].loop->children[c->frames[found.level].at];
+            snprintf(fault->text, sizeof fault->text, "%s stands before %s, not behind it", found.node->segment->tag,
+                now->segment->tag);
+        }
+        if (!found.node->children) {
+            c->counts[found.node->id]++;
+            return found.node;
+        }
+        while (c->depth > found.level + 1) {
+            close_frame(c);
+            ++*left;
+        }
+        c->frames[found.level].at = found.index; /* what belongs into the loop is judged there */
+        return take(c, &found, left, entered);
+    }
+    if (find_orphan(c, key, &found)) {
+        take(c, &found, left, entered);
+        const edi_node *loop = found.node, *node = next_match(c, loop, 1, loop->child_count, key);
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_SEGMENT_MISSING, 0, 0, 0, (span){NULL, 0});
+        snprintf(fault->tag, sizeof fault->tag, "%s", loop->segment->tag);
+        snprintf(fault->text, sizeof fault->text, "%s, which begins a loop, is missing before %s", loop->segment->tag,
+            node->segment->tag);
+        check_frame *frame = &c->frames[c->depth - 1];
+        if (!node->children) {
+            frame->at = node->index;
+            c->counts[node->id]++;
+            return node;
+        }
+        candidate inner = {.level = c->depth - 1, .index = node->index, .node = node};
+        return take(c, &inner, left, entered);
+    }
+    bool in_set = occurs_below(&c->schema->root, key);
+    if (in_set) {
+        if (c->lost) return NULL;
+        c->lost = true;
+        code = EDI_FAULT_SEGMENT_UNEXPECTED;
+        why = "has no place here (further ones without place are not told)";
+    } else if (edi_release_segment(c->schema->release, tag)) {
+        code = EDI_FAULT_SEGMENT_NOT_IN_SET;
+        why = "does not belong to this document type";
+    } else {
+        code = EDI_FAULT_SEGMENT_UNKNOWN;
+        why = "is no segment that this version knows";
+    }
+    edi_fault *fault = edi_checker_fault(c, code, 0, 0, 0, (span){NULL, 0});
+    snprintf(fault->text, sizeof fault->text, "%s %s", fault->tag, why);
+    return NULL;
+}
+
+const edi_node *edi_check_segment(edi_checker *c, size_t *left, size_t *entered) {
+    *left = *entered = 0;
+    if (c->depth == 0) return NULL;
+    uint32_t key = edi_tag_of(edi_reader_segment(c->reader)->tag);
+    candidate best, full;
+    if (!find_ahead(c, key, &best, &full)) {
+        if (!full.node) return misplaced(c, key, left, entered);
+        fault_full(c, full.node);
+        best = full;
+    }
+    c->lost = false;
+    return take(c, &best, left, entered);
+}
+
+void edi_check_end(edi_checker *c) {
+    while (c->depth > 0)
+        close_frame(c);
+    c->schema = NULL;
+}

@@ -1,0 +1,79 @@
+/* tests/unit/edi_test.h: what the tests of edi/ share: building interchanges around segments, and collecting what the
+ * validator says.
+ */
+#ifndef BANYAN_TEST_EDI_H
+#define BANYAN_TEST_EDI_H
+
+#include "core/base/buf.h"
+#include "edi/validate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ISA_FIXED                                                                                                      \
+    "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260101*1200*U*00401*000000001*0*P*:~"
+#define GS_ORDERS "GS*PO*SENDER*RECEIVER*20260101*1200*1*X*004010~"
+#define UNB_PLAIN "UNB+UNOC:3+SENDER:14+RECEIVER:14+260101:1200+REF1'"
+
+static char test_room[256 << 10];
+
+static inline unsigned count_char(const char *text, char c) {
+    unsigned count = 0;
+    for (; *text; text++)
+        count += *text == c;
+    return count;
+}
+
+/* The body (between ST and SE) in an interchange whose counts are right. */
+static inline const char *x12_around(const char *type, const char *kind, const char *body) {
+    snprintf(test_room, sizeof test_room,
+        "%sGS*%s*SENDER*RECEIVER*20260101*1200*1*X*004010~ST*%s*0001~%sSE*%u*0001~GE*1*1~IEA*1*000000001~", ISA_FIXED,
+        kind, type, body, count_char(body, '~') + 2);
+    return test_room;
+}
+
+static inline const char *edifact_around(const char *type, const char *body) {
+    snprintf(test_room, sizeof test_room, "%sUNH+1+%s'%sUNT+%u+1'UNZ+1+REF1'", UNB_PLAIN, type, body,
+        count_char(body, '\'') + 2);
+    return test_room;
+}
+
+static inline edi_library *test_library(void) {
+    static edi_library *library;
+    if (!library) library = edi_library_new();
+    return library;
+}
+
+/* Every fault as "name@TAGee-cc" (element and component when there are any), blank-separated; "?" before warnings. */
+static inline const char *faults_with(span file, const edi_validate_options *options, edi_totals *totals) {
+    static char room[32 << 10];
+    size_t len = 0;
+    room[0] = '\0';
+    edi_validator *v = edi_validator_new(file, test_library(), options);
+    edi_event event;
+    while ((event = edi_validator_next(v)) != EDI_END) {
+        if (event != EDI_FAULT || len + 100 > sizeof room) continue;
+        const edi_fault *f = edi_validator_fault(v);
+        assert_true(f->text[0] != '\0');
+        assert_true(f->offset <= file.len);
+        len += (size_t)snprintf(room + len, sizeof room - len, "%s%s%s@%s", len ? " " : "", f->warning ? "?" : "",
+            edi_fault_kind_of(f->code)->name, f->tag);
+        if (f->element) len += (size_t)snprintf(room + len, sizeof room - len, "%02u", f->element);
+        if (f->component) len += (size_t)snprintf(room + len, sizeof room - len, "-%u", f->component);
+    }
+    if (totals) *totals = edi_reader_totals(edi_validator_reader(v));
+    edi_validator_free(v);
+    return room;
+}
+
+static inline const char *faults_of(const char *file) {
+    return faults_with(span_of(file), NULL, NULL);
+}
+
+#endif
