@@ -101,13 +101,17 @@ void frame_put_json(frame *f, const json_t *value) {
 }
 
 void frame_put_error(frame *f, const error *err) {
-    clear_content(f);
+    span head = f->overflow ? span_make(NULL, 0) : frame_get(f, TAG_JSON, 0);
+    char *kept = head.data ? xspandup(head) : NULL;
     span text = span_of(error_text(err)), where = span_of(error_where(err));
+    clear_content(f);
     if (text.len > ERROR_TEXT_MAX) text.len = ERROR_TEXT_MAX;
     if (where.len > ERROR_TEXT_MAX) where.len = ERROR_TEXT_MAX;
     frame_put(f, TAG_ERROR_CODE, span_of(error_code_name(error_code_of(err))));
     frame_put(f, TAG_ERROR_TEXT, text);
     if (where.len) frame_put(f, TAG_ERROR_WHERE, where);
+    if (kept) frame_put(f, TAG_JSON, span_make(kept, head.len));
+    free(kept);
 }
 
 void frame_put_descriptor(frame *f, int take_fd) {

@@ -75,7 +75,7 @@ void frame_clear(frame *f); /* frees the fields, closes the descriptors */
 
 void frame_put(frame *f, frame_tag tag, span bytes);
 void frame_put_json(frame *f, const json_t *value);
-void frame_put_error(frame *f, const error *err); /* in the place of all that was put before */
+void frame_put_error(frame *f, const error *err); /* in the place of all that was put before but the head */
 void frame_put_descriptor(frame *f, int take_fd);
 
 /* The first field of that tag; {NULL,0} when absent. Several PAYLOAD fields are told apart by `index`. */

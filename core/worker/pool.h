@@ -44,8 +44,9 @@ typedef struct worker_request {
                          its session */
     frame call;       /* taken: operation and fields; set `secret` when it holds any */
     int64_t deadline_ms; /* from the moment the worker starts on it; 0: 30 s */
-    /* The reply is borrowed for the time of the call; exactly one of `reply` and `failure` is set, `failure` is the
-     * callee's. Called on the pool's thread: quick, no blocking, no fsync. */
+    /* The reply is borrowed for the time of the call. A `failure` is the callee's; with it, the reply is NULL unless
+     * the worker itself reported the failure: then its head may tell more (the log of a script). Called on the pool's
+     * thread: quick, no blocking, no fsync. */
     void (*done)(void *context, frame *reply, error *failure);
     /* Answers a question of the worker; fills `answer` (initialised). NULL: every question is refused. Same thread,
      * same rules. */

@@ -165,7 +165,7 @@ static void take_reply(worker_pool *pool, slot *s, frame *reply) {
     s->idle_deaths = 0;
     if (!work) return;
     error *failure = frame_get_error(reply);
-    task_finish(work, failure ? NULL : reply, failure);
+    task_finish(work, reply, failure);
 }
 
 static error *ask_owner(const task *work, const frame *question, frame *answer) {

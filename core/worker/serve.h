@@ -10,7 +10,7 @@
 
 typedef struct worker worker;
 
-/* Does one request: fills the reply, which is initialised. An error becomes the whole reply. */
+/* Does one request: fills the reply, which is initialised. An error takes the place of all but the head. */
 typedef error *(*worker_operation)(worker *w, void *context, frame *request, frame *reply);
 
 /* Serves until the desk closes the channel (freed here). Returns the process's exit status. */

@@ -328,34 +328,49 @@ static void too_much_for_a_frame_arrives_as_an_error(void **state) {
     close_pair(&p);
 }
 
-static void a_payload_is_inline_up_to_its_limit_and_a_sealed_file_beyond(void **state) {
+static void payloads_are_inline_up_to_a_limit_and_in_one_sealed_file_beyond(void **state) {
     (void)state;
-    static const size_t sizes[] = {0, 1, PAYLOAD_INLINE_MAX, PAYLOAD_INLINE_MAX + 1, 1 << 20};
+    enum { COUNT = 200, LARGE = 300000 };
+    static const size_t sizes[] = {0, 1, PAYLOAD_INLINE_MAX, PAYLOAD_INLINE_MAX + 1, LARGE};
     frame f;
-    json_t *where[5];
-    char *bytes = xmalloc(1 << 20);
-    memset(bytes, 'b', 1 << 20);
+    json_t *places[COUNT];
+    span payloads[COUNT];
+    char *bytes = xmalloc(LARGE + COUNT);
+    for (size_t i = 0; i < LARGE + COUNT; i++)
+        bytes[i] = (char)(i % 251);
+    for (size_t i = 0; i < COUNT; i++)
+        payloads[i] = span_make(bytes + i, sizes[i % 5]);
     frame_init(&f, FRAME_REPLY, OPERATION_SCRIPT, 1);
-    for (size_t i = 0; i < 5; i++)
-        assert_no_error(payload_put(&f, span_make(bytes, sizes[i]), &where[i]));
-    assert_int_equal(f.descriptor_count, 2);
-    for (size_t i = 0; i < 5; i++) {
-        payload p;
-        assert_no_error(payload_of_reply(&f, where[i], &p));
-        assert_true(span_equal(p.bytes, span_make(bytes, sizes[i])));
-        payload_close(&p);
-        json_decref(where[i]);
-    }
+    assert_no_error(payload_put_all(&f, payloads, COUNT, places));
+    assert_false(f.overflow);
+    assert_int_equal(f.descriptor_count, 1);
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < COUNT; i++) {
+            payload p;
+            assert_no_error(payload_of_reply(&f, places[i], &p));
+            assert_true(span_equal(p.bytes, payloads[i]));
+            payload_close(&p);
+        }
+    for (size_t i = 0; i < COUNT; i++)
+        json_decref(places[i]);
     free(bytes);
     frame_clear(&f);
 }
 
 static void a_payload_that_is_not_there_is_an_error(void **state) {
     (void)state;
-    static const char *const cases[] = {
-        "{\"field\":0}", "{\"field\":-1}", "{\"descriptor\":0}", "{\"descriptor\":99}", "{}", "{\"field\":\"0\"}"};
+    static const char *const cases[] = {"{\"field\":1}", "{\"field\":-1}",
+        "{\"descriptor\":1,\"offset\":0,\"length\":1}", "{\"descriptor\":99,\"offset\":0,\"length\":1}", "{}",
+        "{\"field\":\"0\"}", "{\"descriptor\":0}", "{\"descriptor\":0,\"offset\":0,\"length\":65539}",
+        "{\"descriptor\":0,\"offset\":65539,\"length\":0}", "{\"descriptor\":0,\"offset\":-1,\"length\":1}",
+        "{\"descriptor\":0,\"offset\":9223372036854775807,\"length\":9223372036854775807}"};
+    static const char zeros[PAYLOAD_INLINE_MAX + 2];
     frame f;
+    json_t *place;
+    span large = span_make(zeros, sizeof zeros);
     frame_init(&f, FRAME_REPLY, OPERATION_SCRIPT, 1);
+    assert_no_error(payload_put_all(&f, &large, 1, &place));
+    json_decref(place);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         payload p;
         json_t *where;
@@ -405,7 +420,7 @@ int main(void) {
         cmocka_unit_test(files_that_nobody_announced_are_closed_and_refused),
         cmocka_unit_test(the_end_of_the_stream_is_told_after_the_last_frame),
         cmocka_unit_test(too_much_for_a_frame_arrives_as_an_error),
-        cmocka_unit_test(a_payload_is_inline_up_to_its_limit_and_a_sealed_file_beyond),
+        cmocka_unit_test(payloads_are_inline_up_to_a_limit_and_in_one_sealed_file_beyond),
         cmocka_unit_test(a_payload_that_is_not_there_is_an_error),
         cmocka_unit_test(no_bytes_upset_a_channel),
     };

@@ -98,11 +98,12 @@ static error *give_payload(size_t size, bool sealed, frame *reply) {
     memset(bytes, 'p', size);
     error *err = NULL;
     if (sealed) {
-        err = payload_put(reply, span_make(bytes, size), &where);
+        span all = span_make(bytes, size);
+        err = payload_put_all(reply, &all, 1, &where);
     } else {
         int fd = memfd_create("unsealed", MFD_CLOEXEC);
         if (fd < 0 || write(fd, bytes, size) < 0) _exit(99);
-        where = json_pack("{s:i}", "descriptor", 0);
+        where = json_pack("{s:i,s:i,s:I}", "descriptor", 0, "offset", 0, "length", (json_int_t)size);
         frame_put_descriptor(reply, fd);
     }
     if (!err) {
@@ -138,6 +139,7 @@ static error *test_operation(worker *w, frame *request, frame *reply) {
     if (strcmp(what, "ask") == 0) err = ask_number(w, reply);
     if (strcmp(what, "payload") == 0) err = give_payload(3 << 20, true, reply);
     if (strcmp(what, "unsealed") == 0) err = give_payload(3 << 20, false, reply);
+    if (strcmp(what, "fail") == 0) frame_put(reply, TAG_JSON, SPAN("{\"log\":[]}"));
     if (strcmp(what, "fail") == 0) err = error_at(error_new(ERROR_REJECTED, "no lines"), "PO1");
     if (strcmp(what, "environment") == 0)
         frame_put(reply, TAG_JSON, getenv("BANYAN_TEST_SECRET") ? SPAN("[]") : SPAN("{}"));
@@ -165,6 +167,7 @@ static void an_error_of_the_worker_arrives_whole(void **state) {
     ask_worker(&f, &p, WORKER_TRANSLATOR, "fail");
     assert_failed(&p, ERROR_REJECTED, "no lines");
     assert_string_equal(error_where(p.failure), "PO1");
+    assert_non_null(json_get_array(p.head, "log")); /* the head comes with it */
     pending_clear(&p);
     end(&f);
 }

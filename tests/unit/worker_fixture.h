@@ -99,7 +99,10 @@ static inline void note_done(void *context, frame *reply, error *failure) {
         if (found.bytes.data) buf_add(&p->payload, found.bytes);
         if (!where) buf_add(&p->payload, frame_get(reply, TAG_PAYLOAD, 0));
         payload_close(&found);
-        if (err) p->failure = err;
+        if (err && failure)
+            error_free(err); /* a failure may come without a head */
+        else if (err)
+            p->failure = err;
     }
     p->order = ++done_count;
     p->done = true;
