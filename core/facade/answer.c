@@ -2,12 +2,12 @@
 #include "core/facade/answer.h"
 
 #include "core/base/memory.h"
+#include "core/worker/attachment.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 char *answer_lower(span text) {
     char *copy = xspandup(text);
@@ -95,6 +95,11 @@ static bool is_framing(const char *name) {
 
 http_response *answer_result(const json_t *result, frame *reply, int fallback_status) {
     if (!result) return http_response_new(204);
+    const json_t *place = json_object_get(result, "payload");
+    uint64_t offset, size;
+    int fd = -1;
+    error *err = place ? attachment_file_of_reply(reply, place, &fd, &offset, &size) : NULL;
+    if (err) return answer_failure(err, NULL);
     int64_t status = json_get_integer(result, "status", fallback_status ? fallback_status : 200);
     http_response *response = http_response_new(status >= 200 && status <= 599 ? (int)status : 500);
     const char *name;
@@ -104,11 +109,8 @@ http_response *answer_result(const json_t *result, frame *reply, int fallback_st
     }
     http_response_header(response, "Content-Type", json_get_text(result, "content_type", "application/octet-stream"));
     http_response_header(response, "X-Content-Type-Options", "nosniff");
-    int64_t descriptor = json_get_integer(json_object_get(result, "payload"), "descriptor", -1);
-    int fd = descriptor >= 0 ? frame_take_descriptor(reply, (size_t)descriptor) : -1;
-    struct stat about;
-    if (fd >= 0 && fstat(fd, &about) == 0)
-        http_response_body_file(response, fd, 0, (uint64_t)about.st_size);
+    if (fd >= 0)
+        http_response_body_file(response, fd, offset, size);
     else
         http_response_body_copy(response, answer_result_bytes(result, reply));
     return response;

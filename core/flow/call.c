@@ -1,14 +1,12 @@
 /* core/flow/call.c: see call.h. */
 #include "core/flow/call.h"
 
-#include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/worker/attachment.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { COURIER_GRACE_MS = 5000, CONTROL_MAXIMUM = 999999999 };
 
@@ -236,35 +234,10 @@ int64_t call_courier_deadline_ms(const estate_connection *connection) {
     return connection->timeout_ms * 4 + COURIER_GRACE_MS;
 }
 
-static error *spool_descriptor(store *s, int fd, payload *out) {
-    char chunk[64 * 1024];
-    payload_writer *writer = NULL;
-    ssize_t n = 0;
-    error *err = payload_begin(s, &writer);
-    if (!err && lseek(fd, 0, SEEK_SET) < 0) err = error_from_errno(errno, "cannot rewind a result");
-    while (!err && (n = read(fd, chunk, sizeof chunk)) != 0) {
-        if (n < 0)
-            err = error_from_errno(errno, "cannot read a result");
-        else
-            err = payload_write(writer, span_make(chunk, (size_t)n));
-    }
-    if (!err) return payload_finish(writer, out);
-    payload_abandon(writer);
-    return err;
-}
-
 error *call_result_payload(store *s, frame *reply, const json_t *place, payload *out) {
-    int64_t field = json_get_integer(place, "field", -1), descriptor = json_get_integer(place, "descriptor", -1);
-    if (field >= 0) {
-        span bytes = frame_get(reply, TAG_PAYLOAD, (size_t)field);
-        if (bytes.data) return payload_of(s, bytes, out);
-    } else if (descriptor >= 0) {
-        int fd = frame_take_descriptor(reply, (size_t)descriptor);
-        if (fd >= 0) {
-            error *err = spool_descriptor(s, fd, out);
-            io_close(&fd);
-            return err;
-        }
-    }
-    return error_new(ERROR_INTERNAL, "a worker's reply lacks a payload that it names");
+    attachment result;
+    error *err = attachment_of_reply(reply, place, &result);
+    if (!err) err = payload_of(s, result.bytes, out);
+    attachment_close(&result);
+    return err;
 }

@@ -51,7 +51,7 @@ must_check error *call_courier(
 
 int64_t call_courier_deadline_ms(const estate_connection *connection);
 
-/* Payload `place` ({"field": n} or {"descriptor": n}) of a reply as a payload of the store: what is large is copied to
+/* Payload `place` of a reply (core/worker/attachment.h) as a payload of the store: what is large is copied to
  * the spool. */
 must_check error *call_result_payload(store *s, frame *reply, const json_t *place, payload *out);
 

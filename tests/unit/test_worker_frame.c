@@ -1,6 +1,6 @@
 /* Frames and channels, both ends in one process. */
 #include "core/base/memory.h"
-#include "core/worker/payload.h"
+#include "core/worker/attachment.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -331,7 +331,7 @@ static void too_much_for_a_frame_arrives_as_an_error(void **state) {
 static void payloads_are_inline_up_to_a_limit_and_in_one_sealed_file_beyond(void **state) {
     (void)state;
     enum { COUNT = 200, LARGE = 300000 };
-    static const size_t sizes[] = {0, 1, PAYLOAD_INLINE_MAX, PAYLOAD_INLINE_MAX + 1, LARGE};
+    static const size_t sizes[] = {0, 1, ATTACHMENT_INLINE_MAX, ATTACHMENT_INLINE_MAX + 1, LARGE};
     frame f;
     json_t *places[COUNT];
     span payloads[COUNT];
@@ -341,15 +341,15 @@ static void payloads_are_inline_up_to_a_limit_and_in_one_sealed_file_beyond(void
     for (size_t i = 0; i < COUNT; i++)
         payloads[i] = span_make(bytes + i, sizes[i % 5]);
     frame_init(&f, FRAME_REPLY, OPERATION_SCRIPT, 1);
-    assert_no_error(payload_put_all(&f, payloads, COUNT, places));
+    assert_no_error(attachment_put_all(&f, payloads, COUNT, places));
     assert_false(f.overflow);
     assert_int_equal(f.descriptor_count, 1);
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < COUNT; i++) {
-            payload p;
-            assert_no_error(payload_of_reply(&f, places[i], &p));
+            attachment p;
+            assert_no_error(attachment_of_reply(&f, places[i], &p));
             assert_true(span_equal(p.bytes, payloads[i]));
-            payload_close(&p);
+            attachment_close(&p);
         }
     for (size_t i = 0; i < COUNT; i++)
         json_decref(places[i]);
@@ -364,18 +364,18 @@ static void a_payload_that_is_not_there_is_an_error(void **state) {
         "{\"field\":\"0\"}", "{\"descriptor\":0}", "{\"descriptor\":0,\"offset\":0,\"length\":65539}",
         "{\"descriptor\":0,\"offset\":65539,\"length\":0}", "{\"descriptor\":0,\"offset\":-1,\"length\":1}",
         "{\"descriptor\":0,\"offset\":9223372036854775807,\"length\":9223372036854775807}"};
-    static const char zeros[PAYLOAD_INLINE_MAX + 2];
+    static const char zeros[ATTACHMENT_INLINE_MAX + 2];
     frame f;
     json_t *place;
     span large = span_make(zeros, sizeof zeros);
     frame_init(&f, FRAME_REPLY, OPERATION_SCRIPT, 1);
-    assert_no_error(payload_put_all(&f, &large, 1, &place));
+    assert_no_error(attachment_put_all(&f, &large, 1, &place));
     json_decref(place);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        payload p;
+        attachment p;
         json_t *where;
         assert_no_error(json_parse(span_of(cases[i]), &where));
-        expect_error(payload_of_reply(&f, where, &p), ERROR_INVALID);
+        expect_error(attachment_of_reply(&f, where, &p), ERROR_INVALID);
         json_decref(where);
     }
     frame_clear(&f);

@@ -99,7 +99,7 @@ static error *give_payload(size_t size, bool sealed, frame *reply) {
     error *err = NULL;
     if (sealed) {
         span all = span_make(bytes, size);
-        err = payload_put_all(reply, &all, 1, &where);
+        err = attachment_put_all(reply, &all, 1, &where);
     } else {
         int fd = memfd_create("unsealed", MFD_CLOEXEC);
         if (fd < 0 || write(fd, bytes, size) < 0) _exit(99);

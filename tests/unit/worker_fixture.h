@@ -8,7 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
-#include "core/worker/payload.h"
+#include "core/worker/attachment.h"
 #include "core/worker/pool.h"
 #include "core/worker/serve.h"
 
@@ -93,12 +93,12 @@ static inline void note_done(void *context, frame *reply, error *failure) {
     p->failure = failure;
     if (reply) {
         error *err = frame_get_json(reply, &p->head);
-        payload found = {0};
+        attachment found = {0};
         json_t *where = json_get_object(p->head, "payload");
-        if (!err && where) err = payload_of_reply(reply, where, &found);
+        if (!err && where) err = attachment_of_reply(reply, where, &found);
         if (found.bytes.data) buf_add(&p->payload, found.bytes);
         if (!where) buf_add(&p->payload, frame_get(reply, TAG_PAYLOAD, 0));
-        payload_close(&found);
+        attachment_close(&found);
         if (err && failure)
             error_free(err); /* a failure may come without a head */
         else if (err)

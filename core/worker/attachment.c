@@ -1,5 +1,5 @@
-/* core/worker/payload.c: see payload.h. */
-#include "core/worker/payload.h"
+/* core/worker/attachment.c: see payload.h. */
+#include "core/worker/attachment.h"
 
 #include "core/base/io.h"
 
@@ -18,7 +18,7 @@ static error *measure(int fd, uint64_t *size) {
     return NULL;
 }
 
-static error *map_part(int fd, uint64_t offset, uint64_t length, payload *out) {
+static error *map_part(int fd, uint64_t offset, uint64_t length, attachment *out) {
     uint64_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);
     out->bytes = SPAN("");
     if (length == 0) return NULL;
@@ -33,9 +33,9 @@ static error *map_part(int fd, uint64_t offset, uint64_t length, payload *out) {
     return NULL;
 }
 
-error *payload_of_request(frame *request, payload *out) {
+error *attachment_of_request(frame *request, attachment *out) {
     uint64_t size = 0;
-    *out = (payload){.bytes = frame_get(request, TAG_PAYLOAD, 0)};
+    *out = (attachment){.bytes = frame_get(request, TAG_PAYLOAD, 0)};
     if (out->bytes.data || request->descriptor_count == 0) return NULL;
     error *err = measure(request->descriptors[0], &size);
     return err ? err : map_part(request->descriptors[0], 0, size, out);
@@ -45,24 +45,44 @@ static error *missing(void) {
     return error_new(ERROR_INVALID, "a reply lacks the payload that it names");
 }
 
-error *payload_of_reply(const frame *reply, const json_t *where, payload *out) {
-    int64_t field = json_get_integer(where, "field", -1), descriptor = json_get_integer(where, "descriptor", -1),
-            offset = json_get_integer(where, "offset", -1), length = json_get_integer(where, "length", -1);
-    uint64_t size = 0;
-    *out = (payload){0};
-    if (field >= 0) out->bytes = frame_get(reply, TAG_PAYLOAD, (size_t)field);
-    if (out->bytes.data) return NULL;
-    if (descriptor < 0 || descriptor >= (int64_t)reply->descriptor_count || offset < 0 || length < 0) return missing();
-    int fd = reply->descriptors[descriptor], found = fcntl(fd, F_GET_SEALS);
+/* The descriptor of `place`, still the frame's, with a part that lies inside the file. */
+static error *find_part(const frame *reply, const json_t *where, int *fd, uint64_t *offset, uint64_t *length) {
+    int64_t descriptor = json_get_integer(where, "descriptor", -1), from = json_get_integer(where, "offset", -1),
+            size = json_get_integer(where, "length", -1);
+    uint64_t end = 0;
+    if (descriptor < 0 || descriptor >= (int64_t)reply->descriptor_count || from < 0 || size < 0) return missing();
+    *fd = reply->descriptors[descriptor];
+    int found = fcntl(*fd, F_GET_SEALS);
     if (found < 0 || (found & seals) != seals) return error_new(ERROR_INVALID, "a worker's file is not sealed");
-    error *err = measure(fd, &size);
-    if (!err && ((uint64_t)offset > size || (uint64_t)length > size - (uint64_t)offset)) err = missing();
-    return err ? err : map_part(fd, (uint64_t)offset, (uint64_t)length, out);
+    error *err = measure(*fd, &end);
+    *offset = (uint64_t)from;
+    *length = (uint64_t)size;
+    return err || (*offset <= end && *length <= end - *offset) ? err : missing();
 }
 
-void payload_close(payload *p) {
+error *attachment_file_of_reply(const frame *reply, const json_t *where, int *fd, uint64_t *offset, uint64_t *length) {
+    int found = -1;
+    *fd = -1;
+    if (json_get_integer(where, "field", -1) >= 0) return NULL;
+    error *err = find_part(reply, where, &found, offset, length);
+    if (!err && (*fd = fcntl(found, F_DUPFD_CLOEXEC, 0)) < 0) err = error_from_errno(errno, "cannot keep a result");
+    return err;
+}
+
+error *attachment_of_reply(const frame *reply, const json_t *where, attachment *out) {
+    int64_t field = json_get_integer(where, "field", -1);
+    uint64_t offset, length;
+    int fd;
+    *out = (attachment){0};
+    if (field >= 0) out->bytes = frame_get(reply, TAG_PAYLOAD, (size_t)field);
+    if (out->bytes.data) return NULL;
+    error *err = find_part(reply, where, &fd, &offset, &length);
+    return err ? err : map_part(fd, offset, length, out);
+}
+
+void attachment_close(attachment *p) {
     if (p->mapping) munmap(p->mapping, p->mapped);
-    *p = (payload){0};
+    *p = (attachment){0};
 }
 
 /* ---- the worker's side ---- */
@@ -84,14 +104,14 @@ static error *shelve(shelf *s, span bytes, json_t **place) {
     return NULL;
 }
 
-error *payload_put_all(frame *reply, const span *payloads, size_t count, json_t **places) {
+error *attachment_put_all(frame *reply, const span *payloads, size_t count, json_t **places) {
     shelf rest = {.fd = -1};
     size_t fields = 0, inline_bytes = 0;
     error *err = NULL;
     for (size_t i = 0; i < count; i++)
         places[i] = NULL;
     for (size_t i = 0; !err && i < count; i++) {
-        if (payloads[i].len > PAYLOAD_INLINE_MAX || payloads[i].len > PAYLOADS_INLINE_MAX - inline_bytes) {
+        if (payloads[i].len > ATTACHMENT_INLINE_MAX || payloads[i].len > ATTACHMENTS_INLINE_MAX - inline_bytes) {
             err = shelve(&rest, payloads[i], &places[i]);
         } else {
             frame_put(reply, TAG_PAYLOAD, payloads[i]);
