@@ -6,8 +6,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+/* How many more bytes may be added. The terminator must have room too, even without a limit. */
+static size_t room_left(const buf *b) {
+    size_t maximum = b->maximum < SIZE_MAX - 1 ? b->maximum : SIZE_MAX - 1;
+    return maximum - b->len;
+}
+
 char *buf_reserve(buf *b, size_t size) {
-    if (size > b->maximum - b->len) {
+    if (size > room_left(b)) {
         b->overflow = true;
         return NULL;
     }
@@ -16,7 +22,7 @@ char *buf_reserve(buf *b, size_t size) {
         size_t capacity = b->capacity ? b->capacity : 64;
         while (capacity < needed)
             capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
-        if (capacity > b->maximum + 1) capacity = b->maximum + 1;
+        if (capacity > b->len + room_left(b) + 1) capacity = b->len + room_left(b) + 1;
         b->data = xrealloc(b->data, capacity);
         b->capacity = capacity;
     }
@@ -29,9 +35,9 @@ void buf_grew(buf *b, size_t size) {
 }
 
 void buf_add(buf *b, span bytes) {
-    if (bytes.len > b->maximum - b->len) {
+    if (bytes.len > room_left(b)) {
         b->overflow = true;
-        bytes.len = b->maximum - b->len;
+        bytes.len = room_left(b);
     }
     if (bytes.len == 0) return;
     char *room = buf_reserve(b, bytes.len);

@@ -98,7 +98,7 @@ static block *add_block(arena *a, size_t needed) {
 }
 
 void *arena_alloc(arena *a, size_t size) {
-    if (size > a->maximum - a->used) out_of_memory();
+    if (size > a->maximum - a->used || size > SIZE_MAX / 2) out_of_memory();
     size_t rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
     block *b = a->blocks;
     if (!b || b->size - b->used < rounded) b = add_block(a, rounded);

@@ -46,8 +46,9 @@ bool span_to_i64(span a, int64_t minimum, int64_t maximum, int64_t *value) {
     bool negative = a.len > 0 && a.data[0] == '-';
     uint64_t magnitude;
     if (negative) a = span_make(a.data + 1, a.len - 1);
-    if (!span_to_u64(a, 0, INT64_MAX, &magnitude)) return false;
-    int64_t signed_value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    if (!span_to_u64(a, 0, (uint64_t)INT64_MAX + negative, &magnitude)) return false;
+    /* The smallest number has no positive twin: negate one less. */
+    int64_t signed_value = !negative || magnitude == 0 ? (int64_t)magnitude : -(int64_t)(magnitude - 1) - 1;
     if (signed_value < minimum || signed_value > maximum) return false;
     *value = signed_value;
     return true;
