@@ -31,17 +31,31 @@ bool log_is_json(void) {
     return json_lines;
 }
 
-/* Escapes into `out` (of `room` bytes, terminated), cutting what does not fit. In text mode quotes and backslashes stay
- * readable. */
+/* Bytes of the well-formed character that `text` begins with, 0 when it begins with none. */
+static size_t character(const char *text) {
+    size_t left = strnlen(text, 4);
+    for (size_t n = 1; n <= left; n++) {
+        if (span_is_utf8(span_make(text, n))) return n;
+    }
+    return 0;
+}
+
+/* Escapes into `out` (of `room` bytes, terminated), cutting what does not fit, never inside a character. In text mode
+ * quotes and backslashes stay readable. */
 static void escape(char *out, size_t room, const char *text) {
-    size_t n = 0;
-    for (; *text && n + 8 < room; text++) {
+    size_t n = 0, len;
+    for (; *text && n + 8 < room; text += len) {
         unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F) {
+        len = character(text);
+        if (len == 0) {
+            len = 1;
+            n += (size_t)snprintf(out + n, room - n, "\\ufffd");
+        } else if (c < 0x20 || c == 0x7F) {
             n += (size_t)snprintf(out + n, room - n, "\\u%04x", c);
         } else {
             if (json_lines && (c == '"' || c == '\\')) out[n++] = '\\';
-            out[n++] = (char)c;
+            memcpy(out + n, text, len);
+            n += len;
         }
     }
     out[n] = '\0';

@@ -6,7 +6,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p build/lint
 passed=0 failed=0
-[ $# -gt 0 ] || set -- $(cd pkg/build/lint && ls -- *.sh | sed 's/\.sh$//')
+if [ $# -eq 0 ]; then
+    for script in pkg/build/lint/*.sh; do
+        set -- "$@" "$(basename "$script" .sh)"
+    done
+fi
 for check in "$@"; do
     if "pkg/build/lint/$check.sh" >"build/lint/$check.log" 2>&1; then
         echo "ok   lint/$check"

@@ -2,6 +2,7 @@
 # Who includes whom: a room only ever reaches down, and some libraries have one home (ARCHITECTURE.md, "Rooms").
 set -eu
 
+# shellcheck disable=SC2016 # an awk program
 find core adapters edi \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xargs -0 awk '
     # Each room and the rooms it may include besides itself; "." stands for headers of its own folder.
     BEGIN {

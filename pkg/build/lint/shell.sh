@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck over every shell script.
+# Every shell script is clean under shellcheck.
 set -eu
 git ls-files -co --exclude-standard | while IFS= read -r file; do
     [ -f "$file" ] || continue

@@ -3,7 +3,9 @@
 # a header it includes (as the compiler noted in build/) or .clang-tidy changed.
 set -eu
 
-flags="-std=gnu17 -I. -Ibuild -D_GNU_SOURCE -DBANYAN_VERSION=\"\" $(pkg-config --cflags libmicrohttpd libcurl libssh2 \
+mkdir -p build/lint
+echo '#define BANYAN_VERSION "0"' >build/lint/version.h
+flags="-std=gnu17 -I. -Ibuild -D_GNU_SOURCE -include build/lint/version.h $(pkg-config --cflags libmicrohttpd libcurl libssh2 \
     sqlite3 lua5.4 jansson yaml-0.1 libxml-2.0 libseccomp libcrypto zlib | sed 's/-I/-isystem /g')"
 export flags
 
