@@ -2,9 +2,11 @@
 #include "adapters/adapter.h"
 
 #include "adapters/file/file.h"
+#include "adapters/sftp/sftp.h"
 
 const adapter *const adapters[] = {
     &adapter_file,
+    &adapter_sftp,
     NULL,
 };
 

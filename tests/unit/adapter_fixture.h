@@ -28,7 +28,7 @@ static void assert_ok(error *err) {
 }
 
 /* The call fails with this code, and its text holds `words` (NULL: any). */
-static void assert_error(error *err, error_code code, const char *words) {
+static UNUSED void assert_error(error *err, error_code code, const char *words) {
     if (!err) fail_msg("no error, where %s was expected", error_code_name(code));
     if (error_code_of(err) != code)
         fail_msg("%s instead of %s: %s", error_code_name(error_code_of(err)), error_code_name(code), error_text(err));
@@ -60,7 +60,7 @@ static const char *in(const char *directory, const char *name) {
     return path;
 }
 
-static void write_file(const char *path, const char *text) {
+static UNUSED void write_file(const char *path, const char *text) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     assert_true(fd >= 0);
     assert_ok(io_write_all(fd, span_of(text), path));
@@ -154,7 +154,7 @@ static const adapter_entry *listing_find(const listing *list, const char *name) 
     return NULL;
 }
 
-static listing list_all(const adapter *kind, adapter_session *session, const char *pattern) {
+static UNUSED listing list_all(const adapter *kind, adapter_session *session, const char *pattern) {
     listing list = {.count = 0};
     assert_ok(kind->list(session, pattern, collect, &list));
     return list;
