@@ -55,6 +55,8 @@ export function capital(text: string): string {
 
 // A name of the API as words: "not_after" → "Not after".
 export function words(name: string): string {
-  const text = name.replace(/_/g, " ").replace(/\b(id|as2|x12|edifact|url|mdn|sha256|ip|ca|tls|ssh)\b/gi, (word) => word.toUpperCase());
+  const text = name
+    .replace(/_/g, " ")
+    .replace(/\b(id|as2|x12|edifact|url|mdn|sha256|ip|ca|tls|ssh)\b/gi, (word) => word.toUpperCase());
   return capital(text);
 }

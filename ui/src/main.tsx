@@ -35,7 +35,8 @@ function Screen(): JSX.Element {
   if (place === "audit" && second === undefined) return <Audit />;
   const kind = place === "config" ? kinds.find((candidate) => candidate.name === second) : undefined;
   if (kind && third === undefined) return <Objects key={kind.name} kind={kind} />;
-  if (kind && third !== undefined && path.length === 3) return <ObjectPage key={`${kind.name} ${third}`} kind={kind} name={third} />;
+  if (kind && third !== undefined && path.length === 3)
+    return <ObjectPage key={`${kind.name} ${third}`} kind={kind} name={third} />;
   return <NotFound />;
 }
 

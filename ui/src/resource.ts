@@ -208,6 +208,10 @@ export function useList<T>(
     };
   }, [list]);
   useEffect(() => (onNotice ? subscribe((topic, notice) => onNotice(list, topic, notice)) : undefined), [list]);
-  useNotices(topics, () => true, () => void list.refresh());
+  useNotices(
+    topics,
+    () => true,
+    () => void list.refresh(),
+  );
   return list;
 }

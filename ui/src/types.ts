@@ -10,15 +10,7 @@ export interface Session {
   csrf: string;
 }
 
-export type Status =
-  | "received"
-  | "processing"
-  | "waiting"
-  | "completed"
-  | "failed"
-  | "rejected"
-  | "duplicate"
-  | "quarantined";
+export type Status = "received" | "processing" | "waiting" | "completed" | "failed" | "rejected" | "duplicate" | "quarantined";
 
 export interface BusinessDocument {
   standard?: string | null;

@@ -29,7 +29,13 @@ test("the delimiters of X12 come from the ISA segment", () => {
 });
 
 test("the delimiters of EDIFACT come from UNA, else they are the defaults", () => {
-  assert.deepEqual(syntaxOf("UNA:+.? 'UNB", "edifact"), {segment: "'", element: "+", component: ":", repetition: "", release: "?"});
+  assert.deepEqual(syntaxOf("UNA:+.? 'UNB", "edifact"), {
+    segment: "'",
+    element: "+",
+    component: ":",
+    repetition: "",
+    release: "?",
+  });
   assert.equal(syntaxOf("UNA|^.\\ ~UNB", "edifact").element, "^");
   assert.equal(syntaxOf("UNB+", "edifact").release, "?");
 });
@@ -45,15 +51,27 @@ for (const [text, kind, tags] of interchanges) {
   test(`segments ${tags.join(" ")} are found, and give the text back byte for byte`, () => {
     const syntax = syntaxOf(text, kind);
     const found = segments(text, syntax);
-    assert.deepEqual(found.map(({tag}) => tag), tags);
+    assert.deepEqual(
+      found.map(({tag}) => tag),
+      tags,
+    );
     assert.equal(found.map(({tag, rest, end}) => tag + rest + end).join(""), text);
-    for (const {rest} of found) assert.equal(pieces(rest, syntax).map((piece) => piece.text).join(""), rest);
+    for (const {rest} of found)
+      assert.equal(
+        pieces(rest, syntax)
+          .map((piece) => piece.text)
+          .join(""),
+        rest,
+      );
   });
 }
 
 test("a released delimiter is part of its element", () => {
   const syntax = syntaxOf("UNB+", "edifact");
-  assert.deepEqual(pieces("+a?+b:c", syntax).map(({text}) => text), ["+", "a?+b", ":", "c"]);
+  assert.deepEqual(
+    pieces("+a?+b:c", syntax).map(({text}) => text),
+    ["+", "a?+b", ":", "c"],
+  );
 });
 
 test("laying out JSON changes white space only", () => {
@@ -85,8 +103,14 @@ test("invisible characters are marked and the text is kept", () => {
 });
 
 test("spaces are marked where they count, and only there", () => {
-  assert.deepEqual(visible("a  b", true).map((part) => part.kind), ["plain", "spaces", "plain"]);
-  assert.deepEqual(visible("a  b").map((part) => part.kind), ["plain"]);
+  assert.deepEqual(
+    visible("a  b", true).map((part) => part.kind),
+    ["plain", "spaces", "plain"],
+  );
+  assert.deepEqual(
+    visible("a  b").map((part) => part.kind),
+    ["plain"],
+  );
 });
 
 test("text is UTF-8 where it can be, and else said to be ISO 8859-1", () => {

@@ -54,7 +54,8 @@ const links = [
   ["", null],
 ];
 for (const [header, next] of links) {
-  test(`the Link header ${header || "(none)"} leads to ${next}`, () => assert.equal(nextPage(header, "api/v1/messages?status=failed"), next));
+  test(`the Link header ${header || "(none)"} leads to ${next}`, () =>
+    assert.equal(nextPage(header, "api/v1/messages?status=failed"), next));
 }
 
 test("a problem speaks with the server's words, and with our own where it has none", () => {

@@ -56,7 +56,13 @@ export function Frame({children}: {children: ComponentChildren}): JSX.Element {
         </a>
         <Search />
         <Live />
-        <button type="button" class="plain help" aria-label="Keys and help" title="Keys and help (?)" onClick={() => (helpShown.value = true)}>
+        <button
+          type="button"
+          class="plain help"
+          aria-label="Keys and help"
+          title="Keys and help (?)"
+          onClick={() => (helpShown.value = true)}
+        >
           ?
         </button>
         <Who />

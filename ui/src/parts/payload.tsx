@@ -82,7 +82,8 @@ function Shown({id, payload, bytes, raw, setRaw}: ShownProps): JSX.Element {
       {!payload.complete && (
         <p class="notice">
           <span>
-            The first {size(WINDOW_BYTES)} of {bytes === undefined ? "a longer payload" : size(bytes)}. Download it to see the rest.
+            The first {size(WINDOW_BYTES)} of {bytes === undefined ? "a longer payload" : size(bytes)}. Download it to see the
+            rest.
           </span>
         </p>
       )}
@@ -106,7 +107,7 @@ function Many<T>({rows, draw}: {rows: readonly T[]; draw: (row: T, index: number
   const shown = useSignal(LINES_AT_ONCE);
   const box = useRef<HTMLOListElement>(null);
   return (
-    <div class="code" tabIndex={0} role="region" aria-label="Payload">
+    <div class="code" tabIndex={0} role="group" aria-label="Lines">
       <ol ref={box}>{rows.slice(0, shown.value).map(draw)}</ol>
       {rows.length > shown.value && (
         <button type="button" onClick={() => (shown.value += 4 * LINES_AT_ONCE)}>
@@ -123,11 +124,7 @@ function Edi({text, syntax}: {text: string; syntax: Syntax}): JSX.Element {
     <li key={index}>
       <b>{segment.tag}</b>
       {pieces(segment.rest, syntax).map((piece, at) =>
-        piece.delimiter ? (
-          <i key={at}>{piece.text}</i>
-        ) : (
-          <Foreign key={at} text={piece.text} spaces />
-        ),
+        piece.delimiter ? <i key={at}>{piece.text}</i> : <Foreign key={at} text={piece.text} spaces />,
       )}
       <i class="end">
         <Foreign text={segment.end} />

@@ -31,7 +31,11 @@ export function Time({at, relative = false}: {at: string | null | undefined; rel
   if (!date || Number.isNaN(date.getTime())) return <span class="none">{at ?? "–"}</span>;
   const local = localTime(date);
   return (
-    <time class={relative ? "relative" : undefined} dateTime={date.toISOString()} title={relative ? `${local} local, ${utcTime(date)}` : utcTime(date)}>
+    <time
+      class={relative ? "relative" : undefined}
+      dateTime={date.toISOString()}
+      title={relative ? `${local} local, ${utcTime(date)}` : utcTime(date)}
+    >
       {relative ? relativeTime(date) : local}
     </time>
   );

@@ -59,7 +59,10 @@ export function Journey({message}: {message: Message}): JSX.Element {
   const theirs = beside && (
     <section class="pane" aria-label={`Payload ${beside.role} translation`} key={beside.id}>
       <h3>
-        {beside.role === "before" ? "Before" : "After"}: <a href={link(["messages", beside.id])}><Foreign text={label(beside)} /></a>
+        {beside.role === "before" ? "Before" : "After"}:{" "}
+        <a href={link(["messages", beside.id])}>
+          <Foreign text={label(beside)} />
+        </a>
       </h3>
       <PayloadView id={beside.id} bytes={beside.message?.size} />
     </section>

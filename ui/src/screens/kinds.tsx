@@ -29,7 +29,10 @@ function record(value: Json | undefined): Item {
 export function brief(value: Json | undefined): string {
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map(brief).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, inner]) => `${name}: ${brief(inner)}`).join(", ");
+  if (typeof value === "object")
+    return Object.entries(value)
+      .map(([name, inner]) => `${name}: ${brief(inner)}`)
+      .join(", ");
   return String(value);
 }
 
@@ -74,7 +77,9 @@ function reference(title: string, name: string, kind: string, look: Partial<Colu
 
 function via(item: Json | undefined): ComponentChildren {
   const all = Array.isArray(item) ? item : [item];
-  const names = all.map((entry) => (typeof entry === "string" ? entry : record(entry)["connection"])).filter((name): name is string => typeof name === "string");
+  const names = all
+    .map((entry) => (typeof entry === "string" ? entry : record(entry)["connection"]))
+    .filter((name): name is string => typeof name === "string");
   if (names.length === 0) return <span class="none">–</span>;
   return names.map((name, index) => (
     <span key={index}>
@@ -197,7 +202,11 @@ export const kinds: Kind[] = [
       setting("Version", "version"),
       setting("State", "state", {weight: 2}),
       moment("Changed", "updated_at", {grow: true}),
-      {title: "Lines", align: "end", cell: (item) => (typeof item["source"] === "string" ? count(item["source"].split("\n").length) : "–")},
+      {
+        title: "Lines",
+        align: "end",
+        cell: (item) => (typeof item["source"] === "string" ? count(item["source"].split("\n").length) : "–"),
+      },
     ],
   },
   {

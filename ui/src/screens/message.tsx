@@ -108,8 +108,7 @@ function Title({message, reload}: {message: Message; reload: () => void}): JSX.E
     <>
       <div class="head">
         <h1>
-          <Direction direction={message.direction} />{" "}
-          <Foreign text={messageTitle(message)} />
+          <Direction direction={message.direction} /> <Foreign text={messageTitle(message)} />
           {documents.length > 1 && <span class="quiet"> and {plural(documents.length - 1, "more document")}</span>}
         </h1>
         <StatusWord status={message.status} />
@@ -118,7 +117,11 @@ function Title({message, reload}: {message: Message; reload: () => void}): JSX.E
             type="button"
             data-key="r"
             disabled={!mayResend()}
-            title={mayResend() ? "Send again (r)" : `Your role (${session.value?.roles.join(", ") ?? ""}) may only look: an operator may send again`}
+            title={
+              mayResend()
+                ? "Send again (r)"
+                : `Your role (${session.value?.roles.join(", ") ?? ""}) may only look: an operator may send again`
+            }
             onClick={() => (asking.value = true)}
           >
             <Icon name="again" /> {message.direction === "out" ? "Send again …" : "Process again …"}
@@ -149,7 +152,10 @@ function Facts({message}: {message: Message}): JSX.Element {
       <dl class="facts">
         <dt>{came ? "Received" : "Made"}</dt>
         <dd>
-          <Time at={message.received_at} /> <span class="quiet">(<Time at={message.received_at} relative />)</span>
+          <Time at={message.received_at} />{" "}
+          <span class="quiet">
+            (<Time at={message.received_at} relative />)
+          </span>
         </dd>
         <dt>{came ? "From" : "To"}</dt>
         <dd>
@@ -188,7 +194,10 @@ function Timeline({events}: {events: TimelineEvent[]}): JSX.Element {
         <li key={index} class={/fail|error|reject|quarantine|overdue|dead/.test(event.kind) ? "bad" : ""}>
           <Time at={event.at} />
           <div>
-            <span class="kind">{event.kind.replace(/[_.]/g, " ")}</span> <Foreign text={event.text} />
+            <span class="kind">
+              <Foreign text={event.kind.replace(/[_.]/g, " ")} />
+            </span>{" "}
+            <Foreign text={event.text} />
             <Detail detail={event.detail} />
           </div>
         </li>
@@ -253,7 +262,9 @@ function DocumentList({documents}: {documents: BusinessDocument[]}): JSX.Element
                   <Foreign text={item.type ?? "?"} />
                 </b>
               </td>
-              <td class="weight-2">{item.standard ?? "–"}</td>
+              <td class="weight-2">
+                <Foreign text={item.standard ?? "–"} />
+              </td>
               <td class="weight-2">
                 <Foreign text={item.control ?? "–"} />
               </td>

@@ -198,16 +198,21 @@ function Grid({rows}: {rows: Json}): JSX.Element {
 }
 
 function grid(rows: Json): {head: string[]; body: string[][]} {
-  const text = (value: Json | undefined): string => (value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value));
+  const text = (value: Json | undefined): string =>
+    value === null || value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
   if (!Array.isArray(rows)) {
     const entries = rows !== null && typeof rows === "object" ? Object.entries(rows) : [];
     return {head: ["Key", "Value"], body: entries.map(([key, value]) => [key, text(value)])};
   }
   if (rows.every(Array.isArray)) {
     const width = Math.max(0, ...rows.map((row) => (row as Json[]).length));
-    return {head: Array.from({length: width}, (_, index) => `Column ${index + 1}`), body: rows.map((row) => (row as Json[]).map(text))};
+    return {
+      head: Array.from({length: width}, (_, index) => `Column ${index + 1}`),
+      body: rows.map((row) => (row as Json[]).map(text)),
+    };
   }
   const head: string[] = [];
-  for (const row of rows) for (const name of Object.keys(row !== null && typeof row === "object" ? row : {})) if (!head.includes(name)) head.push(name);
+  for (const row of rows)
+    for (const name of Object.keys(row !== null && typeof row === "object" ? row : {})) if (!head.includes(name)) head.push(name);
   return {head, body: rows.map((row) => head.map((name) => text((row as Item)[name])))};
 }

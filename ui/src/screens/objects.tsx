@@ -45,7 +45,9 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
         empty={
           <Empty title={`There is no ${kind.one} yet`}>
             <p>
-              {kind.name === "users" || kind.name === "keys" || kind.name === "certificates" ? "Add one with" : "Load some from files with"}{" "}
+              {kind.name === "users" || kind.name === "keys" || kind.name === "certificates"
+                ? "Add one with"
+                : "Load some from files with"}{" "}
               <code>{firstStep(kind)}</code>
             </p>
           </Empty>

@@ -75,7 +75,9 @@ function Needs(): JSX.Element {
   const {failed, quarantined, overdue, total} = needs.value;
   const failures = useResource<{items?: Message[]}>(failed > 0 ? "api/v1/messages?status=failed" : null, ["message"]);
   const kept = useResource<{items?: Message[]}>(quarantined > 0 ? "api/v1/messages?status=quarantined" : null, ["message"]);
-  const late = useResource<{items?: Acknowledgement[]}>(overdue > 0 ? "api/v1/acknowledgements?overdue=true" : null, ["acknowledgement"]);
+  const late = useResource<{items?: Acknowledgement[]}>(overdue > 0 ? "api/v1/acknowledgements?overdue=true" : null, [
+    "acknowledgement",
+  ]);
 
   const rows: Need[] = [
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
@@ -101,8 +103,16 @@ function Needs(): JSX.Element {
         <>
           <ul class="tallies">
             <Tally number={failed} words={["failed message", "failed messages"]} href={link(["messages"], {status: "failed"})} />
-            <Tally number={quarantined} words={["message in quarantine", "messages in quarantine"]} href={link(["messages"], {status: "quarantined"})} />
-            <Tally number={overdue} words={["overdue acknowledgement", "overdue acknowledgements"]} href={link(["acknowledgements"], {overdue: "true"})} />
+            <Tally
+              number={quarantined}
+              words={["message in quarantine", "messages in quarantine"]}
+              href={link(["messages"], {status: "quarantined"})}
+            />
+            <Tally
+              number={overdue}
+              words={["overdue acknowledgement", "overdue acknowledgements"]}
+              href={link(["acknowledgements"], {overdue: "true"})}
+            />
           </ul>
           <ul class="need-rows">
             {rows.map((row) => (
@@ -202,7 +212,9 @@ function Day({figures}: {figures: Stats}): JSX.Element {
 }
 
 function ByStatus({counts}: {counts: {[status: string]: number}}): JSX.Element {
-  const entries = Object.entries(counts).filter(([, number]) => number > 0).sort((a, b) => b[1] - a[1]);
+  const entries = Object.entries(counts)
+    .filter(([, number]) => number > 0)
+    .sort((a, b) => b[1] - a[1]);
   const most = Math.max(1, ...entries.map(([, number]) => number));
   if (entries.length === 0) return <p class="quiet">No message yet.</p>;
   return (
@@ -291,7 +303,8 @@ function Connections(): JSX.Element | null {
                 <StatusWord status={dead > 0 ? "failed" : "waiting"} />
                 <Named kind="connections" name={name} />
                 <span class="why">
-                  {dead > 0 ? `${plural(dead, "job")} given up` : `${plural(jobs.length, "job")} tried again later`}: <Foreign text={jobs[0]?.error ?? ""} />
+                  {dead > 0 ? `${plural(dead, "job")} given up` : `${plural(jobs.length, "job")} tried again later`}:{" "}
+                  <Foreign text={jobs[0]?.error ?? ""} />
                 </span>
               </li>
             );
@@ -299,7 +312,9 @@ function Connections(): JSX.Element | null {
         </ul>
       )}
       <p class="quiet">
-        {names.length > 0 ? `${plural(well, "other connection")} without trouble.` : `${plural(items.length, "connection")}, all without trouble.`}{" "}
+        {names.length > 0
+          ? `${plural(well, "other connection")} without trouble.`
+          : `${plural(items.length, "connection")}, all without trouble.`}{" "}
         <a href={link(["config", "connections"])}>Show all</a>
       </p>
     </section>

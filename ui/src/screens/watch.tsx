@@ -70,7 +70,7 @@ const acknowledgementColumns: Column<Acknowledgement>[] = [
     ),
   },
   {title: "Status", cell: (row) => <StatusWord status={row.status} />},
-  {title: "Expected", weight: 2, cell: (row) => row.kind},
+  {title: "Expected", weight: 2, cell: (row) => <Clipped text={row.kind} />},
   {
     title: "For the document",
     grow: true,
@@ -119,7 +119,8 @@ export function Acknowledgements(): JSX.Element {
           ) : (
             <Empty title="No acknowledgement is expected yet">
               <p>
-                One appears here when a <a href={link(["config", "flows"])}>flow</a> sends a document whose receiver has to confirm it.
+                One appears here when a <a href={link(["config", "flows"])}>flow</a> sends a document whose receiver has to
+                confirm it.
               </p>
             </Empty>
           )
@@ -141,10 +142,10 @@ const jobColumns: Column<Job>[] = [
     cell: (row) =>
       row.message ? (
         <a class="row-link" data-row href={link(["messages", row.message])}>
-          {row.kind}
+          <Clipped text={row.kind} />
         </a>
       ) : (
-        row.kind
+        <Clipped text={row.kind} />
       ),
   },
   {title: "Status", cell: (row) => <StatusWord status={row.status} />},
@@ -155,9 +156,14 @@ const jobColumns: Column<Job>[] = [
 ];
 
 export function Jobs(): JSX.Element {
-  const list = useList<Job>("api/v1/jobs" + parameters("status"), (row) => String(row.id), ["job"], (jobs, topic, notice) => {
-    if (topic === "job" && notice.id && notice.status) jobs.patch(notice.id, {status: notice.status});
-  });
+  const list = useList<Job>(
+    "api/v1/jobs" + parameters("status"),
+    (row) => String(row.id),
+    ["job"],
+    (jobs, topic, notice) => {
+      if (topic === "job" && notice.id && notice.status) jobs.patch(notice.id, {status: notice.status});
+    },
+  );
   return (
     <>
       <Head title="Jobs" about="The queue: deliveries, polls and runs of flows that are waiting, being worked on, or given up." />
@@ -197,7 +203,7 @@ function ObjectLink({object}: {object: string | null | undefined}): JSX.Element 
       </a>
     );
   }
-  if (name && kind === "messages") return <a href={link(["messages", name])}>{object}</a>;
+  if (name && kind === "messages") return <a href={link(["messages", name])}>message {name.slice(-12)}</a>;
   return object ? <Foreign text={object} /> : <span class="none">–</span>;
 }
 
@@ -212,7 +218,10 @@ export function Audit(): JSX.Element {
   const list = useList<AuditEntry>("api/v1/audit", (row) => `${row.at} ${row.who} ${row.what} ${row.object ?? ""}`, ["config"]);
   return (
     <>
-      <Head title="Audit" about="What people and their programs did to this appliance, newest first. Nothing here can be changed." />
+      <Head
+        title="Audit"
+        about="What people and their programs did to this appliance, newest first. Nothing here can be changed."
+      />
       <ListView
         list={list}
         what="entries"

@@ -1,0 +1,220 @@
+// harness.mjs: starts Debian's Chromium, watches everything that its pages do, and prints TAP.
+//
+// One context (a browser profile with nothing in it) a case; the session is made once and carried over. Whatever a page should
+// never do (break its content security policy, throw, ask another host) is noted for the whole run and judged at its end.
+
+import {readFile} from "node:fs/promises";
+import {createRequire} from "node:module";
+import {chromium} from "playwright-core";
+
+const require = createRequire(import.meta.url);
+
+export const settings = {
+  url: required("BANYAN_E2E_URL").replace(/\/*$/, "/"),
+  user: required("BANYAN_E2E_USER"),
+  password: required("BANYAN_E2E_PASSWORD"),
+  chromium: process.env.BANYAN_E2E_CHROMIUM ?? "/usr/bin/chromium",
+  shots: process.env.BANYAN_E2E_SHOTS ?? "", // A directory: every case that fails leaves a picture there.
+};
+
+function required(name) {
+  const value = process.env[name];
+  if (value) return value;
+  console.error(`run.mjs: set ${name}: the address of the admin UI, a user and the password come from the environment`);
+  process.exit(2);
+}
+
+const WAIT_MS = 15_000;
+const origin = new URL(settings.url).origin;
+
+export const watched = {policy: [], errors: [], outside: [], headers: new Map()};
+let browser;
+let session;
+let expected = []; // What the case in hand provokes: such console errors are no faults.
+
+export function expect(...patterns) {
+  expected = patterns;
+}
+
+export async function start() {
+  browser = await chromium.launch({
+    executablePath: settings.chromium,
+    args: [
+      ...(process.getuid() === 0 ? ["--no-sandbox"] : []),
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export async function stop() {
+  await browser?.close();
+}
+
+// A page of its own. With `signedIn` it carries the session of the run.
+export async function open({signedIn = true, width = 1280, height = 800, scheme = "light"} = {}) {
+  if (signedIn && !session) session = await signInOnce();
+  const context = await browser.newContext({
+    viewport: {width, height},
+    colorScheme: scheme,
+    timezoneId: "Europe/Berlin",
+    ...(signedIn ? {storageState: session} : {}),
+  });
+  context.setDefaultTimeout(WAIT_MS);
+  watch(context);
+  const page = await context.newPage();
+  return page;
+}
+
+async function signInOnce() {
+  const page = await open({signedIn: false});
+  await page.goto(settings.url);
+  await signIn(page);
+  const state = await page.context().storageState();
+  await page.context().close();
+  return state;
+}
+
+export async function signIn(page, password = settings.password) {
+  await page.fill("#user", settings.user);
+  await page.fill("#password", password);
+  await page.click("button[type=submit]");
+  if (password === settings.password) await page.waitForSelector("#rail", {state: "attached"});
+}
+
+export function watch(context) {
+  context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
+    );
+  });
+  context.on("console", (message) => {
+    const text = message.text();
+    if (/policy violation|Content Security Policy|Trusted(HTML|Script)/i.test(text)) watched.policy.push(text);
+    else if (message.type() === "error" && ![/status of 401/, ...expected].some((pattern) => pattern.test(text))) {
+      watched.errors.push(`${message.page()?.url()}: ${text}`);
+    }
+  });
+  context.on("weberror", (error) => watched.errors.push(String(error.error().stack)));
+  context.on("dialog", (dialog) => {
+    watched.errors.push(`a script opened a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  context.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith("http") && url.origin !== origin) watched.outside.push(request.url());
+  });
+  context.on("response", (response) => {
+    if (new URL(response.url()).origin === origin && response.request().resourceType() === "document") {
+      watched.headers.set(response.url(), response.headers());
+    }
+  });
+}
+
+export async function go(page, address) {
+  await page.goto(settings.url + address);
+  await page.waitForSelector("main h1, main .state, main .steps");
+}
+
+// A call to the API with the page's session, from inside the page.
+export async function api(page, path) {
+  return page.evaluate(async (address) => {
+    const response = await fetch(address, {headers: {Accept: "application/json"}});
+    return {status: response.status, body: await response.json().catch(() => null)};
+  }, "api/v1/" + path);
+}
+
+export async function messages(page, query = "") {
+  const {status, body} = await api(page, "messages" + query);
+  assert(status === 200, `GET /api/v1/messages answers ${status}`);
+  return body.items;
+}
+
+export async function aMessage(page, wanted, what) {
+  for (const query of ["", "?status=failed", "?status=completed", "?direction=out"]) {
+    const found = (await messages(page, query)).find(wanted);
+    if (found) return (await api(page, "messages/" + encodeURIComponent(found.id))).body;
+  }
+  throw new Error(`the appliance has no ${what}: run the demo's journey first`);
+}
+
+let axe;
+
+// Everything that axe finds wrong with the page, one line a finding. The page's policy does not allow a foreign script element, so
+// it goes in by the debugger.
+export async function accessibility(page) {
+  axe ??= await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(`${axe};undefined`);
+  const {violations} = await page.evaluate(() =>
+    globalThis.axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}),
+  );
+  return violations.map(
+    ({id, nodes}) =>
+      `${id}: ${nodes
+        .slice(0, 3)
+        .map((node) => `${node.target.join(" ")} ${node.any[0]?.message ?? ""}`)
+        .join(" | ")}`,
+  );
+}
+
+export function assert(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+export function equal(actual, wanted, what) {
+  const short = (value) => String(JSON.stringify(value)).slice(0, 600);
+  assert(Object.is(actual, wanted), `${what}: ${short(actual)} instead of ${short(wanted)}`);
+}
+
+// Tries until it holds: for what changes by itself.
+export async function eventually(condition, message) {
+  const until = Date.now() + WAIT_MS;
+  while (!(await condition())) {
+    if (Date.now() > until) throw new Error(message);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function run(cases) {
+  let number = 0;
+  let failed = 0;
+  console.log("TAP version 13");
+  await start();
+  for (const [name, body] of cases) {
+    number++;
+    expected = [];
+    try {
+      await body();
+      console.log(`ok ${number} - ${name}`);
+    } catch (error) {
+      failed++;
+      console.log(`not ok ${number} - ${name}`);
+      for (const line of String(error.stack ?? error)
+        .split("\n")
+        .slice(0, 12))
+        console.log(`# ${line}`);
+      await picture(number);
+    }
+    for (const context of browser.contexts()) await context.close();
+  }
+  await stop();
+  console.log(`1..${number}`);
+  console.log(`${number - failed} passed, ${failed} failed`);
+  return failed;
+}
+
+async function picture(number) {
+  if (!settings.shots) return;
+  let index = 0;
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    const path = `${settings.shots}/case-${number}-${index++}.png`;
+    await page.screenshot({path}).then(
+      () => console.log(`# picture: ${path}`),
+      () => undefined,
+    );
+  }
+}
