@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/flow/intake.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,7 +68,8 @@ static error *read_large(pick_up *p, const char *name, payload *bytes, json_t **
     int fd = -1;
     error *err = payload_begin_file(p->engine->options.store, &writer, &fd);
     if (err) return err;
-    err = ask(p, OPERATION_GET, json_pack("{s:s}", "name", name), fd, &reply, got);
+    /* The writer keeps its own descriptor; the courier gets another one to the same file. */
+    err = ask(p, OPERATION_GET, json_pack("{s:s}", "name", name), fcntl(fd, F_DUPFD_CLOEXEC, 0), &reply, got);
     if (err) {
         payload_abandon(writer);
         return err;
