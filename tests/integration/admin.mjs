@@ -1,0 +1,217 @@
+// The admin side: who may do what, and what a faulty configuration is told.
+
+import assert from "node:assert/strict";
+import {after, before, test} from "node:test";
+import {mkdirSync, readFileSync, writeFileSync} from "node:fs";
+import {join} from "node:path";
+
+import {Appliance, until} from "./appliance.lib.mjs";
+
+const appliance = new Appliance();
+before(() => appliance.start());
+after(() => appliance.remove());
+
+const call = (path, options = {}) => fetch(appliance.admin + path, options);
+const json = {"Content-Type": "application/json"};
+
+async function signIn(user = "admin", password = "a long enough password") {
+  const answer = await call("/api/v1/session", {method: "POST", headers: json, body: JSON.stringify({user, password})});
+  const cookie = (answer.headers.get("set-cookie") ?? "").split(";")[0];
+  return {status: answer.status, cookie, flags: answer.headers.get("set-cookie") ?? "", body: await answer.json()};
+}
+
+test("AU-18: every route but the probes and the sign-in wants somebody who is known", async () => {
+  for (const path of ["/healthz", "/readyz", "/metrics", "/"]) assert.equal((await call(path)).status, 200, path);
+  const document = await appliance.get("/api/v1/openapi.json");
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const isPublic = operation.security?.length === 0;
+      const answer = await call(path.replaceAll(/\{\w+\}/g, "stations"), {method: method.toUpperCase()});
+      if (isPublic) assert.notEqual(answer.status, 401, `${method} ${path}`);
+      else assert.equal(answer.status, 401, `${method} ${path}`);
+    }
+  }
+});
+
+test("AU-18: a role does what it may and nothing above it", async () => {
+  const keys = {};
+  for (const role of ["client", "viewer", "operator", "developer", "admin"]) {
+    keys[role] = (await appliance.api("POST", "/api/v1/keys", {name: `key-${role}`, roles: [role]})).body.key;
+  }
+  const order = ["viewer", "operator", "developer", "admin"];
+  const document = await appliance.get("/api/v1/openapi.json");
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const needed = operation["x-role"];
+      if (!needed || path.endsWith("/events") || path.endsWith("/backup")) continue;
+      const real = path.replaceAll("{kind}", "stations").replaceAll(/\{\w+\}/g, "nobody-of-that-name");
+      for (const [role, key] of Object.entries(keys)) {
+        const allowed = role !== "client" && order.indexOf(role) >= order.indexOf(needed);
+        const answer = await call(real, {method: method.toUpperCase(), headers: {Authorization: `Bearer ${key}`}});
+        if (allowed) assert.notEqual(answer.status, 403, `${role} ${method} ${real}`);
+        else assert.equal(answer.status, 403, `${role} ${method} ${real}`);
+      }
+    }
+  }
+});
+
+test("AU-02, AU-03: a session has a cookie that scripts cannot read, and ends when it is ended", async () => {
+  const session = await signIn();
+  assert.equal(session.status, 200);
+  assert.match(session.flags, /HttpOnly/);
+  assert.match(session.flags, /SameSite=Strict/);
+  assert.deepEqual(session.body.roles, ["admin"]);
+  const headers = {Cookie: session.cookie};
+  assert.equal((await call("/api/v1/stats", {headers})).status, 200);
+  const out = await call("/api/v1/session", {method: "DELETE", headers: {...headers, "X-CSRF-Token": session.body.csrf}});
+  assert.equal(out.status, 204);
+  assert.equal((await call("/api/v1/stats", {headers})).status, 401);
+});
+
+test("AU-04: a changing call by a session without its token is refused", async () => {
+  const session = await signIn();
+  const put = (extra) => call("/api/v1/stations/forged", {method: "PUT", headers: {...json, Cookie: session.cookie, ...extra}, body: "{}"});
+  assert.equal((await put({})).status, 403);
+  assert.equal((await put({"X-CSRF-Token": "guess"})).status, 403);
+  assert.equal((await put({"X-CSRF-Token": session.body.csrf})).status, 200);
+});
+
+test("AU-01: a wrong password and an unknown user get the same answer, and guessing is slowed down", async () => {
+  const wrong = await signIn("admin", "not the password");
+  const unknown = await signIn("nobody", "not the password");
+  assert.equal(wrong.status, 403);
+  assert.deepEqual(wrong.body, unknown.body);
+  let last;
+  for (let i = 0; i < 8; i++) last = await signIn("victim", "guess");
+  assert.notEqual(last.status, 403);
+  assert.match(last.body.detail, /try again in/);
+});
+
+test("AU-22: the last administrator stays one", async () => {
+  const removed = await appliance.api("DELETE", "/api/v1/users/admin");
+  assert.equal(removed.status, 409);
+  const demoted = await appliance.api("PUT", "/api/v1/users/admin", {roles: ["viewer"]});
+  assert.equal(demoted.status, 409);
+});
+
+test("AU-05: every answer forbids framing, sniffing and keeping", async () => {
+  for (const path of ["/", "/app.js", "/healthz", "/api/v1/stats", "/api/v1/nothing/here"]) {
+    const answer = await call(path);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff", path);
+    assert.match(answer.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/, path);
+  }
+});
+
+test("AU-21: If-Match guards an object against a change that one has not seen", async () => {
+  const first = await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:ONE"});
+  assert.equal(first.status, 200);
+  const etag = first.headers.get("etag");
+  assert.equal((await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:TWO"}, {"If-Match": etag})).status, 200);
+  const late = await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:THREE"}, {"If-Match": etag});
+  assert.equal(late.status, 409);
+  assert.equal((await appliance.get("/api/v1/stations/us")).x12_id, "ZZ:TWO");
+});
+
+test("AU-19: an unknown setting is refused by name, with the nearest known one", async () => {
+  const answer = await appliance.api("PUT", "/api/v1/stations/us", {x12id: "ZZ:ONE"});
+  assert.equal(answer.status, 422);
+  assert.equal(answer.body.errors[0].pointer, "/stations/us/x12id");
+  assert.match(answer.body.errors[0].detail, /did you mean "x12_id"/);
+});
+
+test("apply on a faulty estate names file, line and setting, and changes nothing", async () => {
+  const folder = join(appliance.directory, "faulty");
+  mkdirSync(folder, {recursive: true});
+  writeFileSync(join(folder, "estate.yaml"), [
+    "stations:",
+    "  - {name: good, x12_id: \"ZZ:GOOD\"}",
+    "connections:",
+    "  - name: bad",
+    "    kind: file",
+    "    direktory: /tmp",
+    "flows:",
+    "  - {name: lost, from: {connection: nowhere}}",
+    "",
+  ].join("\n"));
+  const applied = appliance.run("apply", folder);
+  assert.equal(applied.code, 1, applied.err);
+  assert.match(applied.err, /estate\.yaml:6.*direktory/);
+  assert.match(applied.err, /estate\.yaml:8.*nowhere/);
+  assert.equal((await appliance.api("GET", "/api/v1/stations/good")).status, 404);
+});
+
+test("apply tells what changes, twice changes nothing, and --dry-run exits 1 when something would", async () => {
+  const folder = join(appliance.directory, "estate");
+  mkdirSync(join(folder, "scripts"), {recursive: true});
+  writeFileSync(join(folder, "estate.yaml"), "partners:\n  - {name: acme, x12_id: \"01:123456789\"}\n");
+  assert.equal(appliance.run("apply", "--dry-run", folder).code, 1);
+  assert.equal((await appliance.api("GET", "/api/v1/partners/acme")).status, 404);
+  const first = appliance.run("apply", folder);
+  assert.equal(first.code, 0, first.err);
+  assert.match(first.out, /\+ partners\/acme/);
+  const second = appliance.run("apply", folder);
+  assert.match(second.out, /0 created, 0 changed, 0 deleted, 1 unchanged/);
+  assert.equal(appliance.run("apply", "--dry-run", folder).code, 0);
+});
+
+test("A22: a route that clashes with another is refused with both named", async () => {
+  mkdirSync(join(appliance.directory, "files"), {recursive: true});
+  const estate = {
+    connections: [{name: "files", kind: "file", directory: join(appliance.directory, "files")}],
+    endpoints: [
+      {route: "GET /things/{a}", legacy: {connection: "files", path: "{a}"}},
+      {route: "GET /things/{b}", legacy: {connection: "files", path: "{b}"}},
+    ],
+  };
+  const answer = await appliance.api("POST", "/api/v1/apply", estate);
+  assert.equal(answer.status, 422);
+  assert.match(JSON.stringify(answer.body.errors), /things\/\{a\}/);
+});
+
+test("AU-28, LU-22: a secret setting is never shown, and lies sealed in the database", async () => {
+  const canary = "canary-7f3a9c-password";
+  const put = await appliance.api("PUT", "/api/v1/connections/dark", {
+    kind: "sftp", host: "127.0.0.1", port: 2222, user: "u", password: canary, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+  });
+  assert.equal(put.status, 200, JSON.stringify(put.body));
+  const shown = JSON.stringify([put.body, await appliance.get("/api/v1/connections"), await appliance.get("/api/v1/connections/dark")]);
+  assert.ok(!shown.includes(canary));
+  for (const file of ["banyan.db", "banyan.db-wal"]) assert.ok(!readFileSync(join(appliance.data, file)).includes(canary), file);
+  assert.ok(!appliance.log.includes(canary));
+});
+
+test("what changes is told to whoever listens", async () => {
+  const control = new AbortController();
+  const stream = await call("/api/v1/events", {headers: {Authorization: `Bearer ${appliance.key}`}, signal: control.signal});
+  assert.equal(stream.headers.get("content-type"), "text/event-stream");
+  let text = "";
+  const reading = (async () => {
+    for await (const chunk of stream.body) text += new TextDecoder().decode(chunk);
+  })().catch(() => {});
+  await until("the stream is open", () => text.includes("connected"));
+  await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:SEEN"});
+  await until("the event", () => /event: config\ndata: .*stations\/us/.test(text));
+  control.abort();
+  await reading;
+});
+
+test("a second appliance on the same data is refused, and the first one goes on", async () => {
+  const second = appliance.run("serve", {environment: {BANYAN_PUBLIC: "127.0.0.1:0", BANYAN_ADMIN: "127.0.0.1:0"}});
+  assert.equal(second.code, 3);
+  assert.match(second.err, /another|lock|in use/i);
+  assert.equal((await call("/healthz")).status, 200);
+});
+
+test("R10: the admin side does not listen beyond the loopback without TLS", () => {
+  const other = new Appliance({environment: {BANYAN_ADMIN: "0.0.0.0:0"}});
+  const refused = other.run("serve", {environment: {BANYAN_ADMIN: "0.0.0.0:0", BANYAN_PUBLIC: "127.0.0.1:0"}});
+  assert.equal(refused.code, 3);
+  assert.match(refused.err, /TLS/);
+});
+
+test("a configuration survives a restart, and so does who may sign in", async () => {
+  await appliance.stop();
+  await appliance.start();
+  assert.equal((await appliance.get("/api/v1/stations/us")).x12_id, "ZZ:SEEN");
+  assert.equal((await signIn()).status, 200);
+});
