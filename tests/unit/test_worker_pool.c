@@ -3,8 +3,6 @@
  */
 #include "tests/unit/worker_fixture.h"
 
-#include "adapters/adapter.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,11 +11,6 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-const adapter *adapter_find(const char *kind) {
-    (void)kind;
-    return NULL;
-}
 
 /* ---- what the tests' operation does in the worker ---- */
 

@@ -5,8 +5,6 @@
  */
 #include "tests/unit/worker_fixture.h"
 
-#include "adapters/adapter.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +19,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
-
-const adapter *adapter_find(const char *kind) {
-    (void)kind;
-    return NULL;
-}
 
 static const char *const arguments[] = {"/bin/true", NULL};
 
