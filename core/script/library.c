@@ -45,14 +45,67 @@ static int protected_call(lua_State *L) {
     return finish_protected(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, finish_protected), 0);
 }
 
+/* The handler of xpcall, upvalue 1. After the time limit it is left out: Lua disables hooks while the error that a hook
+ * raised is handled, so that a handler that loops would never end. */
+static int call_handler(lua_State *L) {
+    if (sandbox_of(L)->out_of_time) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
 /* xpcall(f, handler, ...) */
 static int protected_call_handled(lua_State *L) {
     int arguments = lua_gettop(L) - 2;
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, call_handler, 1);
+    lua_replace(L, 2);
     lua_pushboolean(L, true);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2); /* f, handler, true, f, arguments */
     return finish_protected(L, lua_pcallk(L, arguments, LUA_MULTRET, 2, 2, finish_protected), 2);
+}
+
+/* What coroutine.wrap gives: resumes the thread in upvalue 1. A thread that the time limit ended is not closed, for the
+ * reason above: its __close functions would run without hooks. */
+static int resume_wrapped(lua_State *L) {
+    lua_State *thread = lua_tothread(L, lua_upvalueindex(1));
+    int arguments = lua_gettop(L), count = 0;
+    if (!lua_checkstack(thread, arguments)) return luaL_error(L, "too many arguments to resume");
+    if (lua_status(thread) == LUA_OK && lua_gettop(thread) == 0) return luaL_error(L, "cannot resume dead coroutine");
+    lua_xmove(L, thread, arguments);
+    int status = lua_resume(thread, L, arguments, &count);
+    if (status == LUA_OK || status == LUA_YIELD) {
+        if (!lua_checkstack(L, count + 1)) {
+            lua_pop(thread, count);
+            return luaL_error(L, "too many results to resume");
+        }
+        lua_xmove(thread, L, count);
+        return count;
+    }
+    if (!sandbox_of(L)->out_of_time && lua_status(thread) != LUA_OK) lua_resetthread(thread);
+    lua_xmove(thread, L, 1);
+    return lua_error(L);
+}
+
+static int wrap_coroutine(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_State *thread = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, thread, 1);
+    lua_pushcclosure(L, resume_wrapped, 1);
+    return 1;
+}
+
+/* coroutine.close, upvalue 1: not after the time limit. */
+static int close_coroutine(lua_State *L) {
+    sandbox_check_time(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
 }
 
 /* ---- base ---- */
@@ -282,5 +335,8 @@ void library_open(lua_State *L) {
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
     luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
     luaL_requiref(L, LUA_COLIBNAME, luaopen_coroutine, 1);
+    lua_pushcfunction(L, wrap_coroutine);
+    lua_setfield(L, -2, "wrap");
+    wrap(L, "close", close_coroutine);
     lua_pop(L, 3);
 }

@@ -106,7 +106,7 @@ static inline void expect_error(const char *source, const char *call, const char
     script_outcome out;
     error *err = fixture_run(source, call, payload, &out);
     if (!err) fail_msg("no error, '%s' was expected", words);
-    if (!strstr(error_text(err), words)) fail_msg("'%s' does not hold '%s'", error_text(err), words);
+    if (!strstr(error_text(err), words)) fail_msg("'%s' does not hold '%s', from %s", error_text(err), words, source);
     error_free(err);
     script_outcome_free(&out);
 }

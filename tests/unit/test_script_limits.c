@@ -1,0 +1,368 @@
+/* tests/unit/test_script_limits.c: what hostile scripts try (LU rows), as far as the polite limits hold it. */
+#include "tests/unit/script_fixture.h"
+
+#include "core/base/clock.h"
+
+static const char limits[] =
+    "{\"limits\":{\"time_ms\":100,\"memory_bytes\":8388608,\"output_bytes\":65536,\"log_lines\":5}}";
+
+/* Runs the statements under tight limits; the error must hold `words` and come soon. */
+static void expect_limit(const char *statements, const char *words) {
+    char *source = xasprintf(M("function M.translate(message)\n%s\nreturn {body = 'done'} end"), statements);
+    int64_t from = clock_monotonic_ms();
+    expect_error(source, limits, "", words);
+    if (clock_monotonic_ms() - from > 5000) fail_msg("%s took too long", statements);
+    free(source);
+}
+
+static void endless_loops_end_at_the_time_limit(void **state) { /* LU-01, LU-02 */
+    (void)state;
+    static const char *const loops[] = {
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "while true do xpcall(function() while true do end end, function() while true do end end) end",
+        "local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
+        "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+        "local t = setmetatable({}, {__index = function(t, k) while true do end end}) local x = t.a",
+        "local a = setmetatable({}, {__eq = function() while true do end end}) local x = a == setmetatable({}, "
+        "getmetatable(a))",
+        "do local x <close> = setmetatable({}, {__close = function() while true do end end}) end",
+        "coroutine.wrap(function() local x <close> = setmetatable({}, {__close = function() while true do end end})\n"
+        "while true do end end)()",
+        "local c = coroutine.create(function() local x <close> = setmetatable({}, {__close = function() while true do "
+        "end\n"
+        "end}) while true do end end) coroutine.resume(c) coroutine.close(c)",
+        "local function f() pcall(f) pcall(f) end f()",
+        "local function f() return f() end f()",
+        "::again:: goto again",
+        "for i = 1, math.huge do pcall(error) end",
+    };
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+        expect_limit(loops[i], "CPU limit: the script computed for more than 100 ms");
+}
+
+static void patterns_that_backtrack_end_at_the_time_limit(void **state) { /* LU-03 */
+    (void)state;
+    static const char *const patterns[] = {
+        "local x = ('a'):rep(40):find(('.-'):rep(12) .. 'b')",
+        "local x = ('a'):rep(28):match(('a?'):rep(28) .. ('a'):rep(28) .. 'b')",
+        "local x = ('a'):rep(2000):gsub(('.-'):rep(6) .. 'b', '')",
+        "for _ in ('a'):rep(200):gmatch(('a*'):rep(12) .. 'b') do end",
+        "local x = ('('):rep(200000):find('%b()%b()') for i = 1, 1e9 do x = ('('):rep(200000):find('.%b()') end",
+    };
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        expect_limit(patterns[i], "CPU limit");
+}
+
+static void library_functions_refuse_what_would_never_end(void **state) { /* LU-03, LU-06 */
+    (void)state;
+    static const struct {
+        const char *statements, *words;
+    } cases[] = {
+        {"table.move({}, 1, 10^15 // 1, 2)", "table.move"},
+        {"table.move({}, math.mininteger, math.maxinteger, 2)", "table.move"},
+        {"table.insert(setmetatable({}, {__len = function() return 1 << 40 end}), 1, 'x')", "claims more than"},
+        {"table.sort(setmetatable({}, {__len = function() return 1 << 40 end}))", "claims more than"},
+        {"table.concat(setmetatable({}, {__len = function() return 1 << 40 end, __index = function() return '' end}))",
+            "claims more than"},
+        {"string.rep('x', 1 << 40)", "string.rep: the result would not fit"},
+        {"string.rep('x', math.maxinteger, 'y')", "string.rep: the result would not fit"},
+        {"assert(string.rep('', 1 << 62) == '') error('fine')", "fine"},
+        {"assert(string.rep('x', -1) == '') error('fine')", "fine"},
+        {"for i = 1, 1000 do assert(not pcall(string.rep, 'x', 1 << 40)) end error('fine')", "fine"},
+        {"table.unpack({}, 1, 10^8 // 1)", "too many results"},
+        {"string.format('%1000d', 1)", "invalid conversion"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_limit(cases[i].statements, cases[i].words);
+}
+
+static void memory_hogs_end_at_the_memory_limit(void **state) { /* LU-05 */
+    (void)state;
+    static const char *const hogs[] = {
+        "local s = 'x' while true do s = s .. s end",
+        "local t = {} for i = 1, 1e9 do t[i] = {} end",
+        "local t = {} for i = 1, 1e9 do t[i] = coroutine.create(print) end",
+        "local t = {} for i = 1, 1e9 do t[i] = function() return i end end",
+        "local t, d = {}, require 'decimal' for i = 1, 1e9 do t[i] = d(i) end",
+        "local t = {} for i = 1, 1e9 do t['k' .. i] = i end",
+        "local x = ('x'):rep(7000000) .. ('y'):rep(7000000)",
+    };
+    for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
+        char *source = xasprintf(M("function M.translate(message)\n%s\nend"), hogs[i]);
+        expect_error(source, "{\"limits\":{\"time_ms\":20000,\"memory_bytes\":8388608}}", "",
+            "memory limit: the script needs more than 8388608 bytes");
+        free(source);
+    }
+}
+
+static void a_script_that_catches_a_memory_error_goes_on(void **state) { /* LU-06 */
+    (void)state;
+    char *text =
+        fixture_text(M("function M.translate()\nlocal ok, e = pcall(function() local s = 'x' while true do s = s .. s "
+                       "end end)\nassert(not ok)\nreturn {body = tostring(e)} end"),
+            "{\"limits\":{\"memory_bytes\":8388608}}", "");
+    assert_string_equal(text, "not enough memory");
+    free(text);
+}
+
+static void output_beyond_its_limit_is_an_error(void **state) {
+    (void)state;
+    expect_error(M("function M.translate() return {body = ('x'):rep(70000)} end"), limits, "", "output limit");
+    expect_error(M("function M.translate() return {{body = ('x'):rep(40000)}, {body = ('x'):rep(40000)}} end"), limits,
+        "", "output limit");
+    expect_error(M("function M.translate() return {json = {('x'):rep(70000)}} end"), limits, "", "output limit");
+    expect_error(M("function M.translate() return {csv = {{('x'):rep(70000)}}} end"), limits, "", "output limit");
+    expect_error(M("function M.translate() local t = {} for i = 1, 20000 do t[i] = {body = ''} end return t end"), NULL,
+        "", "more than 10000 results");
+}
+
+static void bytecode_and_what_reaches_out_is_absent(void **state) { /* LU-07, LU-08 */
+    (void)state;
+    static const struct {
+        const char *expression, *expected;
+    } cases[] = {
+        {"tostring(os) .. tostring(io) .. tostring(debug) .. tostring(package)", "nilnilnilnil"},
+        {"tostring(dofile) .. tostring(loadfile) .. tostring(collectgarbage) .. tostring(string.dump)", "nilnilnilnil"},
+        {"tostring(warn)", "nil"},
+        {"select(2, pcall(require, 'os'))", "module 'os' was not found, neither in the library nor among the scripts"},
+        {"select(2, pcall(require, '../x'))", "require: '../x' is not the name of a module"},
+        {"tostring(load('\\27Lua'))", "nil"},
+        {"select(2, pcall(load, 'return 1', 'x', 'b'))", "load: only text can be loaded (mode \"t\")"},
+        {"tostring((pcall(load, function() return nil end)))", "false"},
+        {"load('return 1 + 1')()", "2"},
+        {"load('return x', 'n', 't', {x = 5})()", "5"},
+        {"tostring(pcall(require, 'test.core'))", "false"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *source = xasprintf(M("function M.translate() return {body = tostring(%s)} end"), cases[i].expression);
+        char *text = fixture_text(source, NULL, "");
+        if (!strstr(text, cases[i].expected)) fail_msg("%s gives %s", cases[i].expression, text);
+        free(text);
+        free(source);
+    }
+    fixture_main_len = 12;
+    expect_error("\x1bLua\x54\x00\x19\x93\r\n\x1a\n", NULL, "", "attempt to load a binary chunk");
+    fixture_main_len = 0;
+}
+
+static void metatables_of_the_host_are_out_of_reach(void **state) { /* LU-04, LU-09, LU-10 */
+    (void)state;
+    static const struct {
+        const char *statements, *words;
+    } cases[] = {
+        {"setmetatable({}, {__gc = function() end})", "__gc is not for scripts"},
+        {"getmetatable('').__index = 1", "attempt to index a boolean value"},
+        {"setmetatable('', {})", "table expected"},
+        {"getmetatable(require('decimal')(1)).__add = nil", "attempt to index a string value"},
+        {"setmetatable(require('decimal')(1), {})", "table expected"},
+        {"setmetatable(message, {})", "cannot change a protected metatable"},
+        {"require('decimal')(1).round({}, 1)", "number expected"},
+        {"local d = require('decimal')(1) d.x = 1", "attempt to index a decimal value"},
+        {"require('decimal')(1):round('x')", "number expected"},
+        {"message.csv{separator = ';;'}", "option 'separator' is one character"},
+        {"message.csv{trim = 1}", "option 'trim' is a number, not true or false"},
+        {"require('json').decode()", "string expected"},
+        {"require('json').encode({}, {indent = -1})", "indent is 0 to 8"},
+        {"reject()", "string expected"},
+        {"reject('x', {segment = {}})", "where.segment is a table"},
+        {"require('xml.core').methods(1)", "table expected"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_limit(cases[i].statements, cases[i].words);
+}
+
+static void a_run_leaves_nothing_to_the_next(void **state) { /* LU-09, LU-19 */
+    (void)state;
+    char *text = fixture_text(M("function M.translate()\n_G.leak = 1 string.format = nil table.leak = 1 math.pi = 3\n"
+                                "require('json').encode = nil require('text').trim = nil return {body = 'x'} end"),
+        NULL, "");
+    free(text);
+    expect_result("assert(leak == nil and table.leak == nil and math.pi > 3.1 and string.format)\n"
+                  "return require('json').encode({1}) .. require('text').trim(' a ')",
+        "", "[1]a");
+}
+
+static void strange_error_values_end_in_words(void **state) { /* LU-11 */
+    (void)state;
+    static const struct {
+        const char *statements, *words;
+    } cases[] = {
+        {"error(nil)", "an error without a message (nil)"},
+        {"error()", "an error without a message (nil)"},
+        {"error({})", "table: "},
+        {"error(setmetatable({}, {__tostring = function() return 'in words' end}))", "in words"},
+        {"error(setmetatable({}, {__tostring = function() error('again') end}))",
+            "an error of type table was raised that"},
+        {"error(setmetatable({}, {__tostring = function() return {} end}))", "an error of type table was raised that"},
+        {"error(setmetatable({}, {__tostring = function() while true do end end}))", "cannot be shown"},
+        {"error(true)", "true"},
+        {"error(42)", "42"},
+        {"xpcall(error, function() error('again') end) error('after')", "after"},
+        {"error(setmetatable({}, {__name = 'banyan'}))", "banyan: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_limit(cases[i].statements, cases[i].words);
+}
+
+static void deep_recursion_is_an_error(void **state) { /* LU-12 */
+    (void)state;
+    static const struct {
+        const char *statements, *words;
+    } cases[] = {
+        {"local function f() return 1 + f() end f()", "limit"}, /* 64 MiB come before a million slots */
+        {"local function f(a, b, c, d, e, g, h) return 1 + f(a, b, c, d, e, g, h) end f()", "stack overflow"},
+        {"local function f(x) return (x:gsub('.', f)) end f('a')", "stack overflow"},
+        {"local function f() table.sort({1, 2, 3}, f) end f()", "stack overflow"},
+        {"local c c = function() coroutine.wrap(c)() end c()", "stack overflow"},
+        {"local x = ('a'):rep(300):match(('a?'):rep(300))", "pattern too complex"},
+        {"local x = assert(load('return ' .. ('('):rep(100000) .. '1' .. (')'):rep(100000)))", "overflow"},
+        {"local x = assert(load('return ' .. ('{'):rep(100000)))", "overflow"},
+        {"local x = ('x'):match(('('):rep(40) .. (')'):rep(40))", "too many captures"},
+        {"local t = {} for i = 1, 200 do t = {t} end require('json').encode(t)", "nested deeper"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *source = xasprintf(M("function M.translate(message)\n%s\nend"), cases[i].statements);
+        expect_error(source, NULL, "", cases[i].words);
+        free(source);
+    }
+}
+
+static void logs_are_capped_and_escaped(void **state) { /* LU-13 */
+    (void)state;
+    script_outcome out;
+    assert_null(fixture_run(M("function M.translate() local log = require 'log'\n"
+                              "log.info('a\\r\\n\\27[31mb') log.info(('x'):rep(1048576))\n"
+                              "for i = 1, 1000 do log.info(i) end return {body = ''} end"),
+        limits, "", &out));
+    json_t *log = json_object_get(out.result, "log");
+    assert_int_equal(json_array_size(log), 6);
+    assert_string_equal(json_get_text(json_array_get(log, 0), "text", ""), "a\\x0D\\n\\x1B[31mb");
+    assert_int_equal(strlen(json_get_text(json_array_get(log, 1), "text", "")), 2000);
+    assert_non_null(strstr(json_get_text(json_array_get(log, 5), "text", ""), "the rest is left out"));
+    script_outcome_free(&out);
+}
+
+static void strange_returns_are_errors(void **state) { /* LU-14 */
+    (void)state;
+    expect_error(
+        M("function M.translate() return table.unpack(setmetatable({}, {__index = function() return 1 end}), 1, "
+          "100000) end"),
+        NULL, "", "the function returned a number");
+    expect_error(M("function M.translate() local t = {} t[0/0] = 1 return {json = t} end"), NULL, "", "index is NaN");
+    expect_error(M("function M.translate() return coroutine.yield({body = 'x'}) end"), NULL, "",
+        "attempt to yield from outside a coroutine");
+    expect_result("local c = coroutine.create(function() local x = message.json coroutine.yield() end)\n"
+                  "coroutine.resume(c) return 'abandoned'",
+        "{}", "abandoned");
+    expect_result("return require('json').encode(setmetatable({1}, {__pairs = function() error('x') end}))", "", "[1]");
+}
+
+static void an_oversized_or_odd_source_is_refused_or_kept_whole(void **state) { /* LU-21 */
+    (void)state;
+    char *large = xmalloc(2 << 20);
+    memset(large, '\n', (2 << 20) - 1);
+    large[(2 << 20) - 1] = '\0';
+    expect_error(large, NULL, "", "main.lua is larger than 1048576 bytes");
+    free(large);
+    char *text = fixture_text(
+        "\xEF\xBB\xBFlocal x = [==[\xff ]] --]] ]==] return {translate = function() return {body = x} end}", NULL, "");
+    assert_string_equal(text, "\xff ]] --]] ");
+    free(text);
+    static const char nul[] = "return {translate = function() return {body = 'a\0b'} end}";
+    script_outcome out;
+    fixture_main_len = sizeof nul - 1;
+    assert_null(fixture_run(nul, NULL, "", &out));
+    assert_int_equal(out.payloads[0].len, 3);
+    script_outcome_free(&out);
+    fixture_main_len = 0;
+}
+
+static void patterns_match_as_lua_describes_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *expression, *expected;
+    } cases[] = {
+        {"('hello world'):match('^(%w+) (%w+)$')", "hello"},
+        {"select(2, ('hello world'):match('^(%w+) (%w+)$'))", "world"},
+        {"('key = value'):match('^(%w+)%s*=%s*(%w+)$')", "key"},
+        {"('  x '):gsub('^%s+', ''):gsub('%s+$', '')", "x"},
+        {"('abc'):find('b', 1, true)", "2"},
+        {"('a.b'):find('.', 1, true)", "2"},
+        {"('a.b'):find('%.')", "2"},
+        {"('abc'):find('', 10)", "nil"},
+        {"('abc'):find('', 4)", "4"},
+        {"('abc'):find('c', -1)", "3"},
+        {"('abc'):match('()c')", "3"},
+        {"('THE (quick) fox'):find('%((%a+)%)')", "5"},
+        {"('f(a(b)c)d'):match('%b()')", "(a(b)c)"},
+        {"('THE (quick) fox'):gsub('%f[%a]%a+', 'X')", "X (X) X"},
+        {"('abab'):match('(ab)%1')", "ab"},
+        {"('hello'):gsub('l', {l = 'L'})", "heLLo"},
+        {"('hello'):gsub('l', function() return nil end)", "hello"},
+        {"('hello'):gsub('(h)(e)', '%2%1%%')", "eh%llo"},
+        {"('abc'):gsub('', '-')", "-a-b-c-"},
+        {"select(2, ('abc'):gsub('%w', '%0%0', 2))", "2"},
+        {"('[x]'):match('[]]')", "]"},
+        {"('a-z'):match('[a%-z]+')", "a-z"},
+        {"('x^y'):match('[%^x]+')", "x^"},
+        {"('0x1F'):match('^0[xX](%x+)$')", "1F"},
+        {"('aaa'):match('a-b')", "nil"},
+        {"('aab'):match('a-b')", "aab"},
+        {"('a,b,,c'):gsub(',', ';')", "a;b;;c"},
+        {"(function() local n = 0 for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do n = n + v end return n end)()",
+            "3"},
+        {"(function() local t = {} for w in ('one two'):gmatch('%a*') do t[#t + 1] = '<' .. w .. '>' end return "
+         "table.concat(t) end)()",
+            "<one><two>"},
+        {"(function() local t = {} for w in ('abc'):gmatch('%w', 2) do t[#t + 1] = w end return table.concat(t) end)()",
+            "bc"},
+        {"('x'):rep(3, '-')", "x-x-x"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *statements = xasprintf("return %s", cases[i].expression);
+        expect_result(statements, "", cases[i].expected);
+        free(statements);
+    }
+    static const struct {
+        const char *expression, *words;
+    } faults[] = {
+        {"('x'):match('[a')", "missing ']'"},
+        {"('x'):match('%')", "ends with '%'"},
+        {"('x'):match('(x')", "unfinished capture"},
+        {"('x'):match('x)')", "invalid pattern capture"},
+        {"('x'):match('%1')", "invalid capture index %1"},
+        {"('x'):match('%f')", "missing '[' after '%f'"},
+        {"('x'):match('%bx')", "missing arguments to '%b'"},
+        {"('x'):gsub('x', '%2')", "invalid capture index"},
+        {"('x'):gsub('x', '%y')", "invalid use of '%'"},
+        {"('x'):gsub('x', {x = {}})", "invalid replacement value (a table)"},
+        {"('x'):gsub('x')", "string/function/table expected"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        char *source = xasprintf(M("function M.translate()\nlocal x = %s\nend"), faults[i].expression);
+        expect_error(source, NULL, "", faults[i].words);
+        free(source);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(endless_loops_end_at_the_time_limit),
+        cmocka_unit_test(patterns_that_backtrack_end_at_the_time_limit),
+        cmocka_unit_test(library_functions_refuse_what_would_never_end),
+        cmocka_unit_test(memory_hogs_end_at_the_memory_limit),
+        cmocka_unit_test(a_script_that_catches_a_memory_error_goes_on),
+        cmocka_unit_test(output_beyond_its_limit_is_an_error),
+        cmocka_unit_test(bytecode_and_what_reaches_out_is_absent),
+        cmocka_unit_test(metatables_of_the_host_are_out_of_reach),
+        cmocka_unit_test(a_run_leaves_nothing_to_the_next),
+        cmocka_unit_test(strange_error_values_end_in_words),
+        cmocka_unit_test(deep_recursion_is_an_error),
+        cmocka_unit_test(logs_are_capped_and_escaped),
+        cmocka_unit_test(strange_returns_are_errors),
+        cmocka_unit_test(an_oversized_or_odd_source_is_refused_or_kept_whole),
+        cmocka_unit_test(patterns_match_as_lua_describes_them),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
