@@ -119,6 +119,10 @@ error *io_make_directories(const char *path) {
         *c = end;
         if (end == '\0') break;
     }
+    /* What was there already may be something else. */
+    struct stat status;
+    if (!err && stat(copy, &status) == 0 && !S_ISDIR(status.st_mode))
+        err = error_from_errno(ENOTDIR, "cannot make the directory %s", copy);
     free(copy);
     return err;
 }
@@ -163,7 +167,7 @@ int io_open_beneath(int directory_fd, const char *clean, int flags, mode_t mode)
 
 error *io_make_parents(int directory_fd, const char *clean) {
     error *err = NULL;
-    int at = dup(directory_fd);
+    int at = fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
     span rest = span_of(clean), part;
     while (!err && span_split(&rest, '/', &part) && rest.data) {
         char name[PART_BYTES_MAX + 1];

@@ -218,13 +218,27 @@ static void check_value(const setting *s, const json_t *value, const char *path,
     fault_list_add(faults, error_at(error_wrap(err, "%s", s->name), "%s", path));
 }
 
+/* "path/key" as a JSON pointer (RFC 6901 §3), cut when it is too long. */
+static void make_place(char place[PATH_ROOM], const char *path, const char *key) {
+    size_t n = (size_t)snprintf(place, PATH_ROOM, "%s/", path);
+    for (; *key && n + 3 < PATH_ROOM; key++) {
+        if (*key == '~' || *key == '/') {
+            place[n++] = '~';
+            place[n++] = *key == '~' ? '0' : '1';
+        } else {
+            place[n++] = *key;
+        }
+    }
+    if (n < PATH_ROOM) place[n] = '\0';
+}
+
 void settings_check(const setting *table, const json_t *object, const char *path, fault_list *faults) {
     char place[PATH_ROOM];
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {
         const setting *s = settings_find(table, key);
-        snprintf(place, sizeof place, "%s/%s", path, key);
+        make_place(place, path, key);
         if (!s)
             fault_list_add(faults, error_at(unknown_setting(table, key), "%s", place));
         else
@@ -273,6 +287,15 @@ static json_t *choices_schema(const char *choices) {
     return list;
 }
 
+/* The default in the type of its setting. */
+static json_t *fallback_schema(const setting *s) {
+    int64_t number;
+    if (s->type == SETTING_BOOLEAN) return json_boolean(strcmp(s->fallback, "true") == 0);
+    if (s->type == SETTING_INTEGER && span_to_i64(span_of(s->fallback), INT64_MIN, INT64_MAX, &number))
+        return json_integer((json_int_t)number);
+    return json_string(s->fallback);
+}
+
 static json_t *setting_schema(const setting *s) {
     static const char *const json_types[] = {[SETTING_INTEGER] = "integer",
         [SETTING_BOOLEAN] = "boolean",
@@ -287,7 +310,7 @@ static json_t *setting_schema(const setting *s) {
     if (!type && s->type != SETTING_ANY) type = "string";
     json_put_text(schema, "type", type);
     json_put_text(schema, "description", s->help);
-    json_put_text(schema, "default", s->fallback);
+    if (s->fallback) json_object_set_new(schema, "default", fallback_schema(s));
     json_put_text(schema, "x-reference", s->reference);
     if (s->choices) json_object_set_new(schema, "enum", choices_schema(s->choices));
     if (s->secret) json_object_set_new(schema, "writeOnly", json_true());
