@@ -37,8 +37,9 @@ static void put_command(FILE *out, const command *c) {
         put_roff(out, c->details);
         fputc('\n', out);
     }
+    if (c->options) fputs(".RS\n", out);
     for (const option_spec *o = c->options; o && o->name; o++) {
-        fputs(".IP\n\\fB", out);
+        fputs(".TP\n\\fB", out);
         if (o->letter) fprintf(out, "\\-%c\\fR, \\fB", o->letter);
         fputs("\\-\\-", out);
         put_roff(out, o->name);
@@ -48,6 +49,7 @@ static void put_command(FILE *out, const command *c) {
         put_roff(out, o->help);
         fputs(".\n", out);
     }
+    if (c->options) fputs(".RE\n", out);
 }
 
 typedef void visit(FILE *out, const command *c);
