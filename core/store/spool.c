@@ -17,8 +17,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { RESERVE_BYTES = 64 << 20, SPOOL_PATH_SIZE = 48 };
-static const uint64_t FREE_MINIMUM = UINT64_C(1) << 30;
+enum { SPOOL_PATH_SIZE = 48 };
+static const uint64_t FREE_MINIMUM = UINT64_C(1) << 30, RESERVE = UINT64_C(64) << 20;
 
 static error *keep_reserve(store *s);
 
@@ -175,15 +175,16 @@ void spool_sweep_stop(store *s) {
 /* ---- space --------------------------------------------------------------------------------------------------------
  */
 
-/* 64 MiB that are given up when the disk is full, so that the store can finish what it has and close cleanly. */
+/* Space that is given up when the disk is full, so that the store can finish what it has and close cleanly. */
 static error *keep_reserve(store *s) {
     int fd = openat(s->directory_fd, "reserve", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return error_from_errno(errno, "cannot create the reserve");
-    int failed = posix_fallocate(fd, 0, RESERVE_BYTES);
+    uint64_t size = s->options.reserve ? s->options.reserve : RESERVE;
+    int failed = posix_fallocate(fd, 0, (off_t)size);
     close(fd);
     if (!failed) return NULL;
     unlinkat(s->directory_fd, "reserve", 0);
-    return error_from_errno(failed, "cannot reserve %d MiB", RESERVE_BYTES >> 20);
+    return error_from_errno(failed, "cannot reserve %llu MiB", (unsigned long long)(size >> 20));
 }
 
 void spool_give_up_reserve(store *s) {

@@ -36,6 +36,7 @@ typedef struct store_options {
     size_t inline_limit;            /* 0: 64 KiB; at most 1 MiB */
     int64_t lease_ms;               /* of jobs born claimed; 0: five minutes */
     uint64_t free_minimum;          /* what store_admit leaves free on the file system, bytes; 0: 1 GiB */
+    uint64_t reserve;               /* bytes held for the day the disk is full; 0: 64 MiB */
     void (*fatal)(const error *err);
     /* A commit happened: called on the writer thread, after the replies, with the rows that changed. Must be quick.
      * NULL: nobody. */

@@ -53,6 +53,7 @@ static inline store_options options_for(const char *directory) {
         .digest = &evp_sha256,
         .node = "test",
         .free_minimum = 1,
+        .reserve = 1 << 20,
         .fatal = stop_process,
     };
 }
@@ -61,6 +62,12 @@ static inline char *make_directory(void) {
     char path[] = "/tmp/banyan-store-XXXXXX";
     if (!mkdtemp(path)) abort();
     return xstrdup(path);
+}
+
+/* The same in memory where there is such a place: for tests that need no disk and many runs. */
+static inline char *make_directory_in_memory(void) {
+    char path[] = "/dev/shm/banyan-store-XXXXXX";
+    return mkdtemp(path) ? xstrdup(path) : make_directory();
 }
 
 static inline void remove_tree(int at, const char *name) {
