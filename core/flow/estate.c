@@ -5,6 +5,7 @@
 
 #include "core/base/memory.h"
 #include "core/flow/estate_settings.h"
+#include "core/flow/template.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -238,11 +239,13 @@ static void need(builder *b, const estate_connection *connection, bool able, con
     fault_list_add(b->faults, error_at(err, "%s", path));
 }
 
-static estate_destination read_destination(builder *b, const json_t *object) {
+static estate_destination read_destination(builder *b, const json_t *object, const char *place) {
     const setting *table = estate_destination_settings();
+    const char *path = json_get_text(object, "path", NULL);
+    fault_list_add(b->faults, error_at(error_wrap(path ? template_check(path) : NULL, "path"), "%s/path", place));
     return (estate_destination){
         .connection = estate_find_connection(b->e, json_get_text(object, "connection", NULL)),
-        .path = json_get_text(object, "path", NULL),
+        .path = path,
         .replace = strcmp(settings_text(table, object, "if_exists"), "replace") == 0,
     };
 }
@@ -277,7 +280,11 @@ static void read_acknowledge(builder *b, const json_t *body, const char *path, e
         check_object(b, estate_acknowledge_settings(), object, place);
         /* The choice's own text outlives the temporary object that a bare kind is wrapped in. */
         flow->acknowledge = json_is_string(value) ? json_string_value(value) : json_get_text(value, "kind", NULL);
-        if (json_get_object(object, "to")) flow->acknowledge_to = read_destination(b, json_get_object(value, "to"));
+        if (json_get_object(object, "to")) {
+            char to[PLACE_ROOM];
+            snprintf(to, sizeof to, "%s/to", place);
+            flow->acknowledge_to = read_destination(b, json_get_object(value, "to"), to);
+        }
         const estate_connection *to = flow->acknowledge_to.connection;
         need(b, to, to && to->adapter->stage, place, "be delivered to");
     } else {
@@ -311,7 +318,8 @@ static void build_flow(builder *b, const json_t *body, const char *path) {
     need(b, flow.from, flow.from && flow.from->adapter->list, place, "be a source");
     flow.to = arena_alloc(b->arena, (flow.to_count + 1) * sizeof *flow.to);
     for (size_t i = 0; i < flow.to_count; i++) {
-        flow.to[i] = read_destination(b, json_array_get(to, i));
+        snprintf(place, sizeof place, "%s/to/%zu", path, i);
+        flow.to[i] = read_destination(b, json_array_get(to, i), place);
         snprintf(place, sizeof place, "%s/to/%zu/connection", path, i);
         need(b, flow.to[i].connection, flow.to[i].connection && flow.to[i].connection->adapter->stage, place,
             "be delivered to");
@@ -367,7 +375,9 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
     };
     read_route(b, path, &endpoint);
     if (legacy) {
-        endpoint.target = read_destination(b, legacy);
+        char place[PLACE_ROOM];
+        snprintf(place, sizeof place, "%s/legacy", path);
+        endpoint.target = read_destination(b, legacy, place);
         endpoint.legacy = endpoint.target.connection;
     } else if (!endpoint.script) {
         fault(b, path, NULL, "an endpoint needs a legacy back-end, a script that answers, or both");

@@ -23,7 +23,8 @@ typedef struct processing {
     const estate_connection *connection; /* NULL: it came by none that still exists */
     const estate_partner *partner;
     store_change *change;
-    size_t jobs, answered, refused;
+    json_t *closed; /* ids of documents that an acknowledgement in this message has answered */
+    size_t jobs, refused;
     char reason[REASON_ROOM]; /* of the first refusal */
 } processing;
 
@@ -88,10 +89,40 @@ static const char *first_fault(const processing *p, const char *control, char te
 
 /* ---- acknowledgements that came in ---- */
 
+/* "997 rejects it: ..." */
+static void say_outcome(const json_t *item, bool accepted, char text[REASON_ROOM]) {
+    const char *why = json_get_text(item, "text", "");
+    snprintf(text, REASON_ROOM, "%s %s%s%s", json_get_text(item, "kind", "?"), accepted ? "accepts it" : "rejects it",
+        *why ? ": " : "", why);
+}
+
+/* Closes the documents found that no judgement of this message has closed yet: one of a group holds for those of its
+ * documents that have none of their own. */
+static void close_found(processing *p, const json_t *item, const json_t *found, bool accepted) {
+    char text[REASON_ROOM];
+    say_outcome(item, accepted, text);
+    for (size_t i = 0; i < json_array_size(found); i++) {
+        const json_t *document = json_array_get(found, i);
+        const char *id = json_get_text(document, "id", "");
+        if (json_object_get(p->closed, id)) continue;
+        json_object_set_new(p->closed, id, json_true());
+        store_acknowledge(
+            p->change, id, accepted ? ACKNOWLEDGEMENT_ACCEPTED : ACKNOWLEDGEMENT_REJECTED, message_id(p), text);
+        store_add_event(
+            p->change, json_get_text(document, "message", ""), accepted ? "acknowledged" : "rejected", text, NULL);
+    }
+}
+
+static void note_unmatched(processing *p, const json_t *item) {
+    char text[REASON_ROOM];
+    snprintf(text, sizeof text, "the %s answers nothing that waits: interchange %s, group %s, document %s",
+        json_get_text(item, "kind", "?"), json_get_text(item, "interchange_control", "-"),
+        json_get_text(item, "group_control", "-"), json_get_text(item, "control", "-"));
+    refuse(p, "unmatched", text);
+}
+
 static error *acknowledge_one(processing *p, const json_t *item) {
     json_t *found = NULL;
-    char text[REASON_ROOM];
-    const char *kind = json_get_text(item, "kind", "?");
     acknowledged_key key = {
         .partner = p->partner ? p->partner->name : NULL,
         .standard = json_get_text(item, "standard", json_get_text(p->findings, "standard", "X12")),
@@ -100,26 +131,14 @@ static error *acknowledge_one(processing *p, const json_t *item) {
         .type = json_get_text(item, "type", NULL),
         .control = json_get_text(item, "control", NULL),
     };
+    const char *outcome = json_get_text(item, "outcome", "");
+    bool accepted = strncmp(outcome, "accepted", 8) == 0, rejected = strcmp(outcome, "rejected") == 0;
     error *err = store_find_acknowledged(p->w->engine->options.store, &key, &found);
     if (err) return err;
-    bool accepted = strcmp(json_get_text(item, "outcome", ""), "accepted") == 0;
-    const char *why = json_get_text(item, "text", "");
-    for (size_t i = 0; i < json_array_size(found); i++) {
-        const json_t *document = json_array_get(found, i);
-        snprintf(text, sizeof text, "%s %s%s%s", kind, accepted ? "accepts it" : "rejects it", *why ? ": " : "", why);
-        store_acknowledge(p->change, json_get_text(document, "id", ""),
-            accepted ? ACKNOWLEDGEMENT_ACCEPTED : ACKNOWLEDGEMENT_REJECTED, message_id(p), text);
-        store_add_event(
-            p->change, json_get_text(document, "message", ""), accepted ? "acknowledged" : "rejected", text, NULL);
-    }
-    if (json_array_size(found) > 0) {
-        p->answered++;
-    } else {
-        snprintf(text, sizeof text, "the %s answers nothing that waits: interchange %s, group %s, document %s", kind,
-            key.interchange_control ? key.interchange_control : "-", key.group_control ? key.group_control : "-",
-            key.control ? key.control : "-");
-        refuse(p, "unmatched", text);
-    }
+    if (json_array_size(found) == 0)
+        note_unmatched(p, item);
+    else if (accepted || rejected)
+        close_found(p, item, found, accepted);
     json_decref(found);
     return NULL;
 }
@@ -363,6 +382,7 @@ error *work_process(work *w) {
     if (err) return err;
     p.connection = estate_find_connection(w->estate, json_get_text(p.message, "connection", NULL));
     p.change = store_change_new();
+    p.closed = json_object();
     err = store_payload_open(w->engine->options.store, w->job->message, &p.payload);
     if (!err) {
         err = inspect(&p);
@@ -370,6 +390,7 @@ error *work_process(work *w) {
         payload_view_close(&p.payload);
     }
     if (p.change) store_change_free(p.change);
+    json_decref(p.closed);
     json_decref(p.findings);
     json_decref(p.message);
     return err;
