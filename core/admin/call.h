@@ -57,6 +57,9 @@ handler user_list, user_put, user_remove, key_list, key_add, key_revoke;        
 handler health_show, ready_show, metrics_show, backup_make, openapi_show;                   /* probes.c */
 handler ui_show;                                                                            /* ui.c */
 
+/* The users of an estate: what is done with each goes to `changes`, as config_apply tells it. */
+void users_apply(call *c, const json_t *users, bool dry_run, json_t *changes, fault_list *faults);
+
 /* /api/v1/events keeps its request: it answers by itself. */
 void streams_open(struct streams *s, http_request *request);
 struct streams *streams_new(void);

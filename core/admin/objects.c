@@ -129,7 +129,18 @@ error *estate_apply(call *c, http_response **response) {
         .who = c->caller.name, .dry_run = is_true(c, "dry_run"), .prune = is_true(c, "prune")};
     error *err = call_body_json(c, &body);
     if (!err && !json_is_object(body)) err = error_new(ERROR_INVALID, "the body must be an object of lists");
-    if (!err) err = config_apply(c->admin->options.config, body, &request, &changes, &faults);
+    /* Users are no part of a snapshot: they are looked at first, and changed when the rest has been. */
+    json_t *users = err ? NULL : json_incref(json_object_get(body, "users")), *told = json_array();
+    if (users) json_object_del(body, "users");
+    if (users) users_apply(c, users, true, told, &faults);
+    if (!err && faults.count == 0) err = config_apply(c->admin->options.config, body, &request, &changes, &faults);
+    if (!err && faults.count == 0 && !request.dry_run) {
+        json_array_clear(told);
+        users_apply(c, users, false, told, &faults);
+    }
+    if (changes) json_array_extend(changes, told);
+    json_decref(users);
+    json_decref(told);
     if (!err && faults.count > 0)
         *response = call_faults(&faults);
     else if (!err)

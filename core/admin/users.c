@@ -27,6 +27,46 @@ static error *read_role(const json_t *body, role fallback, role *r) {
     return NULL;
 }
 
+/* The role that a user has now; false when there is no such user. */
+static bool role_now(accounts *a, const char *name, role *r) {
+    json_t *all = accounts_users(a);
+    bool found = false;
+    for (size_t i = 0; i < json_array_size(all) && !found; i++) {
+        const json_t *user = json_array_get(all, i);
+        found = strcmp(json_get_text(user, "name", ""), name) == 0 &&
+                role_named(span_of(json_string_value(json_array_get(json_get_array(user, "roles"), 0))), r);
+    }
+    json_decref(all);
+    return found;
+}
+
+/* One user of an estate: NULL and *action "create", "update" or "unchanged". */
+static error *apply_user(call *c, const json_t *user, bool dry_run, const char **action) {
+    accounts *a = c->admin->options.accounts;
+    const char *name = json_get_text(user, "name", ""), *password = json_get_text(user, "password", NULL);
+    role now = ROLE_VIEWER, wanted = ROLE_VIEWER;
+    bool known = role_now(a, name, &now);
+    error *err = read_role(user, known ? now : ROLE_VIEWER, &wanted);
+    if (err) return err;
+    if (!known && !password) return error_new(ERROR_INVALID, "a new user needs a password");
+    *action = !known ? "create" : password || wanted != now ? "update" : "unchanged";
+    if (dry_run || strcmp(*action, "unchanged") == 0) return NULL;
+    return accounts_put_user(a, name, password, wanted, c->caller.name);
+}
+
+void users_apply(call *c, const json_t *users, bool dry_run, json_t *changes, fault_list *faults) {
+    for (size_t i = 0; i < json_array_size(users); i++) {
+        const json_t *user = json_array_get(users, i);
+        const char *name = json_get_text(user, "name", ""), *action = "unchanged";
+        error *err = apply_user(c, user, dry_run, &action);
+        if (err)
+            fault_list_add(faults, error_at(err, "/users/%s", name));
+        else
+            json_array_append_new(
+                changes, json_pack("{s:s, s:s, s:s, s:[]}", "action", action, "kind", "users", "name", name, "fields"));
+    }
+}
+
 error *user_list(call *c, http_response **response) {
     *response = call_json(200, json_pack("{s:o}", "items", accounts_users(c->admin->options.accounts)));
     return NULL;

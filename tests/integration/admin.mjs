@@ -154,6 +154,15 @@ test("apply tells what changes, twice changes nothing, and --dry-run exits 1 whe
   assert.equal(appliance.run("apply", "--dry-run", folder).code, 0);
 });
 
+test("users come with an estate, need a password when they are new, and are told as changes", async () => {
+  const missing = await appliance.api("POST", "/api/v1/apply", {users: [{name: "olga", roles: ["operator"]}]});
+  assert.equal(missing.status, 422);
+  const users = [{name: "olga", roles: ["operator"], password: "olga's own words"}];
+  assert.deepEqual((await appliance.apply({users})).map((c) => c.action), ["create"]);
+  assert.equal((await signIn("olga", "olga's own words")).body.roles[0], "operator");
+  assert.deepEqual((await appliance.apply({users: [{name: "olga"}]})).map((c) => c.action), ["unchanged"]);
+});
+
 test("A22: a route that clashes with another is refused with both named", async () => {
   mkdirSync(join(appliance.directory, "files"), {recursive: true});
   const estate = {
