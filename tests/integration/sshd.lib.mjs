@@ -1,6 +1,6 @@
 // tests/integration/sshd.lib.mjs: a real OpenSSH SFTP server on a free port of the loopback, with keys made on the spot.
 
-import {execFileSync, spawn} from "node:child_process";
+import {execFileSync, spawn, spawnSync} from "node:child_process";
 import {connect, createServer} from "node:net";
 import {cpSync, existsSync, mkdirSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
@@ -44,23 +44,30 @@ export class Sshd {
       "PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin prohibit-password", "PasswordAuthentication no",
       "KbdInteractiveAuthentication no", "Subsystem sftp internal-sftp", "ForceCommand internal-sftp", "LogLevel ERROR", "",
     ].join("\n"));
-    // A process group of its own: each login is a process below it, and goes with it.
-    this.process = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], {stdio: "ignore", detached: true});
+    this.process = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], {stdio: "ignore"});
     await until("sshd answers", () => new Promise((done, failed) => {
       const socket = connect(this.port, "127.0.0.1", () => done(socket.destroy())).on("error", failed);
     }).then(() => true));
     return this;
   }
 
+  // With every session that it serves: each of them is a process with a group of its own.
   async stop() {
     if (!this.process) return;
     const gone = new Promise((done) => this.process.once("exit", done));
-    try {
-      process.kill(-this.process.pid, "SIGKILL");
-    } catch {
-      return;
+    for (const pid of [...descendants(this.process.pid), this.process.pid]) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself.
+      }
     }
     await gone;
     this.process = undefined;
   }
+}
+
+function descendants(pid) {
+  const listed = spawnSync("pgrep", ["-P", String(pid)], {encoding: "utf8"}).stdout.split("\n").filter(Boolean).map(Number);
+  return listed.flatMap((child) => [...descendants(child), child]);
 }
