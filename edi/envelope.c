@@ -241,6 +241,7 @@ static bool check_reference(edi_reader *r, const envelope_tag *tag) {
     if (!value.data) fault->offset = r->segment.offset + r->segment.raw.len;
     snprintf(fault->text, sizeof fault->text, "%.3s%02u is \"%s\", the %s says \"%.*s\"", fault->tag, tag->reference,
         fault->value, tag->partner, (int)expected.len, expected.data);
+    snprintf(fault->expected, sizeof fault->expected, "%.*s", (int)expected.len, expected.data);
     return false;
 }
 
@@ -261,6 +262,7 @@ static void check_count(edi_reader *r, const envelope_tag *tag, uint64_t counted
     if (!value.data) fault->offset = r->segment.offset + r->segment.raw.len;
     snprintf(fault->text, sizeof fault->text, "%.3s%02u says %s%s%s, there are %llu %s", fault->tag, tag->count,
         number ? "" : "\"", fault->value, number ? "" : "\"", (unsigned long long)counted, what);
+    snprintf(fault->expected, sizeof fault->expected, "%llu", (unsigned long long)counted);
 }
 
 static void end_one(edi_reader *r, int level, bool bare) {
@@ -279,6 +281,28 @@ static const char *trailer_name(const edi_reader *r, int level) {
     return "the trailer";
 }
 
+/* The trailer that would have been right here. */
+static void expect_trailer(const edi_reader *r, int level, edi_fault *fault) {
+    const open_level *l = &r->levels[level];
+    const edi_delimiters *d = &r->delimiters;
+    uint64_t count = l->count + (level == DOCUMENT);
+    if (r->interchange.interactive) return;
+    int len = snprintf(
+        fault->expected, sizeof fault->expected, "%s%c%llu", trailer_name(r, level), d->tag, (unsigned long long)count);
+    if (d->standard != EDI_TRADACOMS) {
+        if (l->reference_len > sizeof l->reference) fault->expected[0] = '\0';
+        if (l->reference_len > sizeof l->reference) return;
+        len += snprintf(fault->expected + len, sizeof fault->expected - (size_t)len, "%c%.*s", d->element,
+            (int)l->reference_len, l->reference);
+    }
+    if ((size_t)len + 2 > sizeof fault->expected) {
+        fault->expected[0] = '\0';
+    } else {
+        fault->expected[len] = d->terminator;
+        fault->expected[len + 1] = '\0';
+    }
+}
+
 void envelope_close(edi_reader *r, int level) {
     for (int i = DOCUMENT; i >= level; i--) {
         if (!r->levels[i].open) continue;
@@ -290,6 +314,7 @@ void envelope_close(edi_reader *r, int level) {
             const char *before = r->has_segment ? "before" : "before the end of the file";
             snprintf(fault->text, sizeof fault->text, "%s is missing %s%s%.3s", trailer_name(r, i), before,
                 r->has_segment ? " " : "", r->has_segment ? fault->tag : "");
+            expect_trailer(r, i, fault);
         }
         end_one(r, i, true);
     }

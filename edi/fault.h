@@ -132,7 +132,9 @@ typedef struct edi_fault {
     bool value_whole;                        /* the value is complete and has only printable characters */
     char document[40];                       /* control number of the document it lies in; "" outside */
     char text[EDI_FAULT_TEXT];               /* a sentence */
-    char loop[64];                           /* the path of loops, "PO1/N1"; "" without schema */
+    char expected[80]; /* the only value that would be right here, when there is one: a count, a reference, a
+                          missing trailer */
+    char loop[64];     /* the path of loops, "PO1/N1"; "" without schema */
 } edi_fault;
 
 #endif

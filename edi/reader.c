@@ -30,11 +30,22 @@ static edi_reader *reader_make(const edi_reader_options *options) {
     return r;
 }
 
+/* The input is a part of an interchange that is known: what is open around it, nothing says. */
+static void begin_fragment(edi_reader *r, const edi_interchange *interchange) {
+    r->interchange = *interchange;
+    r->interchange.headless = true;
+    r->delimiters = interchange->delimiters;
+    r->in_interchange = r->seen_any = true;
+    edi_scan_start(&r->scan, span_make(r->data, r->len), 0, &r->delimiters);
+    envelope_open_bare(r);
+}
+
 edi_reader *edi_reader_new(span file, const edi_reader_options *options) {
     edi_reader *r = reader_make(options);
     r->data = file.data;
     r->len = file.len;
     r->ended = true;
+    if (r->options.fragment) begin_fragment(r, r->options.fragment);
     return r;
 }
 

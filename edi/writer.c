@@ -262,7 +262,7 @@ static error *write_unb(edi_writer *w) {
     bool differs = w->d.component != usual.component || w->d.element != usual.element ||
                    w->d.release != usual.release || w->d.terminator != usual.terminator || w->d.decimal != '.';
     if (e->una || differs) {
-        char repetition = syntax >= 4 ? (w->d.repetition ? w->d.repetition : '*') : ' ';
+        char repetition = w->d.repetition ? w->d.repetition : ' ';
         buf_printf(w->out, "UNA%c%c%c%c%c%c%s", w->d.component, w->d.element, w->d.decimal,
             w->d.release ? w->d.release : ' ', repetition, w->d.terminator, or (e->suffix, ""));
     }
@@ -297,6 +297,11 @@ error *edi_writer_interchange(edi_writer *w) {
     w->open[INTERCHANGE] = true;
     w->count[INTERCHANGE] = 0;
     return buf_check(w->out, "the interchange");
+}
+
+void edi_writer_group_parties(edi_writer *w, const char *sender, const char *receiver) {
+    w->envelope.group_sender = sender;
+    w->envelope.group_receiver = receiver;
 }
 
 error *edi_writer_group(edi_writer *w, const char *kind, const char *version) {

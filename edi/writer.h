@@ -41,6 +41,9 @@ must_check error *edi_writer_interchange(edi_writer *writer);
  * the document when the kind is known to the caller. */
 must_check error *edi_writer_group(edi_writer *writer, const char *kind, const char *version);
 
+/* Whom the groups opened from now on name (GS02, GS03); borrowed. */
+void edi_writer_group_parties(edi_writer *writer, const char *sender, const char *receiver);
+
 /* Opens a document, closing the one before. X12: ST01 and the version for ST03 (NULL: none). EDIFACT: type, version
  * "D96A", agency NULL for UN, association code or NULL. */
 must_check error *edi_writer_document(

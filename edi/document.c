@@ -1,0 +1,205 @@
+/* edi/document.c: see document.h. */
+#include "edi/document.h"
+
+#include "core/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Where the keys stand: the first value found at that place counts. A qualifier picks the segment by its first element
+ * (first component). */
+static const struct key_rule {
+    edi_standard standard;
+    const char *type, *tag, *qualifier;
+    unsigned element, component;
+    const char *name;
+} rules[] = {
+    {EDI_X12, "850", "BEG", NULL, 3, 1, "po"},
+    {EDI_X12, "855", "BAK", NULL, 3, 1, "po"},
+    {EDI_X12, "860", "BCH", NULL, 3, 1, "po"},
+    {EDI_X12, "865", "BCA", NULL, 3, 1, "po"},
+    {EDI_X12, "856", "BSN", NULL, 2, 1, "shipment"},
+    {EDI_X12, "856", "PRF", NULL, 1, 1, "po"},
+    {EDI_X12, "810", "BIG", NULL, 2, 1, "invoice"},
+    {EDI_X12, "810", "BIG", NULL, 4, 1, "po"},
+    {EDI_X12, "820", "TRN", NULL, 2, 1, "payment"},
+    {EDI_X12, "835", "TRN", NULL, 2, 1, "payment"},
+    {EDI_X12, "830", "BFR", NULL, 3, 1, "forecast"},
+    {EDI_X12, "846", "BIA", NULL, 3, 1, "report"},
+    {EDI_X12, "861", "BRA", NULL, 1, 1, "receipt"},
+    {EDI_X12, "940", "W05", NULL, 2, 1, "order"},
+    {EDI_X12, "940", "W05", NULL, 3, 1, "po"},
+    {EDI_X12, "945", "W06", NULL, 2, 1, "order"},
+    {EDI_X12, "945", "W06", NULL, 4, 1, "shipment"},
+    {EDI_X12, "204", "B2", NULL, 4, 1, "shipment"},
+    {EDI_X12, "210", "B3", NULL, 2, 1, "invoice"},
+    {EDI_X12, "210", "B3", NULL, 3, 1, "shipment"},
+    {EDI_X12, "214", "B10", NULL, 2, 1, "shipment"},
+    {EDI_X12, "990", "B1", NULL, 2, 1, "shipment"},
+    {EDI_X12, "837", "CLM", NULL, 1, 1, "claim"},
+    {EDI_X12, "997", "AK1", NULL, 2, 1, "group"},
+    {EDI_X12, "999", "AK1", NULL, 2, 1, "group"},
+    {EDI_EDIFACT, "ORDERS", "BGM", NULL, 2, 1, "po"},
+    {EDI_EDIFACT, "ORDCHG", "BGM", NULL, 2, 1, "change"},
+    {EDI_EDIFACT, "ORDCHG", "RFF", "ON", 1, 2, "po"},
+    {EDI_EDIFACT, "ORDRSP", "BGM", NULL, 2, 1, "response"},
+    {EDI_EDIFACT, "ORDRSP", "RFF", "ON", 1, 2, "po"},
+    {EDI_EDIFACT, "DESADV", "BGM", NULL, 2, 1, "shipment"},
+    {EDI_EDIFACT, "DESADV", "RFF", "ON", 1, 2, "po"},
+    {EDI_EDIFACT, "INVOIC", "BGM", NULL, 2, 1, "invoice"},
+    {EDI_EDIFACT, "INVOIC", "RFF", "ON", 1, 2, "po"},
+    {EDI_EDIFACT, "RECADV", "BGM", NULL, 2, 1, "receipt"},
+    {EDI_EDIFACT, "RECADV", "RFF", "ON", 1, 2, "po"},
+    {EDI_EDIFACT, "CONTRL", "UCI", NULL, 1, 1, "interchange"},
+    {EDI_TRADACOMS, "ORDERS", "ORD", NULL, 1, 1, "po"},
+};
+
+enum { RULES = sizeof rules / sizeof rules[0] };
+
+static void take_key(edi_document *document, const struct key_rule *rule, span raw) {
+    const edi_delimiters *d = &document->interchange.delimiters;
+    raw = edi_trim_right(raw);
+    if (raw.len == 0 || raw.len >= EDI_KEY_SIZE) return;
+    for (size_t i = 0; i < document->key_count; i++) {
+        if (strcmp(document->keys[i].name, rule->name) == 0) return;
+    }
+    if (document->key_count == EDI_KEYS_MAX) return;
+    edi_key *key = &document->keys[document->key_count++];
+    key->name = rule->name;
+    key->value[edi_decode(d, raw, key->value)] = '\0';
+}
+
+static void look_for_keys(edi_reader *reader, edi_document *document) {
+    const edi_segment *segment = edi_reader_segment(reader);
+    const edi_delimiters *d = &document->interchange.delimiters;
+    for (size_t i = 0; i < RULES; i++) {
+        const struct key_rule *rule = &rules[i];
+        if (!span_is(segment->tag, rule->tag) || strcmp(rule->type, document->header.type) != 0 ||
+            rule->standard != document->standard)
+            continue;
+        size_t count;
+        const span *elements = edi_reader_elements(reader, &count);
+        if (count < rule->element) continue;
+        if (rule->qualifier && !span_is(edi_component(d, elements[0], 0, 0), rule->qualifier)) continue;
+        take_key(document, rule, edi_component(d, elements[rule->element - 1], 0, rule->component - 1));
+    }
+}
+
+static void name_party(const edi_party *party, char *room, size_t size) {
+    snprintf(room, size, "%s%s%s", party->qualifier, party->qualifier[0] ? ":" : "", party->id);
+}
+
+static edi_document *begin(edi_documents *documents, edi_validator *v) {
+    edi_reader *reader = edi_validator_reader(v);
+    if (documents->count == documents->room) {
+        documents->room = documents->room ? documents->room * 2 : 4;
+        documents->list = xreallocarray(documents->list, documents->room, sizeof *documents->list);
+    }
+    edi_document *d = &documents->list[documents->count++];
+    memset(d, 0, sizeof *d);
+    d->interchange = *edi_reader_interchange(reader);
+    d->interchange.prefix = span_make("", 0);
+    d->standard = d->interchange.delimiters.standard;
+    d->header = *edi_reader_document(reader);
+    if (edi_reader_in_group(reader)) d->group = *edi_reader_group(reader);
+    d->offset = d->header.offset;
+    d->known = edi_validator_schema(v, NULL) != NULL;
+    d->acknowledgement = strcmp(d->header.type, "997") == 0 || strcmp(d->header.type, "999") == 0 ||
+                         strcmp(d->header.type, "CONTRL") == 0;
+    name_party(&d->interchange.sender, d->sender, sizeof d->sender);
+    name_party(&d->interchange.receiver, d->receiver, sizeof d->receiver);
+    return d;
+}
+
+void edi_documents_read(
+    span file, edi_library *library, const edi_validate_options *options, edi_documents *documents) {
+    *documents = (edi_documents){.first.code = EDI_FAULT_COUNT};
+    edi_validator *v = edi_validator_new(file, library, options);
+    edi_reader *reader = edi_validator_reader(v);
+    edi_document *document = NULL;
+    edi_event event;
+    while ((event = edi_validator_next(v)) != EDI_END) {
+        const edi_segment *segment = edi_reader_segment(reader);
+        if (event == EDI_FAULT) {
+            const edi_fault *fault = edi_validator_fault(v);
+            if (!fault->warning && documents->errors == 0) documents->first = *fault;
+            documents->errors += !fault->warning;
+            documents->warnings += fault->warning;
+            if (document && !fault->warning) document->errors++;
+        } else if (event == EDI_DOCUMENT) {
+            document = begin(documents, v);
+        } else if (event == EDI_SEGMENT && document) {
+            look_for_keys(reader, document);
+        } else if (event == EDI_DOCUMENT_END) {
+            document->complete = segment != NULL;
+        }
+        if (document && segment && event != EDI_FAULT && (event != EDI_DOCUMENT_END || document->complete)) {
+            document->segments++;
+            document->length = segment->offset + segment->raw.len + segment->terminated - document->offset;
+        }
+        if (event == EDI_DOCUMENT_END) document = NULL;
+    }
+    documents->totals = edi_reader_totals(reader);
+    edi_validator_free(v);
+}
+
+void edi_documents_free(edi_documents *documents) {
+    free(documents->list);
+    *documents = (edi_documents){0};
+}
+
+/* The raw header segment that stands at `offset`, with its terminator. */
+static span header_at(span file, uint64_t offset, const edi_delimiters *delimiters, const char *tag) {
+    span none = {NULL, 0};
+    if (offset >= file.len || !span_starts(span_make(file.data + offset, file.len - offset), span_of(tag))) return none;
+    span rest = span_make(file.data + offset, file.len - offset), segment;
+    edi_next_part(&rest, delimiters->terminator, delimiters->release, &segment);
+    return rest.data ? span_make(segment.data, segment.len + 1) : none;
+}
+
+static void add_trailer(buf *out, const edi_delimiters *d, const char *tag, const char *control, const char *suffix) {
+    buf_printf(out, "%s%c1%c", tag, d->tag, d->element);
+    for (const char *c = control; *c; c++) {
+        if (d->release && edi_is_delimiter(d, *c)) buf_add_char(out, d->release);
+        buf_add_char(out, *c);
+    }
+    buf_add_char(out, d->terminator);
+    buf_add_text(out, suffix);
+}
+
+error *edi_document_alone(span file, const edi_document *document, buf *out) {
+    const edi_interchange *i = &document->interchange;
+    const edi_delimiters *d = &i->delimiters;
+    bool x12 = document->standard == EDI_X12;
+    if (document->standard == EDI_TRADACOMS)
+        return error_new(ERROR_UNSUPPORTED, "TRADACOMS files are not split: their messages belong together");
+    if (i->headless || document->offset + document->length > file.len)
+        return error_new(ERROR_INVALID, "the document has no interchange header");
+    /* what follows the header's terminator follows each of the envelope's */
+    uint64_t header_offset = i->offset;
+    if (i->una) {
+        header_offset += 9;
+        while (header_offset < file.len && (edi_is_break(file.data[header_offset]) || file.data[header_offset] == ' '))
+            header_offset++;
+        buf_add(out, span_make(file.data + i->offset, (size_t)(header_offset - i->offset)));
+    }
+    span header = header_at(file, header_offset, d, x12 ? "ISA" : i->interactive ? "UIB" : "UNB");
+    if (!header.data) return error_new(ERROR_INVALID, "the document has no interchange header");
+    char suffix[4] = {0};
+    const char *behind = header.data + header.len;
+    for (size_t k = 0; k < 2 && behind + k < file.data + file.len && edi_is_break(behind[k]); k++)
+        suffix[k] = behind[k];
+    buf_add(out, header);
+    buf_add_text(out, suffix);
+    if (document->group.control[0]) {
+        span group = header_at(file, document->group.offset, d, x12 ? "GS" : "UNG");
+        if (!group.data) return error_new(ERROR_INVALID, "the document has no group header");
+        buf_add(out, group);
+        buf_add_text(out, suffix);
+    }
+    buf_add(out, span_make(file.data + document->offset, (size_t)document->length));
+    buf_add_text(out, suffix);
+    if (document->group.control[0]) add_trailer(out, d, x12 ? "GE" : "UNE", document->group.control, suffix);
+    add_trailer(out, d, x12 ? "IEA" : "UNZ", i->control, suffix);
+    return buf_check(out, "the document");
+}

@@ -1,0 +1,52 @@
+/* edi/document.h: what a file holds: its documents with all that the engine above tracks them by.
+ *
+ * One pass over the file; plain data comes out, nothing in it points into the file. For intake and flows (through the
+ * translator), `banyan edi split` and the message page.
+ */
+#ifndef BANYAN_EDI_DOCUMENT_H
+#define BANYAN_EDI_DOCUMENT_H
+
+#include "core/base/buf.h"
+#include "edi/validate.h"
+
+enum { EDI_KEYS_MAX = 8, EDI_KEY_SIZE = 80 };
+
+/* A business key: "po", "invoice", "shipment" ... */
+typedef struct edi_key {
+    const char *name; /* static */
+    char value[EDI_KEY_SIZE];
+} edi_key;
+
+typedef struct edi_document {
+    edi_standard standard;
+    edi_transaction header;        /* type, version, control number, offset */
+    edi_group group;               /* empty without group */
+    edi_interchange interchange;   /* its prefix is empty */
+    char sender[64], receiver[64]; /* of the interchange, "ZZ:BANYAN"; "BANYAN" without qualifier */
+    uint64_t offset, length;       /* the bytes from its header up to and with the terminator of its trailer */
+    uint64_t segments;
+    bool complete;        /* its trailer was there */
+    bool known;           /* a schema was there to hold it against */
+    bool acknowledgement; /* 997, 999, CONTRL: never acknowledged */
+    uint64_t errors;      /* faults that are no warnings, its envelope's not counted */
+    edi_key keys[EDI_KEYS_MAX];
+    size_t key_count;
+} edi_document;
+
+typedef struct edi_documents {
+    edi_document *list;
+    size_t count, room;
+    edi_totals totals;
+    uint64_t errors, warnings; /* of the whole file */
+    edi_fault first;           /* the first error; code EDI_FAULT_COUNT when there is none */
+} edi_documents;
+
+/* Reads the whole file; never fails, faults are counted. `options` may be NULL. */
+void edi_documents_read(span file, edi_library *library, const edi_validate_options *options, edi_documents *documents);
+void edi_documents_free(edi_documents *documents);
+
+/* A file of its own for one document: its interchange and group headers, the document, and trailers with counts of one;
+ * EDIFACT keeps its UNA. Errors when its interchange has no header. */
+must_check error *edi_document_alone(span file, const edi_document *document, buf *out);
+
+#endif

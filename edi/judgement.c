@@ -1,0 +1,181 @@
+/* edi/judgement.c: see judgement.h. */
+#include "edi/judgement.h"
+
+#include "core/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* An answer names at most so many faults of one document; more help nobody. */
+enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 50000 };
+
+#define GROW(list, count, room)                                                                                        \
+    if ((count) == (room)) {                                                                                           \
+        (room) = (room) ? (room)*2 : 16;                                                                               \
+        (list) = xreallocarray(list, room, sizeof *(list));                                                            \
+    }
+
+static void add_fault(judgement *j, fault_run *run, const edi_fault *fault, size_t most) {
+    if (run->count >= most || j->fault_count >= FAULTS_MAX) return;
+    GROW(j->faults, j->fault_count, j->fault_room)
+    if (run->count == 0) run->first = j->fault_count;
+    if (run->first + run->count != j->fault_count) {
+        /* A fault of an outer level between those of an inner one: move the outer run's end here. */
+        size_t moved = run->first;
+        run->first = j->fault_count;
+        for (size_t i = 0; i < run->count; i++) {
+            GROW(j->faults, j->fault_count, j->fault_room)
+            j->faults[j->fault_count] = j->faults[moved + i];
+            j->fault_count++;
+        }
+        GROW(j->faults, j->fault_count, j->fault_room)
+    }
+    j->faults[j->fault_count++] = *fault;
+    run->count++;
+}
+
+/* Is the fault about a segment of the envelope? Then it belongs to that level, whatever its kind. */
+static edi_level level_of(const edi_fault *fault) {
+    static const struct {
+        const char *tag;
+        edi_level level;
+    } tags[] = {{"ISA", EDI_LEVEL_INTERCHANGE}, {"IEA", EDI_LEVEL_INTERCHANGE}, {"TA1", EDI_LEVEL_INTERCHANGE},
+        {"GS", EDI_LEVEL_GROUP}, {"GE", EDI_LEVEL_GROUP}, {"ST", EDI_LEVEL_DOCUMENT}, {"SE", EDI_LEVEL_DOCUMENT},
+        {"UNB", EDI_LEVEL_INTERCHANGE}, {"UNZ", EDI_LEVEL_INTERCHANGE}, {"UNG", EDI_LEVEL_GROUP},
+        {"UNE", EDI_LEVEL_GROUP}, {"UNH", EDI_LEVEL_DOCUMENT}, {"UNT", EDI_LEVEL_DOCUMENT}};
+    edi_level level = edi_fault_kind_of(fault->code)->level;
+    if (level < EDI_LEVEL_SEGMENT) return level;
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        if (strcmp(tags[i].tag, fault->tag) == 0) return tags[i].level;
+    }
+    return EDI_LEVEL_SEGMENT;
+}
+
+static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange, bool in_group, bool in_document) {
+    edi_level level = level_of(fault);
+    if (fault->warning) return;
+    if (!in_interchange) {
+        if (!j->any_outside) j->first = *fault;
+        j->any_outside = true;
+        return;
+    }
+    judged_interchange *interchange = &j->interchanges[j->interchange_count - 1];
+    if (level <= EDI_LEVEL_INTERCHANGE) {
+        add_fault(j, &interchange->faults, fault, DOCUMENT_FAULTS_MAX);
+    } else if (in_document && level >= EDI_LEVEL_DOCUMENT) {
+        judged_document *document = &j->documents[j->document_count - 1];
+        document->faulty = true;
+        add_fault(j, &document->faults, fault, DOCUMENT_FAULTS_MAX);
+    } else if (in_group) {
+        add_fault(j, &j->groups[j->group_count - 1].faults, fault, DOCUMENT_FAULTS_MAX);
+    } else {
+        add_fault(j, &interchange->faults, fault, DOCUMENT_FAULTS_MAX);
+    }
+}
+
+static bool is_acknowledgement(const char *type) {
+    return strcmp(type, "997") == 0 || strcmp(type, "999") == 0 || strcmp(type, "CONTRL") == 0;
+}
+
+void judgement_read(judgement *j, span file, edi_library *library, const edi_acknowledge_options *options) {
+    *j = (judgement){0};
+    edi_validator *v = edi_validator_new(file, library, &options->validate);
+    edi_reader *reader = edi_validator_reader(v);
+    bool in_interchange = false, in_group = false, in_document = false;
+    edi_event event;
+    while ((event = edi_validator_next(v)) != EDI_END) {
+        size_t count;
+        switch (event) {
+        case EDI_INTERCHANGE:
+            GROW(j->interchanges, j->interchange_count, j->interchange_room)
+            j->interchanges[j->interchange_count++] = (judged_interchange){.header = *edi_reader_interchange(reader),
+                .first_group = j->group_count,
+                .first_document = j->document_count,
+                .only_acknowledgements = true};
+            j->interchanges[j->interchange_count - 1].header.prefix = span_make("", 0);
+            in_interchange = true;
+            break;
+        case EDI_GROUP:
+            GROW(j->groups, j->group_count, j->group_room)
+            j->groups[j->group_count++] =
+                (judged_group){.header = *edi_reader_group(reader), .first_document = j->document_count};
+            j->interchanges[j->interchange_count - 1].group_count++;
+            in_group = true;
+            break;
+        case EDI_DOCUMENT:
+            GROW(j->documents, j->document_count, j->document_room)
+            j->documents[j->document_count++] = (judged_document){
+                .header = *edi_reader_document(reader), .group = in_group ? j->group_count - 1 : SIZE_MAX};
+            if (in_group) j->groups[j->group_count - 1].document_count++;
+            j->interchanges[j->interchange_count - 1].document_count++;
+            if (!is_acknowledgement(edi_reader_document(reader)->type))
+                j->interchanges[j->interchange_count - 1].only_acknowledgements = false;
+            in_document = true;
+            break;
+        case EDI_FAULT: take_fault(j, edi_validator_fault(v), in_interchange, in_group, in_document); break;
+        case EDI_DOCUMENT_END: {
+            judged_document *document = &j->documents[j->document_count - 1];
+            document->rejected = document->faulty && !options->errors_accepted;
+            in_document = false;
+            break;
+        }
+        case EDI_GROUP_END: {
+            judged_group *group = &j->groups[j->group_count - 1];
+            const span *elements = edi_reader_segment(reader) ? edi_reader_elements(reader, &count) : NULL;
+            bool said = elements && count > 0 && span_to_u64(elements[0], 0, 999999, &group->said);
+            if (!said) group->said = group->document_count;
+            in_group = false;
+            break;
+        }
+        case EDI_INTERCHANGE_END: in_interchange = false; break;
+        case EDI_SERVICE:
+        case EDI_SEGMENT:
+        case EDI_END: break;
+        }
+    }
+    edi_validator_free(v);
+}
+
+void judgement_free(judgement *j) {
+    free(j->faults);
+    free(j->documents);
+    free(j->groups);
+    free(j->interchanges);
+}
+
+const char *judgement_ta1(const edi_fault *fault) {
+    static const char *const isa[] = {"022", "010", "011", "012", "013", "005", "006", "007", "008", "014", "015",
+        "016", "017", "018", "019", "020", "027"};
+    const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
+    if (kind->level >= EDI_LEVEL_SEGMENT && strcmp(fault->tag, "ISA") == 0 && fault->element <= 16)
+        return isa[fault->element];
+    if (kind->level >= EDI_LEVEL_SEGMENT && strcmp(fault->tag, "IEA") == 0) return fault->element == 1 ? "021" : "018";
+    if (kind->level == EDI_LEVEL_INTERCHANGE && kind->x12) return kind->x12;
+    return "022";
+}
+
+/* What custom accepts with errors; the others reject the interchange. */
+bool judgement_ta1_rejects(const char *code) {
+    static const char *const with_errors[] = {"001", "002", "003", "006", "008", "009", "019", "020", "021"};
+    for (size_t i = 0; i < sizeof with_errors / sizeof with_errors[0]; i++) {
+        if (strcmp(with_errors[i], code) == 0) return false;
+    }
+    return true;
+}
+
+const char *judgement_ak9(const edi_fault *fault) {
+    const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
+    if (kind->level >= EDI_LEVEL_SEGMENT) {
+        if (strcmp(fault->tag, "GS") == 0) return fault->element == 1 ? "1" : fault->element == 8 ? "2" : "6";
+        if (strcmp(fault->tag, "GE") == 0) return fault->element == 1 ? "5" : "6";
+    }
+    return kind->level == EDI_LEVEL_GROUP ? kind->x12 : NULL;
+}
+
+const char *judgement_ak5(const edi_fault *fault) {
+    const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
+    if (kind->level == EDI_LEVEL_DOCUMENT) return kind->x12 ? kind->x12 : "5";
+    if (strcmp(fault->tag, "ST") == 0) return fault->element == 1 ? "6" : "7";
+    if (strcmp(fault->tag, "SE") == 0) return fault->element == 1 ? "4" : "7";
+    return "5";
+}
