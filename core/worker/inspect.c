@@ -1,0 +1,173 @@
+/* core/worker/inspect.c: see inspect.h. */
+#include "core/worker/inspect.h"
+
+#include "core/base/clock.h"
+#include "edi/document.h"
+#include "edi/report.h"
+
+#include <stdio.h>
+
+enum { SEQUENCE_ROOM = 256 };
+
+static void put_filled(json_t *object, const char *key, const char *text) {
+    if (text[0]) json_put_text(object, key, text);
+}
+
+/* ---- documents ---- */
+
+static json_t *document_json(const edi_document *d) {
+    json_t *object = json_object(), *keys = json_object();
+    json_put_text(object, "standard", edi_standard_name(d->standard));
+    put_filled(object, "type", d->header.type);
+    put_filled(object, "version", d->header.version);
+    put_filled(object, "control", d->header.control);
+    put_filled(object, "group_control", d->group.control);
+    put_filled(object, "interchange_control", d->interchange.control);
+    put_filled(object, "sender", d->sender);
+    put_filled(object, "receiver", d->receiver);
+    for (size_t i = 0; i < d->key_count; i++)
+        json_put_text(keys, d->keys[i].name, d->keys[i].value);
+    json_object_set_new(object, "keys", keys);
+    json_object_set_new(object, "offset", json_integer((json_int_t)d->offset));
+    json_object_set_new(object, "length", json_integer((json_int_t)d->length));
+    json_object_set_new(object, "valid", json_boolean(d->complete && d->errors == 0));
+    return object;
+}
+
+static json_t *documents_json(span bytes, edi_library *library) {
+    edi_documents documents = {.list = NULL};
+    json_t *list = json_array();
+    edi_documents_read(bytes, library, NULL, &documents);
+    for (size_t i = 0; i < documents.count; i++)
+        json_array_append_new(list, document_json(&documents.list[i]));
+    edi_documents_free(&documents);
+    return list;
+}
+
+/* ---- acknowledgements that answer us ---- */
+
+/* The desk knows three words: what it can close, and everything else. */
+static const char *outcome_word(edi_outcome outcome) {
+    switch (outcome) {
+    case EDI_OUTCOME_ACCEPTED:
+    case EDI_OUTCOME_ACCEPTED_WITH_ERRORS: return "accepted";
+    case EDI_OUTCOME_REJECTED: return "rejected";
+    default: return "received";
+    }
+}
+
+static json_t *judgement_json(const edi_acknowledged *a) {
+    json_t *object = json_object();
+    json_put_text(object, "standard", edi_standard_name(a->standard));
+    json_put_text(object, "kind", a->kind);
+    put_filled(object, "interchange_control", a->interchange_control);
+    put_filled(object, "group_control", a->group_control);
+    put_filled(object, "type", a->type);
+    put_filled(object, "control", a->control);
+    json_put_text(object, "outcome", outcome_word(a->outcome));
+    put_filled(object, "text", a->text);
+    return object;
+}
+
+/* Judgements of single documents come first: one of a group is for those that have none of their own. */
+static json_t *judgements_json(span bytes) {
+    edi_acknowledged_list judgements = {.list = NULL};
+    json_t *list = json_array();
+    edi_acknowledged_read(bytes, &judgements);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < judgements.count; i++) {
+            bool single = judgements.list[i].level == EDI_LEVEL_DOCUMENT;
+            if (single == (pass == 0)) json_array_append_new(list, judgement_json(&judgements.list[i]));
+        }
+    }
+    edi_acknowledged_free(&judgements);
+    return list;
+}
+
+json_t *inspect_payload(span bytes, edi_library *library) {
+    edi_report report = {.standard = EDI_NONE};
+    edi_report_read(edi_validator_new(bytes, library, NULL), &report);
+    if (report.standard == EDI_NONE) {
+        edi_report_free(&report);
+        return json_pack("{s:n, s:b, s:[], s:[], s:[]}", "standard", "valid", 1, "errors", "documents", "acknowledges");
+    }
+    json_t *findings = edi_report_json(&report, "");
+    json_object_del(findings, "file");
+    json_object_set_new(findings, "documents", documents_json(bytes, library));
+    json_object_set_new(findings, "acknowledges", judgements_json(bytes));
+    edi_report_free(&report);
+    return findings;
+}
+
+/* ---- the acknowledgement that goes back ---- */
+
+typedef struct numbering {
+    const inspect_numbers *numbers;
+    edi_standard standard;
+    char ours[64], theirs[64]; /* the sender of the answer, and its receiver */
+} numbering;
+
+static error *next_number(void *context, edi_level level, const char *kind, char number[EDI_ID_SIZE]) {
+    numbering *n = context;
+    char sequence[SEQUENCE_ROOM];
+    uint64_t value = 1;
+    (void)kind;
+    /* Documents count from 1 in each group; the others have a sequence a pair of parties. */
+    if (level == EDI_LEVEL_INTERCHANGE || level == EDI_LEVEL_GROUP) {
+        snprintf(sequence, sizeof sequence, "%s/%s/%s/%s", edi_standard_name(n->standard),
+            level == EDI_LEVEL_GROUP ? "group" : "interchange", n->ours, n->theirs);
+        error *err = n->numbers->control(n->numbers->context, sequence, &value);
+        if (err) return err;
+    }
+    snprintf(number, EDI_ID_SIZE, level == EDI_LEVEL_DOCUMENT ? "%04llu" : "%llu", (unsigned long long)value);
+    return NULL;
+}
+
+static edi_acknowledgement_kind kind_named(const char *kind) {
+    static const struct {
+        const char *name;
+        edi_acknowledgement_kind kind;
+    } kinds[] = {{"997", EDI_ACKNOWLEDGE_997}, {"999", EDI_ACKNOWLEDGE_999}, {"TA1", EDI_ACKNOWLEDGE_TA1},
+        {"CONTRL", EDI_ACKNOWLEDGE_CONTRL}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].name, kind) == 0) return kinds[i].kind;
+    }
+    return EDI_ACKNOWLEDGE_USUAL;
+}
+
+/* Who answers whom follows from the first document. */
+static void read_parties(span bytes, edi_library *library, numbering *n) {
+    edi_documents documents = {.list = NULL};
+    edi_documents_read(bytes, library, &(edi_validate_options){.envelope_only = true}, &documents);
+    if (documents.count > 0) {
+        n->standard = documents.list[0].standard;
+        memcpy(n->ours, documents.list[0].receiver, sizeof n->ours);
+        memcpy(n->theirs, documents.list[0].sender, sizeof n->theirs);
+    }
+    edi_documents_free(&documents);
+}
+
+error *inspect_acknowledge(span bytes, const char *kind, edi_library *library, const inspect_numbers *numbers,
+    int64_t now_ms, buf *out, json_t **head) {
+    char now[CLOCK_TEXT_SIZE], date[9], time[7];
+    numbering n = {.numbers = numbers, .standard = EDI_NONE};
+    edi_acknowledge_result result;
+    clock_format(now_ms, now);
+    snprintf(date, sizeof date, "%.4s%.2s%.2s", now, now + 5, now + 8);
+    snprintf(time, sizeof time, "%.2s%.2s", now + 11, now + 14);
+    read_parties(bytes, library, &n);
+    const edi_acknowledge_options options = {
+        .kind = kind_named(kind),
+        .date = date,
+        .time = time,
+        .control = next_number,
+        .control_context = &n,
+    };
+    error *err = edi_acknowledge(bytes, library, &options, out, &result);
+    if (!err && result.interchanges == 0) err = error_new(ERROR_INVALID, "there is nothing in it to acknowledge");
+    if (err) return err;
+    json_t *documents = documents_json(buf_span(out), library);
+    *head = json_pack("{s:O?}", "document", json_array_get(documents, 0));
+    json_decref(documents);
+    return NULL;
+}
