@@ -135,10 +135,11 @@ static int keep_only(int fd) {
  * the desk still needs its workers to finish in order. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+    struct sigaction usual = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* handlers of the desk's are not for here; some numbers cannot be set */
+        sigaction(number, &usual, NULL); /* handlers of the desk's are not for here; some numbers cannot be set */
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
+        sigaction(ignored[i], &ignore, NULL);
 }
 
 static _Noreturn void worker_process(int channel_fd, pid_t parent, const json_t *order);
