@@ -14,7 +14,7 @@ enum {
     WORKER_EXIT_DONE = 0,      /* the desk closed the channel */
     WORKER_EXIT_CHANNEL = 120, /* the channel failed in the middle */
     WORKER_EXIT_MEMORY = 121,  /* out of memory */
-    WORKER_EXIT_SANDBOX = 122, /* it could not be locked in */
+    WORKER_EXIT_SANDBOX = 122, /* it could not be locked in, or made ready */
 };
 
 typedef struct nursery_order {

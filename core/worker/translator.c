@@ -1,17 +1,175 @@
 /* core/worker/translator.c: see translator.h. Runs in translator processes: no file, no network, nothing to keep
- * between requests.
+ * between requests but compiled scripts.
  */
 #include "core/worker/translator.h"
 
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/memory.h"
+#include "core/script/host.h"
+#include "core/worker/attachment.h"
+#include "core/worker/nursery.h"
 #include "core/worker/serve.h"
 
-static error *translate(worker *w, void *context, frame *request, frame *reply) {
-    (void)w;
+#include <stdlib.h>
+
+typedef struct translator {
+    script_host *host;
+    worker *worker; /* while a request is done */
+    frame source;   /* the answer that holds the script last asked for */
+    char *hash;
+} translator;
+
+/* ---- what a script may ask of the desk ---- */
+
+/* Takes `head`. On success the caller clears `answer`. */
+static error *ask_desk(translator *t, frame_operation operation, json_t *head, frame *answer, json_t **answer_head) {
+    frame question;
+    frame_init(&question, FRAME_QUESTION, operation, 0);
+    frame_put_json(&question, head);
+    json_decref(head);
+    error *err = worker_ask(t->worker, &question, answer);
+    if (err) return err;
+    err = frame_get_json(answer, answer_head);
+    if (err) frame_clear(answer);
+    return err;
+}
+
+static void forget_source(translator *t) {
+    frame_clear(&t->source);
+    free(t->hash);
+    t->hash = NULL;
+}
+
+static error *ask_source(void *context, const char *name, span *text, const char **hash) {
+    translator *t = context;
+    json_t *head, *asked = json_object();
+    frame answer;
+    json_put_text(asked, "name", name);
+    error *err = ask_desk(t, QUESTION_SOURCE, asked, &answer, &head);
+    if (err) return err;
+    forget_source(t);
+    t->source = answer;
+    const char *known = json_get_text(head, "hash", NULL);
+    t->hash = known ? xstrdup(known) : NULL;
+    json_decref(head);
+    *hash = t->hash;
+    *text = frame_get(&t->source, TAG_PAYLOAD, 0);
+    return text->data ? NULL : error_new(ERROR_INTERNAL, "the desk answered without the script %s", name);
+}
+
+static error *ask_control(void *context, const char *sequence, uint64_t *number) {
+    json_t *head, *asked = json_object();
+    frame answer;
+    json_put_text(asked, "sequence", sequence);
+    error *err = ask_desk(context, QUESTION_CONTROL, asked, &answer, &head);
+    if (err) return err;
+    int64_t given = json_get_integer(head, "number", 0);
+    *number = (uint64_t)given;
+    json_decref(head);
+    frame_clear(&answer);
+    return given > 0 ? NULL : error_new(ERROR_INTERNAL, "the desk gave no number of %s", sequence);
+}
+
+static error *ask_table(void *context, const char *table, const char *code, bool reverse, buf *value, bool *found) {
+    json_t *head, *asked = json_object();
+    frame answer;
+    json_put_text(asked, "table", table);
+    json_put_text(asked, "code", code);
+    json_object_set_new(asked, "reverse", json_boolean(reverse));
+    error *err = ask_desk(context, QUESTION_TABLE, asked, &answer, &head);
+    if (err) return err;
+    *found = json_get_bool(head, "found", false);
+    if (*found) buf_add(value, frame_get(&answer, TAG_PAYLOAD, 0));
+    json_decref(head);
+    frame_clear(&answer);
+    return buf_check(value, "a value of a table");
+}
+
+static int64_t wall_time(void *context) {
     (void)context;
-    (void)reply;
-    return error_new(ERROR_UNSUPPORTED, "a translator does not do operation %d", (int)request->operation);
+    return clock_wall_ms();
+}
+
+/* ---- operations ---- */
+
+/* Results name their payload by its index; the desk wants to know where in the frame it is. */
+static error *place_payloads(script_outcome *outcome, frame *reply) {
+    size_t count = outcome->payload_count, index;
+    json_t *result, **places = xcalloc(count + 1, sizeof *places);
+    span *spans = xcalloc(count + 1, sizeof *spans);
+    for (size_t i = 0; i < count; i++)
+        spans[i] = buf_span(&outcome->payloads[i]);
+    error *err = attachment_put_all(reply, spans, count, places);
+    json_array_foreach(json_get_array(outcome->result, "results"), index, result) {
+        int64_t payload = json_get_integer(result, "payload", -1);
+        if (!err && payload >= 0 && payload < (int64_t)count) json_object_set(result, "payload", places[payload]);
+    }
+    for (size_t i = 0; i < count; i++)
+        json_decref(places[i]);
+    free(places);
+    free(spans);
+    return err;
+}
+
+static error *run_script(translator *t, frame *request, frame *reply) {
+    json_t *call = NULL;
+    attachment body = {0};
+    script_outcome outcome = {0};
+    error *err = frame_get_json(request, &call);
+    if (!err) err = attachment_of_request(request, &body);
+    if (!err) err = script_run(t->host, call, body.bytes, &outcome);
+    if (!err) err = place_payloads(&outcome, reply);
+    /* Also beside an error: it holds the script's log. */
+    if (outcome.result) frame_put_json(reply, outcome.result);
+    script_outcome_free(&outcome);
+    attachment_close(&body);
+    json_decref(call);
+    forget_source(t);
+    return err;
+}
+
+static error *check_script(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL;
+    (void)t;
+    error *err = frame_get_json(request, &head);
+    if (err) return err;
+    span source = json_get_span(head, "source");
+    if (!source.data) source = frame_get(request, TAG_PAYLOAD, 0);
+    err = source.data ? script_check(json_get_text(head, "name", "script"), source)
+                      : error_new(ERROR_INVALID, "the request has no source");
+    if (!err) frame_put(reply, TAG_JSON, SPAN("{}"));
+    json_decref(head);
+    return err;
+}
+
+static error *(*const operations[])(translator *, frame *, frame *) = {
+    [OPERATION_SCRIPT] = run_script,
+    [OPERATION_CHECK_SCRIPT] = check_script,
+};
+
+static const size_t operation_count = sizeof operations / sizeof operations[0];
+
+static error *translate(worker *w, void *context, frame *request, frame *reply) {
+    translator *t = context;
+    if ((size_t)request->operation >= operation_count || !operations[request->operation])
+        return error_new(ERROR_UNSUPPORTED, "a translator does not do operation %d", (int)request->operation);
+    t->worker = w;
+    return operations[request->operation](t, request, reply);
 }
 
 int translator_main(frame_channel *channel) {
-    return worker_serve(channel, translate, NULL);
+    translator self = {0};
+    script_services services = {
+        .source = ask_source, .control = ask_control, .table = ask_table, .now_ms = wall_time, .context = &self};
+    frame_init(&self.source, FRAME_ANSWER, QUESTION_SOURCE, 0);
+    error *err = script_host_new(&services, &self.host);
+    if (err) {
+        log_failure(LOG_ERROR, "scripts cannot be run", err);
+        return WORKER_EXIT_SANDBOX;
+    }
+    int status = worker_serve(channel, translate, &self);
+    forget_source(&self);
+    script_host_free(self.host);
+    return status;
 }

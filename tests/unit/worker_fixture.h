@@ -95,6 +95,7 @@ static inline void note_done(void *context, frame *reply, error *failure) {
         error *err = frame_get_json(reply, &p->head);
         attachment found = {0};
         json_t *where = json_get_object(p->head, "payload");
+        if (!where) where = json_get_object(json_array_get(json_get_array(p->head, "results"), 0), "payload");
         if (!err && where) err = attachment_of_reply(reply, where, &found);
         if (found.bytes.data) buf_add(&p->payload, found.bytes);
         if (!where) buf_add(&p->payload, frame_get(reply, TAG_PAYLOAD, 0));
