@@ -1,0 +1,33 @@
+/* edi/json.h: EDI to JSON and back, byte for byte.
+ *
+ * The JSON is what a developer would write: segments by tag with their elements as arrays, loops as arrays under their
+ * (lower-case) name when a schema is known. What the writer would not do by itself (odd line breaks, superfluous
+ * release characters, trailers with other counts) is noted beside the segment concerned and nowhere else, so that a
+ * clean file gives clean JSON and a new document needs nothing but data. edi/README.md documents the shape.
+ */
+#ifndef BANYAN_EDI_JSON_H
+#define BANYAN_EDI_JSON_H
+
+#include "core/base/buf.h"
+#include "edi/validate.h"
+
+/* Takes a piece of output; an error stops the writing. */
+typedef error *(*edi_sink)(void *context, span piece);
+
+typedef struct edi_json_options {
+    edi_validate_options validate; /* the schemas for loops; envelope_only: plain lists of segments */
+    bool compact;                  /* no line breaks */
+} edi_json_options;
+
+/* Writes the file as one JSON object. ERROR_INVALID, naming place and reason, when it is not well-formed (a header or
+ * trailer missing, bytes that belong to nothing). */
+must_check error *edi_to_json(
+    span file, edi_library *library, const edi_json_options *options, edi_sink sink, void *context);
+
+/* A sink that appends to a buffer (`context` is a buf *). */
+error *edi_sink_buf(void *context, span piece);
+
+/* The file that this JSON says. Errors name the place in the JSON ("/interchanges/0/content/1/segments/4/PO1"). */
+must_check error *edi_from_json(span json, buf *out);
+
+#endif

@@ -1,0 +1,503 @@
+/* edi/json_write.c: EDI to JSON. See json.h. */
+#include "core/base/memory.h"
+#include "edi/json.h"
+#include "edi/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FLUSH_AT = 192 << 10, ROOM = 256 << 10, STACK = EDI_DEPTH_MAX + 4 };
+
+typedef struct json_writer {
+    edi_sink sink;
+    void *context;
+    char *data;
+    size_t len;
+    error *failure; /* of the sink */
+    bool compact, latin1;
+    span file;
+
+    edi_validator *validator;
+    edi_reader *reader;
+    edi_delimiters d;
+    uint64_t covered; /* bytes of the file that are accounted for */
+    bool first_interchange, first_content, first_document;
+    span suffix; /* what follows most terminators of this interchange */
+    bool in_group;
+
+    /* the loops that are open in the output: each is an object {"name":[[..],[..]]} in the list around it */
+    const edi_node *loops[STACK];
+    size_t depth;
+    bool first[STACK]; /* nothing yet in the list of that depth */
+    char document_reference[64], group_reference[64], interchange_reference[64];
+    uint64_t document_segments, group_documents, contents;
+} json_writer;
+
+error *edi_sink_buf(void *context, span piece) {
+    buf *out = context;
+    buf_add(out, piece);
+    return buf_check(out, "the output");
+}
+
+static void flush(json_writer *w) {
+    if (w->len > 0 && !w->failure) w->failure = w->sink(w->context, span_make(w->data, w->len));
+    w->len = 0;
+}
+
+static void put(json_writer *w, span bytes) {
+    if (w->len + bytes.len > ROOM) flush(w);
+    if (bytes.len > ROOM) {
+        if (!w->failure) w->failure = w->sink(w->context, bytes);
+        return;
+    }
+    memcpy(w->data + w->len, bytes.data, bytes.len);
+    w->len += bytes.len;
+}
+
+#define PUT(w, literal) put(w, SPAN(literal))
+
+static void put_char(json_writer *w, char c) {
+    if (w->len == ROOM) flush(w);
+    w->data[w->len++] = c;
+}
+
+static void line(json_writer *w, unsigned indent) {
+    if (w->compact) return;
+    put_char(w, '\n');
+    for (unsigned i = 0; i < indent; i++)
+        put_char(w, ' ');
+}
+
+static void put_escaped(json_writer *w, unsigned char c) {
+    char room[8];
+    if (c == '"' || c == '\\') {
+        room[0] = '\\';
+        room[1] = (char)c;
+        put(w, span_make(room, 2));
+    } else if (c == '\n') {
+        PUT(w, "\\n");
+    } else if (c == '\r') {
+        PUT(w, "\\r");
+    } else if (c < ' ' || c == 0x7F) {
+        put(w, span_make(room, (size_t)snprintf(room, sizeof room, "\\u%04x", c)));
+    } else { /* Latin-1 as UTF-8 */
+        room[0] = (char)(0xC0 | c >> 6);
+        room[1] = (char)(0x80 | (c & 0x3F));
+        put(w, span_make(room, 2));
+    }
+}
+
+/* The bytes of a text, quoted; release characters are taken out when `decode`. */
+static void put_text(json_writer *w, span text, bool decode) {
+    size_t clean = 0;
+    char release = decode ? w->d.release : 0;
+    put_char(w, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        bool plain = c >= ' ' && c != '"' && c != '\\' && c != 0x7F && (c < 0x80 || !w->latin1);
+        if (plain && (c != (unsigned char)release || !release)) continue;
+        put(w, span_make(text.data + clean, i - clean));
+        if (release && c == (unsigned char)release) {
+            clean = ++i; /* the next byte stands for itself */
+            if (i == text.len) break;
+            c = (unsigned char)text.data[i];
+            if (c >= ' ' && c != '"' && c != '\\' && c != 0x7F && (c < 0x80 || !w->latin1)) continue;
+        }
+        put_escaped(w, c);
+        clean = i + 1;
+    }
+    if (clean < text.len) put(w, span_make(text.data + clean, text.len - clean));
+    put_char(w, '"');
+}
+
+static void put_base64(json_writer *w, span bytes) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    PUT(w, "{\"base64\":\"");
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        uint32_t three = (uint32_t)(unsigned char)bytes.data[i] << 16;
+        if (left > 1) three |= (uint32_t)(unsigned char)bytes.data[i + 1] << 8;
+        if (left > 2) three |= (uint32_t)(unsigned char)bytes.data[i + 2];
+        char four[4] = {letters[three >> 18], letters[three >> 12 & 63], left > 1 ? letters[three >> 6 & 63] : '=',
+            left > 2 ? letters[three & 63] : '='};
+        put(w, span_make(four, 4));
+    }
+    PUT(w, "\"}");
+}
+
+/* ----------------------------------------------------------------------------------------------------------- segments
+ */
+
+static bool holds(span text, char c) {
+    return c && text.len > 0 && memchr(text.data, c, text.len);
+}
+
+static void put_components(json_writer *w, span element) {
+    span part;
+    if (!holds(element, w->d.component) || edi_part_count(element, w->d.component, w->d.release) == 1) {
+        put_text(w, element, true);
+        return;
+    }
+    put_char(w, '[');
+    bool first = true;
+    while (edi_next_part(&element, w->d.component, w->d.release, &part)) {
+        if (!first) put_char(w, ',');
+        first = false;
+        put_text(w, part, true);
+    }
+    put_char(w, ']');
+}
+
+/* "a", ["a","b"] for components, {"repeat":["a",["b","c"]]} for repetitions. */
+static void put_element(json_writer *w, span element) {
+    if (!holds(element, w->d.repetition) || edi_part_count(element, w->d.repetition, w->d.release) == 1) {
+        put_components(w, element);
+        return;
+    }
+    span part;
+    bool first = true;
+    PUT(w, "{\"repeat\":[");
+    while (edi_next_part(&element, w->d.repetition, w->d.release, &part)) {
+        if (!first) put_char(w, ',');
+        first = false;
+        put_components(w, part);
+    }
+    PUT(w, "]}");
+}
+
+/* Would the writer give these bytes? Not when release characters stand where none is needed. */
+static bool is_canonical(const json_writer *w, const edi_segment *segment) {
+    if (segment->wrapped || !segment->terminated) return false;
+    if (!w->d.release || !holds(segment->raw, w->d.release)) return true;
+    for (size_t i = 0; i < segment->raw.len; i++) {
+        if (segment->raw.data[i] != w->d.release) continue;
+        if (++i == segment->raw.len || !edi_is_delimiter(&w->d, segment->raw.data[i])) return false;
+    }
+    return true;
+}
+
+/* {"PO1":["1","5"]} with "_raw", "_after", "_object" where the writer needs to know. */
+static void put_segment(json_writer *w, const edi_segment *segment) {
+    size_t count;
+    bool isa = span_is(segment->tag, "ISA") && w->d.standard == EDI_X12;
+    const span *elements = edi_reader_elements(w->reader, &count);
+    put_char(w, '{');
+    put_text(w, segment->tag, false);
+    PUT(w, ":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) put_char(w, ',');
+        if (segment->binary && i + 1 == count) {
+            put_base64(w, elements[i]);
+        } else if (isa) {
+            put_text(w, elements[i], false);
+        } else {
+            put_element(w, elements[i]);
+        }
+    }
+    put_char(w, ']');
+    bool plain_tag = segment->tag.len == segment->raw.len || segment->raw.data[segment->tag.len] == w->d.tag;
+    if ((!isa && !is_canonical(w, segment)) || (isa && segment->wrapped) || !plain_tag) {
+        PUT(w, ",\"_raw\":");
+        put_text(w, segment->raw, false);
+    }
+    if (!segment->terminated) PUT(w, ",\"_terminated\":false");
+    if (segment->object.data) {
+        PUT(w, ",\"_object\":");
+        put_base64(w, segment->object);
+    } else if (!span_equal(segment->after, w->suffix)) {
+        PUT(w, ",\"_after\":");
+        put_text(w, segment->after, false);
+    }
+    put_char(w, '}');
+    w->covered = segment->offset + segment->raw.len + segment->terminated + segment->object.len + segment->after.len;
+}
+
+static void keep_reference(json_writer *w, char room[64], unsigned element) {
+    size_t count;
+    const span *elements = edi_reader_elements(w->reader, &count);
+    span value = element <= count ? elements[element - 1] : span_make("", 0);
+    snprintf(room, 64, "%.*s", (int)(value.len < 63 ? value.len : 0), value.data);
+}
+
+/* A trailer that the writer would write by itself is left out. */
+static bool is_expected(json_writer *w, const edi_segment *segment, uint64_t count, const char *reference) {
+    size_t elements;
+    char expected[24];
+    const span *values = edi_reader_elements(w->reader, &elements);
+    snprintf(expected, sizeof expected, "%llu", (unsigned long long)count);
+    size_t wanted = w->d.standard == EDI_TRADACOMS ? 1 : 2;
+    return elements == wanted && span_is(values[0], expected) &&
+           (wanted == 1 || (reference[0] && span_is(values[1], reference))) && span_equal(segment->after, w->suffix) &&
+           is_canonical(w, segment) && !edi_reader_interchange(w->reader)->interactive;
+}
+
+static void put_trailer(json_writer *w, uint64_t count, const char *reference) {
+    const edi_segment *segment = edi_reader_segment(w->reader);
+    if (is_expected(w, segment, count, reference)) {
+        w->covered = segment->offset + segment->raw.len + 1 + segment->after.len;
+        return;
+    }
+    PUT(w, ",\"trailer\":");
+    put_segment(w, segment);
+}
+
+/* -------------------------------------------------------------------------------------------------- loops and levels
+ */
+
+static void put_name(json_writer *w, const edi_node *loop) {
+    char name[40];
+    size_t len = 0;
+    for (; loop->name[len] && len < sizeof name - 1; len++)
+        name[len] = loop->name[len] >= 'A' && loop->name[len] <= 'Z' ? (char)(loop->name[len] + 32) : loop->name[len];
+    put_text(w, span_make(name, len), false);
+}
+
+static void item(json_writer *w) {
+    if (!w->first[w->depth]) put_char(w, ',');
+    w->first[w->depth] = false;
+    line(w, (unsigned)(4 + w->depth));
+}
+
+/* Closes the lists of inner loops until `depth` are open. */
+static void close_loops(json_writer *w, size_t depth) {
+    while (w->depth > depth) {
+        w->depth--;
+        PUT(w, "]]}");
+    }
+}
+
+/* Loops that follow each other under one name share their array. */
+static void body_segment(json_writer *w) {
+    size_t left, entered;
+    const edi_node *node = edi_validator_node(w->validator, &left, &entered);
+    const edi_node *loop = NULL;
+    if (node && entered > 0) {
+        loop = node->parent;
+        size_t target = w->depth >= left ? w->depth - left : 0;
+        bool again = entered == 1 && left > 0 && w->depth > target && w->loops[target] == loop;
+        if (again) {
+            close_loops(w, target + 1);
+            PUT(w, "],[");
+            w->first[w->depth] = true;
+        } else {
+            close_loops(w, target);
+            const edi_node *chain[STACK];
+            size_t count = 0;
+            for (const edi_node *up = loop; up && count < entered && count < STACK; up = up->parent)
+                chain[count++] = up;
+            while (count > 0 && w->depth + 1 < STACK) {
+                const edi_node *opened = chain[--count];
+                item(w);
+                put_char(w, '{');
+                put_name(w, opened);
+                PUT(w, ":[[");
+                w->loops[w->depth++] = opened;
+                w->first[w->depth] = true;
+            }
+        }
+    } else if (left > 0) {
+        close_loops(w, w->depth >= left ? w->depth - left : 0);
+    }
+    item(w);
+    put_segment(w, edi_reader_segment(w->reader));
+    w->document_segments++;
+}
+
+static void put_delimiter(json_writer *w, const char *name, char c, bool *first) {
+    if (!c) return;
+    if (!*first) put_char(w, ',');
+    *first = false;
+    put_text(w, span_of(name), false);
+    put_char(w, ':');
+    put_text(w, span_make(&c, 1), false);
+}
+
+static void begin_interchange(json_writer *w) {
+    const edi_interchange *i = edi_reader_interchange(w->reader);
+    const edi_segment *segment = edi_reader_segment(w->reader);
+    bool first = true;
+    if (!w->first_interchange) put_char(w, ',');
+    w->first_interchange = false;
+    w->d = i->delimiters;
+    line(w, 1);
+    put_char(w, '{');
+    if (i->offset > w->covered) {
+        PUT(w, "\"before\":");
+        put_text(w, span_make(w->file.data + w->covered, (size_t)(i->offset - w->covered)), false);
+        put_char(w, ',');
+    }
+    PUT(w, "\"standard\":");
+    put_text(w, span_of(edi_standard_name(w->d.standard)), false);
+    if (w->latin1) PUT(w, ",\"charset\":\"latin-1\"");
+    PUT(w, ",\"delimiters\":{");
+    put_delimiter(w, "element", w->d.element, &first);
+    put_delimiter(w, "component", w->d.component, &first);
+    put_delimiter(w, "repetition", w->d.repetition, &first);
+    put_delimiter(w, "release", w->d.release, &first);
+    put_delimiter(w, "terminator", w->d.terminator, &first);
+    w->suffix = segment->after;
+    if (w->suffix.len > 0) {
+        PUT(w, ",\"suffix\":");
+        put_text(w, w->suffix, false);
+    }
+    if (i->una) {
+        PUT(w, ",\"una\":");
+        put_text(w, span_make(w->file.data + i->offset, (size_t)(segment->offset - i->offset)), false);
+    }
+    PUT(w, "},\"header\":");
+    put_segment(w, segment);
+    keep_reference(w, w->interchange_reference, w->d.standard == EDI_X12 ? 13 : 5);
+    PUT(w, ",\"content\":[");
+    w->first_content = true;
+    w->contents = 0;
+    w->in_group = false;
+}
+
+static void next_content(json_writer *w) {
+    bool *first = w->in_group ? &w->first_document : &w->first_content;
+    if (!*first) put_char(w, ',');
+    *first = false;
+    line(w, w->in_group ? 3 : 2);
+}
+
+static void begin_group(json_writer *w) {
+    next_content(w);
+    PUT(w, "{\"header\":");
+    put_segment(w, edi_reader_segment(w->reader));
+    keep_reference(w, w->group_reference, w->d.standard == EDI_X12 ? 6 : 5);
+    PUT(w, ",\"documents\":[");
+    w->first_document = true;
+    w->in_group = true;
+    w->group_documents = 0;
+}
+
+static void begin_document(json_writer *w) {
+    const edi_transaction *t = edi_reader_document(w->reader);
+    next_content(w);
+    PUT(w, "{\"type\":");
+    put_text(w, span_of(t->type), false);
+    PUT(w, ",\"version\":");
+    put_text(w, span_of(t->version), false);
+    PUT(w, ",\"header\":");
+    put_segment(w, edi_reader_segment(w->reader));
+    keep_reference(w, w->document_reference, w->d.standard == EDI_X12 ? 2 : 1);
+    PUT(w, ",\"segments\":[");
+    w->depth = 0;
+    w->first[0] = true;
+    w->document_segments = 1;
+}
+
+static void end_document(json_writer *w) {
+    close_loops(w, 0);
+    put_char(w, ']');
+    put_trailer(w, w->document_segments + 1, w->document_reference);
+    put_char(w, '}');
+    if (w->in_group) {
+        w->group_documents++;
+    } else {
+        w->contents++;
+    }
+}
+
+static void end_group(json_writer *w) {
+    line(w, 2);
+    put_char(w, ']');
+    put_trailer(w, w->group_documents, w->group_reference);
+    put_char(w, '}');
+    w->in_group = false;
+    w->contents++;
+}
+
+static void end_interchange(json_writer *w) {
+    line(w, 1);
+    put_char(w, ']');
+    put_trailer(w, w->contents, w->interchange_reference);
+    put_char(w, '}');
+}
+
+/* Faults after which a file cannot be said as JSON: what nests is not whole, or bytes belong to nothing. */
+static bool breaks_form(const edi_fault *fault) {
+    switch (fault->code) {
+    case EDI_FAULT_NOT_EDI:
+    case EDI_FAULT_OTHER_DIALECT:
+    case EDI_FAULT_HEADER_MISSING:
+    case EDI_FAULT_DELIMITER_INVALID:
+    case EDI_FAULT_TRUNCATED:
+    case EDI_FAULT_INTERCHANGE_TRAILER:
+    case EDI_FAULT_GROUP_HEADER:
+    case EDI_FAULT_GROUP_TRAILER:
+    case EDI_FAULT_DOCUMENT_HEADER:
+    case EDI_FAULT_DOCUMENT_TRAILER:
+    case EDI_FAULT_SEGMENT_OUTSIDE:
+    case EDI_FAULT_INTERCHANGE_CONTENT:
+    case EDI_FAULT_SEGMENT_EMPTY:
+    case EDI_FAULT_SEGMENT_LIMIT:
+    case EDI_FAULT_RELEASE_AT_END: return true;
+    case EDI_FAULT_DELIMITER_CLASH: return fault->element != 11; /* ISA11: read as no repetition */
+    default: return false;
+    }
+}
+
+static error *write_event(json_writer *w, edi_event event) {
+    switch (event) {
+    case EDI_INTERCHANGE:
+        if (!edi_reader_segment(w->reader)) return NULL; /* its fault comes next */
+        begin_interchange(w);
+        break;
+    case EDI_SERVICE:
+        next_content(w);
+        put_segment(w, edi_reader_segment(w->reader));
+        if (span_is(edi_reader_segment(w->reader)->tag, "UNO")) w->contents++;
+        break;
+    case EDI_GROUP: begin_group(w); break;
+    case EDI_DOCUMENT: begin_document(w); break;
+    case EDI_SEGMENT: body_segment(w); break;
+    case EDI_DOCUMENT_END: end_document(w); break;
+    case EDI_GROUP_END: end_group(w); break;
+    case EDI_INTERCHANGE_END: end_interchange(w); break;
+    case EDI_FAULT: {
+        const edi_fault *fault = edi_validator_fault(w->validator);
+        if (breaks_form(fault))
+            return error_at(error_new(ERROR_INVALID, "not well-formed at byte %llu: %s",
+                                (unsigned long long)fault->offset, fault->text),
+                "byte %llu", (unsigned long long)fault->offset);
+        break;
+    }
+    case EDI_END: break;
+    }
+    if (w->len > FLUSH_AT) flush(w);
+    return w->failure;
+}
+
+error *edi_to_json(span file, edi_library *library, const edi_json_options *options, edi_sink sink, void *context) {
+    json_writer *w = xcalloc(1, sizeof *w);
+    error *err = NULL;
+    edi_event event;
+    w->sink = sink;
+    w->context = context;
+    w->data = xmalloc(ROOM);
+    w->file = file;
+    w->compact = options && options->compact;
+    w->latin1 = !span_is_utf8(file);
+    w->first_interchange = true;
+    w->validator = edi_validator_new(file, library, options ? &options->validate : NULL);
+    w->reader = edi_validator_reader(w->validator);
+    PUT(w, "{\"interchanges\":[");
+    while (!err && (event = edi_validator_next(w->validator)) != EDI_END)
+        err = write_event(w, event);
+    if (!err) {
+        line(w, 0);
+        put_char(w, ']');
+        if (w->covered < file.len) {
+            PUT(w, ",\"after\":");
+            put_text(w, span_make(file.data + w->covered, file.len - (size_t)w->covered), false);
+        }
+        PUT(w, "}\n");
+        flush(w);
+        err = w->failure;
+    }
+    edi_validator_free(w->validator);
+    free(w->data);
+    free(w);
+    return err;
+}
