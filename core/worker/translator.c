@@ -8,13 +8,17 @@
 #include "core/base/memory.h"
 #include "core/script/host.h"
 #include "core/worker/attachment.h"
+#include "core/worker/inspect.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
 
 #include <stdlib.h>
 
+enum { ACKNOWLEDGEMENT_BYTES_MAX = 64 * 1024 * 1024 };
+
 typedef struct translator {
     script_host *host;
+    edi_library *library;
     worker *worker; /* while a request is done */
     frame source;   /* the answer that holds the script last asked for */
     char *hash;
@@ -143,7 +147,43 @@ static error *check_script(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+static error *inspect(translator *t, frame *request, frame *reply) {
+    attachment body = {0};
+    error *err = attachment_of_request(request, &body);
+    if (err) return err;
+    json_t *findings = inspect_payload(body.bytes, t->library);
+    frame_put_json(reply, findings);
+    json_decref(findings);
+    attachment_close(&body);
+    return NULL;
+}
+
+static error *acknowledge(translator *t, frame *request, frame *reply) {
+    json_t *call = NULL, *head = NULL, *place = NULL;
+    attachment body = {0};
+    buf answer = BUF_MAX(ACKNOWLEDGEMENT_BYTES_MAX);
+    const inspect_numbers numbers = {.control = ask_control, .context = t};
+    error *err = frame_get_json(request, &call);
+    if (!err) err = attachment_of_request(request, &body);
+    if (!err)
+        err = inspect_acknowledge(
+            body.bytes, json_get_text(call, "kind", ""), t->library, &numbers, clock_wall_ms(), &answer, &head);
+    if (!err) {
+        span bytes = buf_span(&answer);
+        err = attachment_put_all(reply, &bytes, 1, &place);
+        json_object_set_new(head, "payload", place);
+        if (!err) frame_put_json(reply, head);
+    }
+    json_decref(head);
+    json_decref(call);
+    buf_free(&answer);
+    attachment_close(&body);
+    return err;
+}
+
 static error *(*const operations[])(translator *, frame *, frame *) = {
+    [OPERATION_INSPECT] = inspect,
+    [OPERATION_ACKNOWLEDGE] = acknowledge,
     [OPERATION_SCRIPT] = run_script,
     [OPERATION_CHECK_SCRIPT] = check_script,
 };
@@ -168,8 +208,10 @@ int translator_main(frame_channel *channel) {
         log_failure(LOG_ERROR, "scripts cannot be run", err);
         return WORKER_EXIT_SANDBOX;
     }
+    self.library = edi_library_new();
     int status = worker_serve(channel, translate, &self);
     forget_source(&self);
+    edi_library_free(self.library);
     script_host_free(self.host);
     return status;
 }
