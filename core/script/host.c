@@ -6,18 +6,21 @@
 #include "core/script/message.h"
 #include "core/script/result.h"
 #include "core/script/sandbox.h"
+#include "edi/schema.h"
 
 #include <stdlib.h>
 
 struct script_host {
     script_services services;
     chunk_cache *chunks;
+    edi_library *schemas;
 };
 
 error *script_host_new(const script_services *services, script_host **out) {
     script_host *host = xcalloc(1, sizeof *host);
     host->services = *services;
     host->chunks = chunk_cache_new();
+    host->schemas = edi_library_new();
     *out = host;
     return NULL;
 }
@@ -25,6 +28,7 @@ error *script_host_new(const script_services *services, script_host **out) {
 void script_host_free(script_host *host) {
     if (!host) return;
     chunk_cache_free(host->chunks);
+    edi_library_free(host->schemas);
     free(host);
 }
 
@@ -114,6 +118,7 @@ error *script_run(script_host *host, const json_t *call, span payload, script_ou
     box->script = script;
     box->call = call;
     box->payload = payload;
+    box->schemas = host->schemas;
     err = sandbox_call(box, run_function, &r, &rejected);
     if (err || rejected) drop_results(out);
     if (rejected) json_object_set_new(out->result, "rejected", rejected);

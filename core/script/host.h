@@ -6,23 +6,30 @@
  *
  * The call (JSON), for a flow:
  *   {"script": "order_850_to_csv", "function": "translate",
- *    "message": {"id","filename","content_type","partner","connection","headers":{},"vars":{},"document": 0 or absent},
- *    "destinations": [{"connection","partner","envelope":
- * {"standard":"X12","sender":"ZZ:BANYAN","receiver":"01:123456789","version"…}}], "limits":
- * {"time_ms","memory_bytes","output_bytes","log_lines"}} and for an endpoint "function": "request" | "response" with
- * "message": {"method","path","params":{},"query":{},"headers":{},"caller", "status" …}. The payload is the body.
+ *    "message": {"id","filename","content_type","partner","connection","headers":{},"vars":{},
+ *                "document": which of the payload's documents message.edi is, from 0; absent: the only one},
+ *    "destinations": [{"connection","partner",
+ *                      "envelopes": {"X12": {"sender": "ZZ:BANYAN", "receiver": "01:123456789"},
+ *                                    "EDIFACT": {"sender": "BANYAN:14", "receiver": "5412345000013:14"}}}],
+ *    "limits": {"time_ms","memory_bytes","output_bytes","log_lines"}}
+ * and for an endpoint "function": "request" | "response" with "message":
+ * {"method","path","params":{},"query":{},"headers":{}, "caller","status" …} and the back-end as the destination. The
+ * payload is the body.
+ *
+ * An envelope may say more: "usage" ("P", "T"), "acknowledge" (bool), "version" (ISA12, UNB syntax identifier),
+ * "syntax", "group_sender", "group_receiver", "suffix" (behind each terminator), "una" (bool), and the delimiters
+ * "element", "component", "repetition", "terminator", "release".
  *
  * The outcome (JSON):
  *   {"results": [{"payload": index into payloads (absent: an endpoint's body goes on unchanged),
  *                 "content_type","filename","status","headers":{},"to","vars":{},"keys":{},
  *                 "documents": [as INSPECT, for EDI results]}],
  *    "respond": true when req:respond was called (then results[0] is the answer),
- *    "rejected": {"reason","place": "script.lua:12","code"?,"where"?,"segment"? …} when reject() was called or the payload
- *                could not be parsed ("code": "malformed", "where": "line 3, column 7"),
- *    "passed": true when the function is absent or gave nil (request/response: the body goes on unchanged),
- *    "log": [{"level","text","line"}], "script": "NAME@hash"}
- * All texts of vars, keys and headers are texts. A script error is an `error` whose text is "script.lua:12: message" and
- * whose place is "script.lua:12"; the outcome then still holds "log" and "script".
+ *    "rejected": {"reason","place": "script.lua:12","code"?,"where"?,"segment"? …} when reject() was called or the
+ * payload could not be parsed ("code": "malformed", "where": "line 3, column 7"), "passed": true when the function is
+ * absent or gave nil (request/response: the body goes on unchanged), "log": [{"level","text","line"}], "script":
+ * "NAME@hash"} All texts of vars, keys and headers are texts. A script error is an `error` whose text is
+ * "script.lua:12: message" and whose place is "script.lua:12"; the outcome then still holds "log" and "script".
  */
 #ifndef BANYAN_CORE_SCRIPT_HOST_H
 #define BANYAN_CORE_SCRIPT_HOST_H
@@ -31,8 +38,9 @@
 #include "core/base/json.h"
 
 typedef struct script_services {
-    /* The text of script `name` of the estate; *hash names its version (NULL: it is not kept compiled). Borrowed until the
-     * next call. ERROR_NOT_FOUND when there is none. Modules of scripts-lua/lib are the host's and never asked for. */
+    /* The text of script `name` of the estate; *hash names its version (NULL: it is not kept compiled). Borrowed until
+     * the next call. ERROR_NOT_FOUND when there is none. Modules of scripts-lua/lib are the host's and never asked for.
+     */
     error *(*source)(void *context, const char *name, span *text, const char **hash);
     /* The next number of a sequence such as "X12/interchange/ZZ:BANYAN/01:123456789". */
     error *(*control)(void *context, const char *sequence, uint64_t *number);

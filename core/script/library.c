@@ -25,6 +25,7 @@ static const struct {
     {"lookup", library_lookup},
     {"clock.core", library_clock},
     {"xml.core", library_xml},
+    {"edi.core", library_edi},
 };
 
 /* ---- errors that time limits pass through ---- */

@@ -4,6 +4,7 @@
 #include "core/base/settings.h"
 #include "core/script/library.h"
 #include "core/script/lua_csv.h"
+#include "core/script/lua_edi.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
 
@@ -155,9 +156,11 @@ static int message_index(lua_State *L) {
         push_method(L, request_respond);
     else if (strcmp(name, "headers") == 0)
         push_headers(L, (json_t *)known);
-    else if (strcmp(name, "xml") == 0 || strcmp(name, "edi") == 0) {
+    else if (strcmp(name, "edi") == 0)
+        edi_push_message(L);
+    else if (strcmp(name, "xml") == 0) {
         lua_pushboolean(L, true); /* reject what is malformed */
-        call_module(L, name, "decode", 1);
+        call_module(L, "xml", "decode", 1);
     } else if (known && !json_is_null(known))
         value_push_jansson(L, known);
     else if (strcmp(name, "vars") == 0 || strcmp(name, "params") == 0 || strcmp(name, "query") == 0)

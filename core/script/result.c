@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/settings.h"
+#include "core/script/edi_build.h"
 #include "core/script/library.h"
 #include "core/script/lua_csv.h"
 #include "core/script/sandbox.h"
@@ -13,7 +14,7 @@
 
 enum { RESULTS_MAX = 10000, TEXT_MAX = 4000, MEMBERS_MAX = 200 };
 
-static const char *const payload_fields[] = {"body", "json", "xml", "csv"};
+static const char *const payload_fields[] = {"body", "json", "xml", "csv", "edi"};
 static const char *const other_fields[] = {"filename", "content_type", "headers", "status", "to", "vars", "keys"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -65,12 +66,14 @@ static void collect_payload(collector *c, const char *field) {
     buf *payload = add_payload(c);
     if (strcmp(field, "body") == 0) {
         size_t len;
-        if (lua_type(L, -1) != LUA_TSTRING) refuse(c, field, "is not a text; json, xml and csv take tables");
+        if (lua_type(L, -1) != LUA_TSTRING) refuse(c, field, "is not a text; json, xml, csv and edi take tables");
         const char *text = lua_tolstring(L, -1, &len);
         buf_add(payload, span_make(text, len));
     } else if (strcmp(field, "json") == 0) {
         content_type = "application/json";
         value_encode_json(L, -1, 0, payload);
+    } else if (strcmp(field, "edi") == 0) {
+        content_type = edi_build(L, lua_gettop(L), payload, c->result);
     } else {
         if (lua_type(L, -1) != LUA_TTABLE) refuse(c, field, "is not a table");
         content_type = strcmp(field, "csv") == 0 ? "text/csv" : "application/xml";
@@ -96,7 +99,7 @@ static void collect_payloads(collector *c) {
         }
         lua_pop(c->L, 1);
     }
-    if (!found && c->rules == RESULT_TRANSLATE) refuse(c, "has", "none of body, json, xml, csv");
+    if (!found && c->rules == RESULT_TRANSLATE) refuse(c, "has", "none of body, json, xml, csv, edi");
 }
 
 /* ---- the rest ---- */

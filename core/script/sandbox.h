@@ -45,6 +45,7 @@ typedef struct sandbox {
     const char *script;            /* name of the script that is run; borrowed */
     const json_t *call;            /* the call in hand (host.h); borrowed, may be NULL */
     span payload;                  /* its payload; borrowed */
+    struct edi_library *schemas;   /* borrowed; NULL where nothing is run (script_check) */
     void *owner;                   /* for modules of the one who runs the sandbox (testing) */
 } sandbox;
 

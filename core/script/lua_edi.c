@@ -1,0 +1,681 @@
+/* core/script/lua_edi.c: see lua_edi.h.
+ *
+ *   doc.type, doc.version, doc.control, doc.sender, doc.receiver, doc.keys …
+ *   range:segment(tag [, qualifier])            the first such segment of a document or loop, nil when there is none
+ *   range:segments(tag [, qualifier])           all of them:  for ref in po:segments("REF") do
+ *   range:loops(trigger [, qualifier])          for loop in po:loops("PO1") do … loop:segment("PID") … end
+ *   range:loop(trigger [, qualifier])           the first one
+ *   range:text(tag, [qualifier,] element [, component [, repetition]])     also number, decimal, date, time, need
+ *   range:has(tag [, qualifier])
+ *   segment:text(element [, component [, repetition]])                     also number, decimal, date, time, need
+ *   segment:qualified(element, qualifier)       the value beside a qualifier
+ *   segment:count(), segment:repetitions(element), segment.tag, segment.position
+ *
+ * The qualifier is what the segment's first element (or the one that its schema names) must say: po:text("REF", "DP",
+ * 2). Missing and empty values are nil. A value that is no number or date where one was asked for rejects the message.
+ */
+#include "core/script/lua_edi.h"
+
+#include "core/base/memory.h"
+#include "core/base/settings.h"
+#include "core/script/library.h"
+#include "core/script/sandbox.h"
+#include "core/script/values.h"
+#include "edi/value.h"
+#include "edi/view.h"
+
+enum { PLACES_MAX = 100000 };
+
+/* The view and what it stands on; never seen by scripts. */
+typedef struct holder {
+    edi_documents documents;
+    edi_view *view;
+    arena *scratch;
+} holder;
+
+/* A document or loop; user value 1 is the holder, 2 the table of a document's own fields (nil for loops). */
+typedef struct range_handle {
+    edi_view *view;
+    edi_range range;
+} range_handle;
+
+/* User value 1 is the holder. */
+typedef struct segment_handle {
+    edi_view *view;
+    size_t index;
+} segment_handle;
+
+static char holder_key, range_key, segment_key, repeated_key; /* names in the registry: metatables */
+
+/* ---- handles ---- */
+
+static int free_holder(lua_State *L) {
+    holder *h = lua_touserdata(L, 1);
+    edi_view_free(h->view);
+    edi_documents_free(&h->documents);
+    arena_free(h->scratch);
+    *h = (holder){.view = NULL};
+    return 0;
+}
+
+static holder *new_holder(lua_State *L) {
+    holder *h = lua_newuserdatauv(L, sizeof *h, 1);
+    *h = (holder){.view = NULL};
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &holder_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushcfunction(L, free_holder);
+        lua_setfield(L, -2, "__gc");
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &holder_key);
+    }
+    lua_setmetatable(L, -2);
+    return h;
+}
+
+static void *check_handle(lua_State *L, void *key, const char *kind) {
+    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+        bool same = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+        if (same) return lua_touserdata(L, 1);
+    }
+    luaL_typeerror(L, 1, kind);
+    return NULL;
+}
+
+static range_handle *check_range(lua_State *L) {
+    return check_handle(L, &range_key, "EDI document or loop (called with a colon)");
+}
+
+static segment_handle *check_segment(lua_State *L) {
+    return check_handle(L, &segment_key, "EDI segment (called with a colon)");
+}
+
+/* `owner` is the stack index of a handle whose holder the new one shares. */
+static void push_range(lua_State *L, int owner, edi_view *view, edi_range range) {
+    owner = lua_absindex(L, owner);
+    range_handle *r = lua_newuserdatauv(L, sizeof *r, 2);
+    *r = (range_handle){view, range};
+    lua_getiuservalue(L, owner, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &range_key);
+    lua_setmetatable(L, -2);
+}
+
+static void push_segment(lua_State *L, int owner, edi_view *view, size_t index) {
+    owner = lua_absindex(L, owner);
+    segment_handle *s = lua_newuserdatauv(L, sizeof *s, 1);
+    *s = (segment_handle){view, index};
+    lua_getiuservalue(L, owner, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &segment_key);
+    lua_setmetatable(L, -2);
+}
+
+/* ---- values ---- */
+
+typedef struct place {
+    edi_view *view;
+    size_t segment, element, component, repetition;
+} place;
+
+/* "BEG03", "NAD02-1" */
+static const char *push_name(lua_State *L, const place *p) {
+    span tag = edi_view_tag(p->view, p->segment);
+    lua_pushlstring(L, tag.data, tag.len);
+    lua_pushfstring(L, p->component > 1 ? "%s%s%d-%d" : "%s%s%d", lua_tostring(L, -1), p->element < 10 ? "0" : "",
+        (int)p->element, (int)p->component);
+    lua_remove(L, -2);
+    return lua_tostring(L, -1);
+}
+
+/* Rejects with the segment, its position in the document, and the element. */
+static int reject_place(lua_State *L, const place *p, const char *words) {
+    lua_pushcfunction(L, sandbox_lua_reject);
+    push_name(L, p);
+    lua_pushfstring(L, " %s", words);
+    lua_concat(L, 2);
+    lua_createtable(L, 0, 3);
+    span tag = edi_view_tag(p->view, p->segment);
+    lua_pushlstring(L, tag.data, tag.len);
+    lua_setfield(L, -2, "segment");
+    lua_pushinteger(L, (lua_Integer)p->segment + 1);
+    lua_setfield(L, -2, "position");
+    lua_pushinteger(L, (lua_Integer)p->element);
+    lua_setfield(L, -2, "element");
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+/* Latin-1 to UTF-8: what is not UTF-8 in an interchange is nearly always that. */
+static void push_latin1(lua_State *L, span text) {
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c >= 0x80) luaL_addchar(&b, (char)(0xC0 | c >> 6));
+        luaL_addchar(&b, c >= 0x80 ? (char)(0x80 | (c & 0x3F)) : (char)c);
+    }
+    luaL_pushresult(&b);
+}
+
+/* Pushes a decoded value without the filler at its end; nil when nothing is left. */
+static bool push_decoded(lua_State *L, span text) {
+    text = edi_trim_right(text);
+    if (text.len == 0) {
+        lua_pushnil(L);
+        return false;
+    }
+    if (span_is_utf8(text))
+        lua_pushlstring(L, text.data, text.len);
+    else
+        push_latin1(L, text);
+    return true;
+}
+
+/* What was meant by an element without a component: all of it, or the first component where it is a composite. */
+static size_t whole_or_first(const place *p) {
+    const edi_slot *slot = edi_view_slot(p->view, p->segment, p->element, 0);
+    if (slot) return slot->composite ? 1 : 0;
+    return edi_view_components(p->view, p->segment, p->element, p->repetition) > 1 ? 1 : 0;
+}
+
+static bool push_value(lua_State *L, const place *p) {
+    size_t component = p->component ? p->component : whole_or_first(p);
+    const edi_delimiters *d = &edi_view_document(p->view)->interchange.delimiters;
+    span raw = edi_view_raw_value(p->view, p->segment, p->element, p->repetition, component);
+    if (raw.len == 0 || !edi_needs_decoding(d, raw)) return push_decoded(L, raw);
+    char *decoded = lua_newuserdatauv(L, raw.len, 0);
+    bool found = push_decoded(L, span_make(decoded, edi_decode(d, raw, decoded)));
+    lua_remove(L, -2);
+    return found;
+}
+
+static span top_text(lua_State *L) {
+    span text;
+    text.data = lua_tolstring(L, -1, &text.len);
+    return text;
+}
+
+static int push_number(lua_State *L, const place *p, bool whole_as_integer) {
+    char digits[EDI_DECIMAL_SIZE];
+    decimal value;
+    int64_t integer;
+    if (!push_value(L, p)) return 1;
+    const edi_slot *slot =
+        edi_view_slot(p->view, p->segment, p->element, p->component ? p->component : whole_or_first(p));
+    bool implied = slot && slot->element && slot->element->type == EDI_TYPE_INTEGER;
+    bool good = edi_decimal(top_text(L), implied ? slot->element->decimals : 0, digits);
+    if (good) {
+        error *err = decimal_parse(span_of(digits), &value);
+        good = !err;
+        error_free(err);
+    }
+    if (!good) return reject_place(L, p, lua_pushfstring(L, "'%s' is not a number", lua_tostring(L, -1)));
+    if (whole_as_integer && decimal_to_integer(value, &integer))
+        lua_pushinteger(L, integer);
+    else
+        value_push_decimal(L, value);
+    return 1;
+}
+
+/* A composite of three such as EDIFACT's C507 (qualifier, value, format), or the value itself. */
+static int push_date(lua_State *L, const place *p, bool time) {
+    char iso[EDI_DATE_SIZE];
+    bool good;
+    bool edifact = edi_view_document(p->view)->standard == EDI_EDIFACT;
+    if (edifact && !p->component && edi_view_components(p->view, p->segment, p->element, p->repetition) >= 3) {
+        place part = *p;
+        part.component = 3;
+        push_value(L, &part);
+        part.component = 2;
+        if (!push_value(L, &part)) return 1;
+        size_t len = 0;
+        const char *format = lua_tolstring(L, -2, &len);
+        good = edi_formatted_date(top_text(L), span_make(format ? format : "102", format ? len : 3), iso);
+    } else {
+        if (!push_value(L, p)) return 1;
+        good = time ? edi_iso_time(top_text(L), iso) : edi_iso_date(top_text(L), iso);
+    }
+    if (!good)
+        return reject_place(L, p, lua_pushfstring(L, "'%s' is not a %s", lua_tostring(L, -1), time ? "time" : "date"));
+    lua_pushstring(L, iso);
+    return 1;
+}
+
+typedef enum wanted { WANT_TEXT, WANT_NUMBER, WANT_DECIMAL, WANT_DATE, WANT_TIME, WANT_NEEDED } wanted;
+
+static int push_wanted(lua_State *L, const place *p, wanted kind) {
+    switch (kind) {
+    case WANT_TEXT: push_value(L, p); return 1;
+    case WANT_NUMBER: return push_number(L, p, true);
+    case WANT_DECIMAL: return push_number(L, p, false);
+    case WANT_DATE: return push_date(L, p, false);
+    case WANT_TIME: return push_date(L, p, true);
+    case WANT_NEEDED: return push_value(L, p) ? 1 : reject_place(L, p, "is missing");
+    }
+    return 0;
+}
+
+/* element, component, repetition from argument `first` on. */
+static place check_place(lua_State *L, edi_view *view, size_t segment, int first, lua_Integer fallback) {
+    lua_Integer element = fallback ? luaL_optinteger(L, first, fallback) : luaL_checkinteger(L, first);
+    lua_Integer component = luaL_optinteger(L, first + 1, 0), repetition = luaL_optinteger(L, first + 2, 1);
+    luaL_argcheck(L, element >= 1 && element <= PLACES_MAX, first, "elements count from 1");
+    luaL_argcheck(L, component >= 0 && component <= PLACES_MAX, first + 1, "components count from 1");
+    luaL_argcheck(L, repetition >= 1 && repetition <= PLACES_MAX, first + 2, "repetitions count from 1");
+    return (place){view, segment, (size_t)element, (size_t)component, (size_t)repetition};
+}
+
+/* ---- finding segments ---- */
+
+/* Does the element that tells segments of one tag apart say `qualifier`? */
+static bool has_qualifier(const edi_view *view, size_t segment, span qualifier) {
+    const edi_node *node = edi_view_node(view, segment);
+    size_t element = span_is(edi_view_tag(view, segment), "HL") ? 3 : 1, component = 1;
+    if (node && node->qualifier) {
+        element = node->qualifier;
+        component = node->qualifier_component ? node->qualifier_component : 1;
+    }
+    return span_equal(edi_trim_right(edi_view_raw_value(view, segment, element, 1, component)), qualifier);
+}
+
+/* From *segment on; `qualifier` without data: any. */
+static bool find(const range_handle *r, span tag, span qualifier, size_t *segment) {
+    for (; edi_view_find(r->view, r->range, tag, segment); (*segment)++) {
+        if (!qualifier.data || has_qualifier(r->view, *segment, qualifier)) return true;
+    }
+    return false;
+}
+
+static span check_tag(lua_State *L, int argument) {
+    span tag;
+    tag.data = luaL_checklstring(L, argument, &tag.len);
+    return tag;
+}
+
+/* An optional text argument; a number there is the element. */
+static span optional_qualifier(lua_State *L, int argument) {
+    span qualifier = {NULL, 0};
+    if (lua_type(L, argument) == LUA_TSTRING) qualifier.data = lua_tolstring(L, argument, &qualifier.len);
+    return qualifier;
+}
+
+static int range_wanted(lua_State *L, wanted kind) {
+    range_handle *r = check_range(L);
+    span tag = check_tag(L, 2), qualifier = optional_qualifier(L, 3);
+    size_t segment = r->range.first;
+    int first = qualifier.data ? 4 : 3;
+    /* A date beside its qualifier: DTM*002*date; DTM+137:date:102. */
+    bool x12 = edi_view_document(r->view)->standard == EDI_X12;
+    lua_Integer fallback = kind == WANT_DATE && qualifier.data ? (x12 ? 2 : 1) : 0;
+    place p = check_place(L, r->view, 0, first, fallback);
+    if (!find(r, tag, qualifier, &segment)) {
+        if (kind != WANT_NEEDED) {
+            lua_pushnil(L);
+            return 1;
+        }
+        lua_pushcfunction(L, sandbox_lua_reject);
+        lua_pushfstring(
+            L, qualifier.data ? "segment %s %s is missing" : "segment %s is missing", tag.data, qualifier.data);
+        lua_createtable(L, 0, 1);
+        lua_pushlstring(L, tag.data, tag.len);
+        lua_setfield(L, -2, "segment");
+        lua_call(L, 2, 0);
+    }
+    p.segment = segment;
+    return push_wanted(L, &p, kind);
+}
+
+static int range_text(lua_State *L) {
+    return range_wanted(L, WANT_TEXT);
+}
+
+static int range_number(lua_State *L) {
+    return range_wanted(L, WANT_NUMBER);
+}
+
+static int range_decimal(lua_State *L) {
+    return range_wanted(L, WANT_DECIMAL);
+}
+
+static int range_date(lua_State *L) {
+    return range_wanted(L, WANT_DATE);
+}
+
+static int range_time(lua_State *L) {
+    return range_wanted(L, WANT_TIME);
+}
+
+static int range_need(lua_State *L) {
+    return range_wanted(L, WANT_NEEDED);
+}
+
+static int range_segment(lua_State *L) {
+    range_handle *r = check_range(L);
+    size_t segment = r->range.first;
+    if (find(r, check_tag(L, 2), optional_qualifier(L, 3), &segment))
+        push_segment(L, 1, r->view, segment);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int range_has(lua_State *L) {
+    range_handle *r = check_range(L);
+    size_t segment = r->range.first;
+    lua_pushboolean(L, find(r, check_tag(L, 2), optional_qualifier(L, 3), &segment));
+    return 1;
+}
+
+/* Upvalues of both iterators: range, tag or trigger, qualifier or nil, where to go on. */
+static int next_segment(lua_State *L) {
+    range_handle *r = lua_touserdata(L, lua_upvalueindex(1));
+    span tag = check_tag(L, lua_upvalueindex(2)), qualifier = optional_qualifier(L, lua_upvalueindex(3));
+    size_t segment = (size_t)lua_tointeger(L, lua_upvalueindex(4));
+    if (!find(r, tag, qualifier, &segment)) return 0;
+    lua_pushinteger(L, (lua_Integer)segment + 1);
+    lua_replace(L, lua_upvalueindex(4));
+    push_segment(L, lua_upvalueindex(1), r->view, segment);
+    return 1;
+}
+
+static int next_loop(lua_State *L) {
+    range_handle *r = lua_touserdata(L, lua_upvalueindex(1));
+    span trigger = check_tag(L, lua_upvalueindex(2)), qualifier = optional_qualifier(L, lua_upvalueindex(3));
+    size_t cursor = (size_t)lua_tointeger(L, lua_upvalueindex(4));
+    edi_range loop;
+    while (edi_view_next_loop(r->view, r->range, trigger, &cursor, &loop)) {
+        if (qualifier.data && !has_qualifier(r->view, loop.first, qualifier)) continue;
+        lua_pushinteger(L, (lua_Integer)cursor);
+        lua_replace(L, lua_upvalueindex(4));
+        push_range(L, lua_upvalueindex(1), r->view, loop);
+        return 1;
+    }
+    return 0;
+}
+
+static int push_iterator(lua_State *L, lua_CFunction next) {
+    range_handle *r = check_range(L);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    lua_pushinteger(L, (lua_Integer)r->range.first);
+    lua_pushcclosure(L, next, 4);
+    return 1;
+}
+
+static int range_segments(lua_State *L) {
+    return push_iterator(L, next_segment);
+}
+
+static int range_loops(lua_State *L) {
+    return push_iterator(L, next_loop);
+}
+
+static int range_loop(lua_State *L) {
+    push_iterator(L, next_loop);
+    lua_call(L, 0, 1);
+    return 1;
+}
+
+static int range_index(lua_State *L) {
+    check_range(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+    if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE) return luaL_error(L, "a loop has no '%s'", name);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+    return luaL_error(L, "a document has no '%s'", name);
+}
+
+/* ---- segments ---- */
+
+static int segment_wanted(lua_State *L, wanted kind) {
+    segment_handle *s = check_segment(L);
+    place p = check_place(L, s->view, s->index, 2, 0);
+    return push_wanted(L, &p, kind);
+}
+
+static int segment_text(lua_State *L) {
+    return segment_wanted(L, WANT_TEXT);
+}
+
+static int segment_number(lua_State *L) {
+    return segment_wanted(L, WANT_NUMBER);
+}
+
+static int segment_decimal(lua_State *L) {
+    return segment_wanted(L, WANT_DECIMAL);
+}
+
+static int segment_date(lua_State *L) {
+    return segment_wanted(L, WANT_DATE);
+}
+
+static int segment_time(lua_State *L) {
+    return segment_wanted(L, WANT_TIME);
+}
+
+static int segment_need(lua_State *L) {
+    return segment_wanted(L, WANT_NEEDED);
+}
+
+/* segment:qualified(6, "VP"): PO1*1*…*VP*4711 gives 4711. */
+static int segment_qualified(lua_State *L) {
+    segment_handle *s = check_segment(L);
+    lua_Integer element = luaL_checkinteger(L, 2);
+    span qualifier = check_tag(L, 3);
+    luaL_argcheck(L, element >= 1 && element <= PLACES_MAX, 2, "elements count from 1");
+    lua_getiuservalue(L, 1, 1);
+    holder *h = lua_touserdata(L, -1);
+    arena_free(h->scratch);
+    h->scratch = arena_new(4 * edi_view_raw(s->view, s->index).len + 65536);
+    push_decoded(L, edi_view_qualified(s->view, h->scratch, s->index, (size_t)element, qualifier));
+    return 1;
+}
+
+static int segment_count(lua_State *L) {
+    segment_handle *s = check_segment(L);
+    lua_pushinteger(L, (lua_Integer)edi_view_elements(s->view, s->index));
+    return 1;
+}
+
+static int segment_repetitions(lua_State *L) {
+    segment_handle *s = check_segment(L);
+    lua_Integer element = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, element >= 1 && element <= PLACES_MAX, 2, "elements count from 1");
+    lua_pushinteger(L, (lua_Integer)edi_view_repetitions(s->view, s->index, (size_t)element));
+    return 1;
+}
+
+static int segment_index(lua_State *L) {
+    segment_handle *s = check_segment(L);
+    const char *name = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+    if (strcmp(name, "position") == 0) {
+        lua_pushinteger(L, (lua_Integer)s->index + 1);
+    } else if (strcmp(name, "tag") == 0) {
+        span tag = edi_view_tag(s->view, s->index);
+        lua_pushlstring(L, tag.data, tag.len);
+    } else {
+        return luaL_error(L, "a segment has no '%s'", name);
+    }
+    return 1;
+}
+
+static int segment_show(lua_State *L) {
+    segment_handle *s = check_segment(L);
+    push_decoded(L, edi_view_raw(s->view, s->index));
+    return 1;
+}
+
+/* ---- documents ---- */
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+/* Pushes the table of what a document says of itself. */
+static void push_fields(lua_State *L, const edi_document *d) {
+    lua_createtable(L, 0, 12);
+    set_text(L, "standard", edi_standard_name(d->standard));
+    set_text(L, "type", d->header.type);
+    set_text(L, "version", d->header.version[0] ? d->header.version : d->group.version);
+    set_text(L, "control", d->header.control);
+    set_text(L, "group_control", d->group.control);
+    set_text(L, "interchange_control", d->interchange.control);
+    set_text(L, "sender", d->sender);
+    set_text(L, "receiver", d->receiver);
+    set_text(L, "usage", d->interchange.usage);
+    lua_pushboolean(L, d->errors == 0);
+    lua_setfield(L, -2, "valid");
+    lua_createtable(L, 0, (int)d->key_count);
+    for (size_t i = 0; i < d->key_count; i++)
+        set_text(L, d->keys[i].name, d->keys[i].value);
+    lua_setfield(L, -2, "keys");
+}
+
+/* Pushes document `index` of `file`; the bytes live as long as the state or as the value at `anchor` (0: none). */
+static void push_document(lua_State *L, span file, int anchor, lua_Integer index, bool reject) {
+    holder *h = new_holder(L);
+    if (anchor) {
+        lua_pushvalue(L, anchor);
+        lua_setiuservalue(L, -2, 1);
+    }
+    edi_library *library = sandbox_of(L)->schemas;
+    edi_documents_read(file, library, NULL, &h->documents);
+    if (h->documents.count == 0) {
+        const edi_fault *first = &h->documents.first;
+        const char *words = first->code == EDI_FAULT_COUNT ? "it holds no document" : first->text;
+        if (reject) sandbox_reject(L, "malformed", "", "the body is not readable EDI: %s", words);
+        luaL_error(L, "not readable EDI: %s", words);
+    }
+    if (index < 0 && h->documents.count > 1)
+        luaL_error(L, "the file holds %d documents: edi.documents(message.body) gives all", (int)h->documents.count);
+    if (index < 0) index = 0;
+    if ((size_t)index >= h->documents.count)
+        luaL_error(L, "the file holds %d documents, there is no number %d", (int)h->documents.count, (int)index + 1);
+    error *err = edi_view_new(file, &h->documents.list[index], library, &h->view);
+    if (err) sandbox_raise(L, err);
+    range_handle *r = lua_newuserdatauv(L, sizeof *r, 2);
+    *r = (range_handle){h->view, edi_view_all(h->view)};
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    push_fields(L, &h->documents.list[index]);
+    lua_setiuservalue(L, -2, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &range_key);
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+}
+
+void edi_push_message(lua_State *L) {
+    sandbox *box = sandbox_of(L);
+    library_require(L, "edi.core"); /* the metatables exist from here on */
+    lua_pop(L, 1);
+    push_document(L, box->payload, 0, json_get_integer(json_get_object(box->call, "message"), "document", -1), true);
+}
+
+/* decode(text [, number]) */
+static int decode(lua_State *L) {
+    span file;
+    file.data = luaL_checklstring(L, 1, &file.len);
+    push_document(L, file, 1, luaL_optinteger(L, 2, 0) - 1, false);
+    return 1;
+}
+
+/* How many documents a text holds. */
+static int count_documents(lua_State *L) {
+    span file;
+    file.data = luaL_checklstring(L, 1, &file.len);
+    holder *h = new_holder(L);
+    edi_documents_read(file, sandbox_of(L)->schemas, NULL, &h->documents);
+    lua_pushinteger(L, (lua_Integer)h->documents.count);
+    return 1;
+}
+
+/* Where in the script this was called, "order.lua:12". */
+static int caller_place(lua_State *L) {
+    char text[SCRIPT_PLACE_SIZE];
+    lua_pushstring(L, sandbox_place(L, text));
+    return 1;
+}
+
+static int mark_repeated(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &repeated_key);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+bool edi_is_repeated(lua_State *L, int index) {
+    if (!lua_getmetatable(L, index)) return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &repeated_key);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+json_t *edi_documents_json(const edi_documents *documents) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < documents->count; i++) {
+        const edi_document *d = &documents->list[i];
+        json_t *one = json_object(), *keys = json_object();
+        json_put_text(one, "standard", edi_standard_name(d->standard));
+        json_put_text(one, "type", d->header.type);
+        json_put_text(one, "version", d->header.version[0] ? d->header.version : d->group.version);
+        json_put_text(one, "control", d->header.control);
+        json_put_text(one, "group_control", d->group.control);
+        json_put_text(one, "interchange_control", d->interchange.control);
+        json_put_text(one, "sender", d->sender);
+        json_put_text(one, "receiver", d->receiver);
+        for (size_t k = 0; k < d->key_count; k++)
+            json_put_text(keys, d->keys[k].name, d->keys[k].value);
+        json_object_set_new(one, "keys", keys);
+        json_object_set_new(one, "offset", json_integer((json_int_t)d->offset));
+        json_object_set_new(one, "length", json_integer((json_int_t)d->length));
+        json_object_set_new(one, "valid", json_boolean(d->errors == 0));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+/* A metatable whose __index finds `methods` first and asks `index` for the rest. */
+static void make_metatable(lua_State *L, void *key, const char *name, const luaL_Reg *methods, lua_CFunction index) {
+    lua_createtable(L, 0, 4);
+    if (index) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_pushcclosure(L, index, 1);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+int library_edi(lua_State *L) {
+    static const luaL_Reg range_methods[] = {{"text", range_text}, {"number", range_number}, {"decimal", range_decimal},
+        {"date", range_date}, {"time", range_time}, {"need", range_need}, {"segment", range_segment},
+        {"segments", range_segments}, {"loops", range_loops}, {"loop", range_loop}, {"has", range_has}, {NULL, NULL}};
+    static const luaL_Reg segment_methods[] = {{"text", segment_text}, {"number", segment_number},
+        {"decimal", segment_decimal}, {"date", segment_date}, {"time", segment_time}, {"need", segment_need},
+        {"qualified", segment_qualified}, {"count", segment_count}, {"repetitions", segment_repetitions}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"decode", decode}, {"count", count_documents}, {"place", caller_place},
+        {"repeated", mark_repeated}, {NULL, NULL}};
+    make_metatable(L, &range_key, "EDI document", range_methods, range_index);
+    make_metatable(L, &segment_key, "EDI segment", segment_methods, segment_index);
+    make_metatable(L, &repeated_key, "repeated", NULL, NULL);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &segment_key);
+    lua_pushcfunction(L, segment_show);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}
