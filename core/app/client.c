@@ -3,18 +3,27 @@
 
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/http/client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES_MAX = 64 * 1024 * 1024, KEY_BYTES_MAX = 4096 };
+enum {
+    ANSWER_BYTES_MAX = 64 * 1024 * 1024,
+    PROBLEM_BYTES_MAX = 1024 * 1024,
+    KEY_BYTES_MAX = 4096,
+    AUTHORITY_BYTES_MAX = 1024 * 1024,
+    STALL_MS = 300 * 1000 /* a large estate or backup may take its time before the first byte */
+};
 
 struct client {
-    char *url; /* without a slash at its end */
-    char *key; /* NULL: none found */
-    CURL *curl;
+    char *url;           /* without a slash at its end */
+    char *authorization; /* "Bearer KEY"; NULL: no key found */
+    char *authority;     /* the PEM text of BANYAN_CA; NULL: the system's authorities */
+    http_client *http;
+    http_client_tls tls;
 };
 
 /* ---- where the appliance is ---- */
@@ -64,17 +73,32 @@ static error *find_url(client *c) {
 
 static void find_key(client *c) {
     const char *given = getenv("BANYAN_API_KEY");
+    char *key = NULL;
     if (given && *given)
-        c->key = xspandup(span_trim(span_of(given)));
+        key = xspandup(span_trim(span_of(given)));
     else if (is_this_machine(c->url))
-        c->key = data_line("admin.key");
+        key = data_line("admin.key");
+    if (key) c->authorization = xasprintf("Bearer %s", key);
+    free(key);
+}
+
+/* For an appliance whose certificate was signed by an authority of one's own. */
+static error *find_authority(client *c) {
+    const char *path = getenv("BANYAN_CA");
+    if (!path || !*path) return NULL;
+    buf text = BUF_MAX(AUTHORITY_BYTES_MAX);
+    error *err = error_wrap(io_read_file(path, &text), "BANYAN_CA");
+    if (!err) c->tls.authorities = c->authority = buf_take(&text, NULL);
+    buf_free(&text);
+    return err;
 }
 
 error *client_open(client **out) {
     client *c = xcalloc(1, sizeof *c);
     error *err = find_url(c);
     if (!err) find_key(c);
-    if (!err && !(c->curl = curl_easy_init())) err = error_new(ERROR_INTERNAL, "cannot prepare a request");
+    if (!err) err = find_authority(c);
+    c->http = http_client_new();
     if (err) {
         client_close(c);
         c = NULL;
@@ -85,9 +109,11 @@ error *client_open(client **out) {
 
 void client_close(client *c) {
     if (!c) return;
-    curl_easy_cleanup(c->curl);
+    http_client_free(c->http);
+    if (c->authorization) explicit_bzero(c->authorization, strlen(c->authorization));
+    free(c->authorization);
+    free(c->authority);
     free(c->url);
-    free(c->key);
     free(c);
 }
 
@@ -97,121 +123,114 @@ const char *client_url(const client *c) {
 
 /* ---- one request ---- */
 
-typedef struct exchange {
-    const client_transfer *transfer;
-    CURL *curl;
-    size_t sent;
-    buf body;
-    char *next;
-    error *fault; /* of reading or writing here */
-} exchange;
-
-static size_t send_some(char *into, size_t size, size_t count, void *context) {
-    exchange *x = context;
-    size_t room = size * count;
-    if (x->transfer->send_fd >= 0) {
-        ssize_t n = read(x->transfer->send_fd, into, room);
-        if (n < 0) x->fault = error_from_errno(errno, "cannot read what shall be sent");
-        return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
-    }
-    size_t left = x->transfer->send.len - x->sent, n = left < room ? left : room;
-    memcpy(into, x->transfer->send.data + x->sent, n);
-    x->sent += n;
-    return n;
+/* A file without a name, gone when it is closed. */
+static error *anonymous_file(int *fd) {
+    const char *directory = getenv("TMPDIR");
+    if (!directory || !*directory) directory = "/tmp";
+    *fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return *fd < 0 ? error_from_errno(errno, "cannot make a temporary file in %s", directory) : NULL;
 }
 
-static size_t receive_some(char *bytes, size_t size, size_t count, void *context) {
-    exchange *x = context;
-    long status = 0;
-    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
-    span got = span_make(bytes, size * count);
-    if (x->transfer->receive_fd >= 0 && status / 100 == 2)
-        x->fault = io_write_all(x->transfer->receive_fd, got, "the answer");
-    else
-        buf_add(&x->body, got);
-    return x->fault || x->body.overflow ? 0 : got.len;
+/* The body must have a size and be readable twice: what comes from a pipe is put into a file first. */
+static error *prepare_body(const client_transfer *transfer, http_call *call, int *held) {
+    if (transfer->send_fd < 0) {
+        call->body = transfer->send;
+        return NULL;
+    }
+    call->body_fd = transfer->send_fd;
+    call->body_size = transfer->size;
+    if (transfer->size != CLIENT_SIZE_UNKNOWN) return NULL;
+    error *err = anonymous_file(held);
+    if (!err) err = io_copy(transfer->send_fd, *held, UINT64_MAX, &call->body_size, "what shall be sent");
+    if (!err && lseek(*held, 0, SEEK_SET) < 0) err = error_from_errno(errno, "cannot read what shall be sent");
+    call->body_fd = *held;
+    return err;
+}
+
+/* Keeps the key's line out of every error and log: it only exists here. */
+static size_t make_headers(const client *c, const client_transfer *transfer, http_field fields[3]) {
+    size_t count = 0;
+    fields[count++] = (http_field){SPAN("Accept"), SPAN("application/json, application/problem+json")};
+    if (transfer->content_type) fields[count++] = (http_field){SPAN("Content-Type"), span_of(transfer->content_type)};
+    if (c->authorization) fields[count++] = (http_field){SPAN("Authorization"), span_of(c->authorization)};
+    return count;
 }
 
 /* Link: </api/v1/messages?after=...>; rel="next" (RFC 8288 §3); only path and query are used, so that a link never
  * leads the key to another host. */
-static size_t receive_header(char *bytes, size_t size, size_t count, void *context) {
-    exchange *x = context;
-    span line = span_trim(span_make(bytes, size * count));
-    if (line.len < 5 || strncasecmp(line.data, "link:", 5) != 0) return size * count;
-    char *text = xspandup(line), *open = strchr(text, '<'), *close = open ? strchr(open, '>') : NULL;
+static char *next_page(const http_answer *answer) {
+    span link = http_answer_header(answer, "Link");
+    char *text = xspandup(link), *open = strchr(text, '<'), *close = open ? strchr(open, '>') : NULL, *next = NULL;
     if (close && strstr(close, "rel=\"next\"")) {
         char *path = strstr(open, "/api/");
-        free(x->next);
-        x->next = path && path < close ? xspandup(span_make(path, (size_t)(close - path))) : NULL;
+        if (path && path < close) next = xspandup(span_make(path, (size_t)(close - path)));
     }
     free(text);
-    return size * count;
+    return next;
 }
 
-static struct curl_slist *request_headers(const client *c, const client_transfer *transfer) {
-    struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json, application/problem+json");
-    headers = curl_slist_append(headers, "Expect:");
-    if (c->key) {
-        char *line = xasprintf("Authorization: Bearer %s", c->key);
-        headers = curl_slist_append(headers, line);
-        free(line);
-    }
-    if (transfer->content_type) {
-        char *line = xasprintf("Content-Type: %s", transfer->content_type);
-        headers = curl_slist_append(headers, line);
-        free(line);
-    }
-    return headers;
+/* A plain file that can be read back holds the answer itself; for anything else it goes through a file first, because
+ * only its end tells whether it is what was wanted or a problem. */
+static bool is_readable_file(int fd) {
+    struct stat status;
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDWR && !(flags & O_APPEND) && fstat(fd, &status) == 0 &&
+           S_ISREG(status.st_mode);
 }
 
-static error *unreachable(const client *c, CURLcode code, exchange *x) {
-    if (x->fault) return x->fault;
-    if (x->body.overflow) return buf_check(&x->body, "the answer");
-    return error_new(ERROR_UNREACHABLE,
-        "no answer from the appliance at %s: %s; start it with `banyan serve`, or name another with BANYAN_URL", c->url,
-        curl_easy_strerror(code));
+/* The answer went to the file `held`: the bytes go on to where they are wanted, a problem is read back. */
+static error *deliver(int held, int receive_fd, client_answer *answer) {
+    if (lseek(held, 0, SEEK_SET) < 0) return error_from_errno(errno, "cannot read the answer");
+    if (answer->status / 100 == 2)
+        return held == receive_fd ? NULL : io_copy(held, receive_fd, UINT64_MAX, NULL, "the answer");
+    buf problem = BUF_MAX(PROBLEM_BYTES_MAX);
+    error *err = io_read_all(held, &problem, "the answer");
+    if (!err) error_free(json_parse(buf_span(&problem), &answer->body));
+    buf_free(&problem);
+    return err;
+}
+
+static error *explain(error *take) {
+    error_code code = error_code_of(take);
+    if (code != ERROR_UNREACHABLE && code != ERROR_TIMEOUT) return take;
+    error *err = error_new(code,
+        "no answer from the appliance: %s; start it with `banyan serve`, or name another with BANYAN_URL",
+        error_text(take));
+    error_free(take);
+    return err;
 }
 
 error *client_transfer_request(
     client *c, const char *method, const char *path, const client_transfer *transfer, client_answer *answer) {
-    exchange x = {.transfer = transfer, .curl = c->curl, .body = BUF_MAX(ANSWER_BYTES_MAX)};
+    http_field fields[3];
+    http_answer raw = {.status = 0};
     char *url = xasprintf("%s%s", c->url, path);
-    struct curl_slist *headers = request_headers(c, transfer);
-    bool sends = transfer->send_fd >= 0 || transfer->send.data;
-    curl_easy_reset(c->curl);
-    curl_easy_setopt(c->curl, CURLOPT_URL, url);
-    curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, 10L);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, receive_some);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &x);
-    curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, receive_header);
-    curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, &x);
-    if (sends) {
-        curl_easy_setopt(c->curl, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, send_some);
-        curl_easy_setopt(c->curl, CURLOPT_READDATA, &x);
-        /* An unknown size becomes -1: the body travels in chunks. */
-        curl_easy_setopt(c->curl, CURLOPT_INFILESIZE_LARGE,
-            (curl_off_t)(transfer->send_fd >= 0 ? transfer->size : transfer->send.len));
-    }
-    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
-    CURLcode code = curl_easy_perform(c->curl);
-    error *err = NULL;
+    http_call call = http_call_to(method, url);
+    int sent = -1, received = -1;
     *answer = (client_answer){.status = 0, .body = NULL, .next = NULL};
-    if (code != CURLE_OK) {
-        err = unreachable(c, code, &x);
-        free(x.next);
-    } else {
-        long status = 0;
-        curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-        error_free(json_parse(buf_span(&x.body), &answer->body)); /* an answer need not be JSON */
-        answer->status = (int)status;
-        answer->next = x.next;
+    call.headers = fields;
+    call.header_count = make_headers(c, transfer, fields);
+    call.timeout_ms = 0;
+    call.stall_timeout_ms = STALL_MS;
+    call.tls = &c->tls;
+    call.answer_maximum = transfer->receive_fd >= 0 ? INT64_MAX : ANSWER_BYTES_MAX;
+    error *err = prepare_body(transfer, &call, &sent);
+    bool direct = transfer->receive_fd >= 0 && is_readable_file(transfer->receive_fd);
+    if (!err && transfer->receive_fd >= 0 && !direct) err = anonymous_file(&received);
+    call.answer_fd = direct ? transfer->receive_fd : received;
+    if (!err && (err = http_client_call(c->http, &call, &raw))) err = explain(err);
+    if (!err) {
+        answer->status = raw.status;
+        answer->next = next_page(&raw);
+        if (call.answer_fd >= 0)
+            err = deliver(call.answer_fd, transfer->receive_fd, answer);
+        else
+            error_free(json_parse(buf_span(&raw.body), &answer->body)); /* an answer need not be JSON */
+        http_answer_free(&raw);
     }
-    curl_slist_free_all(headers);
-    buf_free(&x.body);
+    if (err) client_answer_free(answer);
+    io_close(&sent);
+    io_close(&received);
     free(url);
     return err;
 }

@@ -2,7 +2,8 @@
  *
  * Where it is: BANYAN_URL, else DATA/admin.url, else http://127.0.0.1:8081. Who asks: BANYAN_API_KEY, else
  * DATA/admin.key. DATA is BANYAN_DATA, else ./banyan-data, else /var/lib/banyan. The key of the data directory is only
- * ever sent to this machine. One request at a time, blocking; used by the cmd_*.c files alone.
+ * ever sent to this machine. BANYAN_CA names the PEM file of an authority of one's own, for https. One request at a
+ * time, blocking; used by the cmd_*.c files alone.
  */
 #ifndef BANYAN_CORE_APP_CLIENT_H
 #define BANYAN_CORE_APP_CLIENT_H
@@ -22,7 +23,8 @@ typedef struct client_transfer {
     int send_fd;    /* the body comes from here when >= 0; `send` is used otherwise */
     span send;      /* {NULL, 0}: no body */
     uint64_t size;  /* of what send_fd gives, or CLIENT_SIZE_UNKNOWN */
-    int receive_fd; /* a 2xx body goes here when >= 0, else it is kept in the answer */
+    int receive_fd; /* a 2xx body goes here when >= 0 (a file open for reading too takes it directly), else
+                        it is kept in the answer */
     const char *content_type;
 } client_transfer;
 

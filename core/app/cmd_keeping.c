@@ -25,7 +25,7 @@ static error *fetch_backup(int fd) {
 /* A backup that broke off must never carry the name of a good one: it gets its name last. */
 static error *backup_to(const char *path) {
     char *temporary = xasprintf("%s.part", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     error *err = fd < 0 ? error_from_errno(errno, "cannot write %s", temporary) : fetch_backup(fd);
     if (!err) err = io_sync_file(fd, temporary);
     if (!err && rename(temporary, path) < 0) err = error_from_errno(errno, "cannot name the backup %s", path);

@@ -255,6 +255,9 @@ static const row rows[] = {
     {"key revoke app", {{"DELETE /api/v1/keys/app", 204, NULL, ""}}, 0, "revoked app", ""},
     {"key list", {{"GET /api/v1/keys", 401, NULL, "{\"detail\":\"unknown key\"}"}}, 3, "", "BANYAN_API_KEY"},
     {"backup copy", {{"GET /api/v1/backup", 200, NULL, "BYTES"}}, 0, "", ""},
+    {"backup copy", {{"GET /api/v1/backup", 403, NULL, "{\"detail\":\"not for this role\"}"}}, 3, "",
+        "not for this role"},
+    {"backup -", {{"GET /api/v1/backup", 200, NULL, "BYTES"}}, 0, "BYTES", ""},
     {"backup /none/copy", {{NULL, 0, NULL, NULL}}, 3, "", "/none/copy.part: No such file"},
     {"apply t.yaml",
         {{"POST /api/v1/apply?dry_run=false&prune=false", 200, NULL,
@@ -375,7 +378,8 @@ static void the_local_key_is_never_sent_to_another_machine(void **state) {
     static const struct {
         const char *host;
         bool local;
-    } hosts[] = {{"127.0.0.1", true}, {"localhost", true}, {"user@127.0.0.1", false}};
+    } hosts[] = {
+        {"127.0.0.1", true}, {"localhost", true}, {"0.0.0.0", false} /* leads here as well, but does not say so */};
     static const call calls[] = {{"GET /api/v1/keys", 200, NULL, "{\"items\":[]}"}, {NULL, 0, NULL, NULL}};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         responder r;
