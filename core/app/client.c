@@ -315,6 +315,7 @@ error *client_collect(client *c, const char *path, size_t maximum, json_t **item
         if (err) break;
         err = client_problem(&answer);
         json_t *page = json_get_array(answer.body, "items");
+        if (!page) page = json_get_array(answer.body, "events"); /* a timeline */
         if (!err && !page) err = error_new(ERROR_INTERNAL, "the answer of %s holds no items", next);
         if (!err) json_array_extend(*items, page);
         free(next);

@@ -205,31 +205,47 @@ static error *put_user(const command_line *line, json_t *take_roles) {
     return err;
 }
 
+/* The user of that name, a new reference; NULL when there is none. */
+static error *find_user(const char *name, json_t **user) {
+    client *c = NULL;
+    json_t *all = NULL;
+    *user = NULL;
+    error *err = client_open(&c);
+    if (!err) err = client_collect(c, "/api/v1/users", 0, &all);
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        json_t *one = json_array_get(all, i);
+        if (strcmp(json_get_text(one, "name", ""), name) == 0) *user = json_incref(one);
+    }
+    json_decref(all);
+    client_close(c);
+    return err;
+}
+
 static int run_user_add(const command_line *line) {
+    const char *name = command_argument(line, 0);
     json_t *there = NULL;
-    error *err = call_named("GET", "users", command_argument(line, 0), NULL, &there);
+    error *err = find_user(name, &there);
+    if (!err && there)
+        err = error_new(ERROR_CONFLICT, "there is a user %s already; `banyan user passwd` changes the password", name);
+    if (!err) err = put_user(line, roles_of(line, "viewer"));
     json_decref(there);
-    if (!err)
-        return command_failed(error_new(ERROR_CONFLICT,
-            "there is a user %s already; `banyan user passwd` changes the password", command_argument(line, 0)));
-    if (error_code_of(err) != ERROR_NOT_FOUND) return command_failed(err);
-    error_free(err);
-    err = put_user(line, roles_of(line, "viewer"));
     if (err) return command_failed(err);
-    printf("added %s\n", command_argument(line, 0));
+    printf("added %s\n", name);
     return EXIT_DONE;
 }
 
 static int run_user_passwd(const command_line *line) {
+    const char *name = command_argument(line, 0);
     json_t *there = NULL;
-    error *err = call_named("GET", "users", command_argument(line, 0), NULL, &there);
+    error *err = find_user(name, &there);
+    if (!err && !there) err = error_new(ERROR_NOT_FOUND, "there is no user %s; `banyan user add` makes one", name);
     if (!err) {
         json_t *roles = json_get_array(there, "roles");
         err = put_user(line, roles ? json_incref(roles) : json_array());
     }
     json_decref(there);
     if (err) return command_failed(err);
-    printf("changed the password of %s\n", command_argument(line, 0));
+    printf("changed the password of %s\n", name);
     return EXIT_DONE;
 }
 
@@ -248,7 +264,7 @@ static int run_key_add(const command_line *line) {
     client *c = NULL;
     json_t *body = json_object(), *reply = NULL;
     json_put_text(body, "name", command_argument(line, 0));
-    json_object_set_new(body, "roles", roles_of(line, "facade"));
+    json_object_set_new(body, "roles", roles_of(line, "client"));
     error *err = client_open(&c);
     if (!err) err = client_call(c, "POST", "/api/v1/keys", body, &reply);
     const char *key = json_get_text(reply, "key", NULL);
@@ -300,7 +316,7 @@ static const option_spec cert_export_options[] = {
 };
 
 static const option_spec user_add_options[] = {
-    {"role", 'r', "ROLE", "viewer, operator, developer or admin; may be given several times (viewer)"},
+    {"role", 'r', "ROLE", "viewer, operator, developer or admin (viewer)"},
     {"password-file", 0, "FILE", "Read the password from this file, or with - from standard input"},
     {.name = NULL},
 };
@@ -311,7 +327,7 @@ static const option_spec user_passwd_options[] = {
 };
 
 static const option_spec key_add_options[] = {
-    {"role", 'r', "ROLE", "facade, viewer, operator, developer or admin; may be given several times (facade)"},
+    {"role", 'r', "ROLE", "client (may call endpoints), viewer, operator, developer or admin (client)"},
     {"json", 0, NULL, "Print JSON"},
     {.name = NULL},
 };

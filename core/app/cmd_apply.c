@@ -5,6 +5,7 @@
 #include "core/app/export_files.h"
 #include "core/app/print.h"
 #include "core/base/memory.h"
+#include "core/flow/estate.h"
 
 #include <stdlib.h>
 
@@ -22,11 +23,11 @@ static int tell_faults(const fault_list *faults) {
 }
 
 /* "partners.yaml:12: connections/acme-sftp/host: ..."; what the estate does not hold is named by its pointer alone. */
-static void tell_server_faults(const estate *e, const json_t *errors) {
+static void tell_server_faults(const estate_files *e, const json_t *errors) {
     for (size_t i = 0; i < json_array_size(errors); i++) {
         const json_t *fault = json_array_get(errors, i);
         const char *pointer = json_get_text(fault, "pointer", "");
-        char *place = estate_place(e, pointer);
+        char *place = estate_files_place(e, pointer);
         char *detail = print_cell(fault, "detail");
         char *object = print_safe(span_of(*pointer == '/' ? pointer + 1 : pointer));
         fprintf(stderr, "%s%s%s%s%s\n", place ? place : "", place ? ": " : "", object, *object ? ": " : "", detail);
@@ -79,7 +80,7 @@ static bool has_difference(const json_t *changes) {
     return false;
 }
 
-static int tell_answer(const command_line *line, const estate *e, const client_answer *answer) {
+static int tell_answer(const command_line *line, const estate_files *e, const client_answer *answer) {
     bool dry_run = command_flag(line, "dry-run");
     const json_t *errors = json_get_array(answer->body, "errors");
     if (answer->status == 422 && json_array_size(errors)) {
@@ -104,10 +105,10 @@ static int run_apply(const command_line *line) {
     for (size_t i = 0; i < count; i++)
         paths[i] = command_argument(line, i);
     fault_list faults = {NULL, 0};
-    estate *e = NULL;
+    estate_files *e = NULL;
     client *c = NULL;
     client_answer answer = {.status = 0};
-    estate_read(paths, count, &e, &faults);
+    estate_files_read(paths, count, &e, &faults);
     free(paths);
     if (!e) {
         int judged = tell_faults(&faults);
@@ -117,34 +118,24 @@ static int run_apply(const command_line *line) {
     char *path = xasprintf("/api/v1/apply?dry_run=%s&prune=%s", command_flag(line, "dry-run") ? "true" : "false",
         command_flag(line, "prune") ? "true" : "false");
     error *err = client_open(&c);
-    if (!err) err = client_request(c, "POST", path, estate_body(e), &answer);
+    if (!err) err = client_request(c, "POST", path, estate_files_body(e), &answer);
     int code = err ? command_failed(err) : tell_answer(line, e, &answer);
     client_answer_free(&answer);
     client_close(c);
-    estate_free(e);
+    estate_files_free(e);
     free(path);
     return code;
 }
 
 /* ---- export ---- */
 
-/* Everything that belongs in files: certificates and users stay with the appliance and its backup. */
+/* Users and API keys are no part of an estate: they stay with the appliance and its backup. */
 static error *fetch_estate(client *c, json_t *objects) {
-    for (size_t i = 0; estate_kinds[i]; i++) {
-        const char *kind = estate_kinds[i];
-        if (strcmp(kind, "certificates") == 0 || strcmp(kind, "users") == 0) continue;
+    for (size_t i = 0; estate_kind_names[i]; i++) {
+        const char *kind = estate_kind_names[i];
         json_t *items = NULL;
         char *path = xasprintf("/api/v1/%s", kind);
         error *err = client_collect(c, path, 0, &items);
-        for (size_t k = 0; !err && strcmp(kind, "scripts") == 0 && k < json_array_size(items); k++) {
-            buf one = BUF_MAX(1024);
-            json_t *script = NULL;
-            buf_add_text(&one, "/api/v1/scripts/");
-            client_path_add(&one, json_get_text(json_array_get(items, k), "name", ""));
-            err = client_call(c, "GET", buf_text(&one), NULL, &script);
-            if (script) json_array_set_new(items, k, script);
-            buf_free(&one);
-        }
         if (items) json_object_set_new(objects, kind, items);
         free(path);
         if (err) return err;
@@ -202,7 +193,8 @@ const command apply_commands[] = {
         .most = 1,
         .summary = "Write the configuration as files that apply accepts",
         .details =
-            "Without DIR, or with -, one YAML document goes to standard output. Secrets are never written in clear.",
+            "Without DIR, or with -, one YAML document goes to standard output. Secrets are never written in clear:\n"
+            "{sealed: ...} stands for the one that the appliance has.",
         .options = export_options,
         .run = run_export},
     {.name = NULL},

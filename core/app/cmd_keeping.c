@@ -1,8 +1,12 @@
-/* core/app/cmd_keeping.c: `banyan backup`: a copy of everything, while the appliance serves. */
+/* core/app/cmd_keeping.c: `banyan backup`, a copy of everything while the appliance serves, and `banyan restore`, which
+ * makes a new data directory of one before an appliance is started on it. */
 #include "core/app/client.h"
 #include "core/app/commands.h"
+#include "core/app/configuration.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/crypto/digest.h"
+#include "core/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +45,37 @@ static int run_backup(const command_line *line) {
     return err ? command_failed(err) : EXIT_DONE;
 }
 
+/* The one command that opens a database itself: no appliance can be running on a directory that does not exist yet. */
+static int run_restore(const command_line *line) {
+    const char *path = command_argument(line, 0), *directory = command_text(line, "data", NULL);
+    json_t *configuration = NULL;
+    fault_list faults = {NULL, 0};
+    error *err = NULL;
+    int fd = -1;
+    if (!directory) {
+        configuration_load(NULL, &configuration, &faults);
+        if (faults.count)
+            err = error_new(ERROR_INVALID, "%s (%s)", error_text(faults.faults[0]), error_where(faults.faults[0]));
+        if (!err) directory = configuration_data(configuration);
+    }
+    if (!err) {
+        fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) err = error_from_errno(errno, "cannot open %s", path);
+    }
+    if (!err)
+        err = error_wrap(store_restore(fd, directory, &crypto_sha256), "cannot restore %s into %s", path, directory);
+    if (!err) printf("restored into %s; start it with `banyan serve`\n", directory);
+    if (fd > STDIN_FILENO) io_close(&fd);
+    fault_list_free(&faults);
+    json_decref(configuration);
+    return err ? command_failed(err) : EXIT_DONE;
+}
+
+static const option_spec restore_options[] = {
+    {"data", 0, "DIR", "The directory to make, in place of the one that the settings name"},
+    {.name = NULL},
+};
+
 const command keeping_commands[] = {
     {.name = "backup",
         .arguments = "FILE",
@@ -51,5 +86,13 @@ const command keeping_commands[] = {
             "FILE may be - for standard output. The copy holds keys and secrets, sealed: keep it as safe as the\n"
             "appliance itself.",
         .run = run_backup},
+    {.name = "restore",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "Make a new data directory of a backup",
+        .details = "The directory must be empty or missing.",
+        .options = restore_options,
+        .run = run_restore},
     {.name = NULL},
 };

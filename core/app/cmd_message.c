@@ -42,13 +42,13 @@ static void put_counts(const char *title, const json_t *counts) {
 static void print_status(const client *c, const json_t *stats, const json_t *overdue) {
     static const print_column overdue_columns[] = {{"DUE", "due_at"}, {"KIND", "kind"}, {"PARTNER", "partner"},
         {"TYPE", "type"}, {"CONTROL", "control"}, {"MESSAGE", "message"}, {NULL, NULL}};
-    static const print_column worker_columns[] = {
-        {"WORKER", "kind"}, {"PID", "pid"}, {"BUSY", "busy"}, {"RESTARTS", "restarts"}, {NULL, NULL}};
+    static const print_column worker_columns[] = {{"WORKER", "kind"}, {"PID", "pid"}, {"BUSY", "busy"},
+        {"QUEUED", "queued"}, {"RESTARTS", "restarts"}, {"CONNECTION", "connection"}, {NULL, NULL}};
     char *version = print_cell(stats, "version");
     printf("Banyan %s at %s\n", version, client_url(c));
     free(version);
     put_fact("up for seconds", stats, "uptime_s");
-    put_counts("listeners", json_get_object(stats, "listeners"));
+    put_fact("public listener", stats, "public");
     put_counts("messages", json_get_object(json_get_object(stats, "messages"), "by_status"));
     put_counts("last 24 hours", json_get_object(json_get_object(stats, "messages"), "last_24h"));
     put_counts("queue", json_get_object(stats, "jobs"));
@@ -92,7 +92,7 @@ static void add_query(buf *path, const char *name, const char *value) {
 
 static int run_list(const command_line *line) {
     static const char *const filters[] = {
-        "status", "direction", "connection", "partner", "flow", "type", "text", "since", "until"};
+        "status", "direction", "connection", "partner", "flow", "type", "since", "until"};
     buf path = BUF_MAX(PATH_MAX_BYTES);
     client *c = NULL;
     json_t *items = NULL;
@@ -100,6 +100,7 @@ static int run_list(const command_line *line) {
     buf_add_text(&path, "/api/v1/messages");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
         add_query(&path, filters[i], command_text(line, filters[i], NULL));
+    add_query(&path, "q", command_text(line, "text", NULL));
     error *err = command_integer(line, "limit", 1, 100000, &limit);
     char page[24];
     snprintf(page, sizeof page, "%lld", (long long)(limit < 200 ? limit : 200));

@@ -5,6 +5,7 @@
 #include "core/app/yaml.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/flow/estate.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,10 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SAMPLE_BYTES_MAX = 1024 * 1024, POINTER_MAX = 4096, KIND_COUNT = 9 };
-
-const char *const estate_kinds[] = {
-    "certificates", "stations", "partners", "tables", "scripts", "connections", "flows", "endpoints", "users", NULL};
+enum { SAMPLE_BYTES_MAX = 1024 * 1024, POINTER_MAX = 4096 };
 
 typedef struct source_file {
     char *path;          /* as it was given */
@@ -31,7 +29,7 @@ typedef struct item {
     size_t file;
 } item;
 
-struct estate {
+struct estate_files {
     json_t *body;
     source_file *files;
     size_t file_count;
@@ -42,7 +40,7 @@ struct estate {
 
 /* ---- places ---- */
 
-static char *place_in_file(const estate *e, size_t file, const char *pointer, bool with_column) {
+static char *place_in_file(const estate_files *e, size_t file, const char *pointer, bool with_column) {
     const source_file *f = &e->files[file];
     yaml_place place;
     if (!f->places || !yaml_find_place(f->places, pointer, &place)) return xstrdup(f->path);
@@ -50,7 +48,7 @@ static char *place_in_file(const estate *e, size_t file, const char *pointer, bo
                        : xasprintf("%s:%u", f->path, place.line);
 }
 
-static void add_fault(estate *e, size_t file, const char *pointer, error *take) {
+static void add_fault(estate_files *e, size_t file, const char *pointer, error *take) {
     char *place = place_in_file(e, file, pointer, true);
     fault_list_add(e->faults, error_at(take, "%s", place));
     free(place);
@@ -75,7 +73,7 @@ static const char *behind_name(const item *it, const char *pointer) {
 }
 
 /* The item that "/kind/3/rest" means, counting over all files. */
-static const item *item_by_index(const estate *e, const char *pointer, const char **rest) {
+static const item *item_by_index(const estate_files *e, const char *pointer, const char **rest) {
     span parts = span_of(pointer), empty, kind, index;
     uint64_t number, seen = 0;
     if (!span_split(&parts, '/', &empty) || !span_split(&parts, '/', &kind) || !span_split(&parts, '/', &index))
@@ -89,7 +87,7 @@ static const item *item_by_index(const estate *e, const char *pointer, const cha
     return NULL;
 }
 
-char *estate_place(const estate *e, const char *pointer) {
+char *estate_files_place(const estate_files *e, const char *pointer) {
     const char *rest = NULL;
     const item *found = NULL;
     for (size_t i = 0; i < e->item_count && !found; i++) {
@@ -107,21 +105,21 @@ char *estate_place(const estate *e, const char *pointer) {
 /* ---- objects ---- */
 
 static const char *known_kind(const char *word) {
-    for (size_t i = 0; i < KIND_COUNT; i++) {
-        if (strcmp(word, estate_kinds[i]) == 0) return estate_kinds[i];
+    for (size_t i = 0; estate_kind_names[i]; i++) {
+        if (strcmp(word, estate_kind_names[i]) == 0) return estate_kind_names[i];
     }
     return NULL;
 }
 
-static const item *find_item(const estate *e, const char *kind, const char *name) {
+static const item *find_item(const estate_files *e, const char *kind, const char *name) {
     for (size_t i = 0; i < e->item_count; i++) {
         if (e->items[i].kind == kind && strcmp(e->items[i].name, name) == 0) return &e->items[i];
     }
     return NULL;
 }
 
-static void add_item(estate *e, const char *kind, size_t file, const char *pointer, json_t *object) {
-    const char *name_key = strcmp(kind, "endpoints") == 0 ? "route" : "name";
+static void add_item(estate_files *e, const char *kind, size_t file, const char *pointer, json_t *object) {
+    const char *name_key = estate_name_member(kind);
     const char *name = json_get_text(object, name_key, NULL);
     if (!name || !*name) {
         add_fault(e, file, pointer,
@@ -147,18 +145,18 @@ static void resolve_directory(json_t *object, const char *kind, const char *base
     const char *directory = json_get_text(object, "directory", NULL);
     if (!directory || strcmp(kind, "connections") != 0) return;
     if (strcmp(json_get_text(object, "kind", ""), "file") != 0) return;
-    char *absolute = estate_absolute(base, directory);
+    char *absolute = estate_values_absolute(base, directory);
     json_put_text(object, "directory", absolute);
     free(absolute);
 }
 
-static void read_object(estate *e, const char *kind, size_t file, const char *pointer, json_t *object) {
+static void read_object(estate_files *e, const char *kind, size_t file, const char *pointer, json_t *object) {
     if (!json_is_object(object)) {
         add_fault(e, file, pointer, error_new(ERROR_INVALID, "every item of %s must be an object", kind));
         return;
     }
     fault_list found = {NULL, 0};
-    estate_resolve_references(object, e->files[file].directory, &found);
+    estate_values_resolve(object, e->files[file].directory, &found);
     for (size_t i = 0; i < found.count; i++) {
         char *inside = xasprintf("%s%s", pointer, error_where(found.faults[i]));
         add_fault(e, file, inside, error_new(error_code_of(found.faults[i]), "%s", error_text(found.faults[i])));
@@ -170,15 +168,18 @@ static void read_object(estate *e, const char *kind, size_t file, const char *po
 }
 
 static error *unknown_kind(const char *word) {
-    const char *near = settings_nearest(word, estate_kinds, KIND_COUNT);
-    if (near) return error_new(ERROR_INVALID, "unknown kind \"%s\"; did you mean \"%s\"?", word, near);
-    return error_new(ERROR_INVALID,
-        "unknown kind \"%s\"; known are certificates, stations, partners, tables, scripts, "
-        "connections, flows, endpoints and users",
-        word);
+    buf known = BUF_MAX(POINTER_MAX);
+    size_t count = 0;
+    for (; estate_kind_names[count]; count++)
+        buf_printf(&known, "%s%s", count ? ", " : "", estate_kind_names[count]);
+    const char *near = settings_nearest(word, estate_kind_names, count);
+    error *err = near ? error_new(ERROR_INVALID, "unknown kind \"%s\"; did you mean \"%s\"?", word, near)
+                      : error_new(ERROR_INVALID, "unknown kind \"%s\"; known are: %s", word, buf_text(&known));
+    buf_free(&known);
+    return err;
 }
 
-static void read_kind(estate *e, size_t file, const char *pointer, const char *word, json_t *list) {
+static void read_kind(estate_files *e, size_t file, const char *pointer, const char *word, json_t *list) {
     const char *kind = known_kind(word);
     if (!kind) {
         add_fault(e, file, pointer, unknown_kind(word));
@@ -193,7 +194,7 @@ static void read_kind(estate *e, size_t file, const char *pointer, const char *w
     }
 }
 
-static void read_documents(estate *e, size_t file, json_t *documents) {
+static void read_documents(estate_files *e, size_t file, json_t *documents) {
     for (size_t i = 0; i < json_array_size(documents); i++) {
         json_t *document = json_array_get(documents, i), *list;
         const char *word;
@@ -220,7 +221,7 @@ static bool ends_with(const char *text, const char *end) {
     return len > end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-static size_t add_file(estate *e, const char *path) {
+static size_t add_file(estate_files *e, const char *path) {
     const char *slash = strrchr(path, '/');
     e->files = xreallocarray(e->files, e->file_count + 1, sizeof *e->files);
     e->files[e->file_count] = (source_file){
@@ -267,7 +268,7 @@ static error *parse_json(const source_file *f, span text, json_t **documents, ya
     return NULL;
 }
 
-static void read_configuration(estate *e, const char *path) {
+static void read_configuration(estate_files *e, const char *path) {
     size_t file = add_file(e, path);
     json_t *documents = NULL;
     buf text;
@@ -311,7 +312,7 @@ static void free_names(char **names, size_t count) {
     free(names);
 }
 
-static json_t *read_samples(estate *e, const char *directory) {
+static json_t *read_samples(estate_files *e, const char *directory) {
     char **names;
     size_t count;
     json_t *samples = json_array();
@@ -323,7 +324,7 @@ static json_t *read_samples(estate *e, const char *directory) {
         if (err)
             fault_list_add(e->faults, err);
         else
-            json_array_append_new(samples, estate_sample(names[i], buf_span(&bytes)));
+            json_array_append_new(samples, estate_values_sample(names[i], buf_span(&bytes)));
         buf_free(&bytes);
         free(path);
     }
@@ -341,7 +342,7 @@ static error *put_file_text(json_t *object, const char *key, const char *path) {
 }
 
 /* `path` ends in ".lua": the script, with its test and its samples where they exist. */
-static void read_script(estate *e, const char *path) {
+static void read_script(estate_files *e, const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t file = add_file(e, path);
     json_t *script = json_object();
@@ -368,7 +369,7 @@ static bool is_configuration(const char *name) {
     return ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
 }
 
-static void read_directory(estate *e, const char *path) {
+static void read_directory(estate_files *e, const char *path) {
     char **names, *scripts = xasprintf("%s/scripts", path);
     size_t count, before = e->file_count;
     fault_list_add(e->faults, list_directory(path, &names, &count));
@@ -391,7 +392,7 @@ static void read_directory(estate *e, const char *path) {
             e->faults, error_new(ERROR_NOT_FOUND, "%s holds no *.yaml, *.yml, *.json or scripts/*.lua", path));
 }
 
-static void read_argument(estate *e, const char *path) {
+static void read_argument(estate_files *e, const char *path) {
     struct stat status = {.st_mode = S_IFREG};
     if (strcmp(path, "-") != 0 && stat(path, &status) < 0)
         fault_list_add(e->faults, error_from_errno(errno, "cannot read %s", path));
@@ -403,9 +404,9 @@ static void read_argument(estate *e, const char *path) {
         read_configuration(e, path);
 }
 
-void estate_read(const char *const *paths, size_t count, estate **out, fault_list *faults) {
+void estate_files_read(const char *const *paths, size_t count, estate_files **out, fault_list *faults) {
     size_t before = faults->count;
-    estate *e = xcalloc(1, sizeof *e);
+    estate_files *e = xcalloc(1, sizeof *e);
     e->body = json_object();
     e->faults = faults;
     for (size_t i = 0; i < count; i++) {
@@ -418,15 +419,15 @@ void estate_read(const char *const *paths, size_t count, estate **out, fault_lis
     e->faults = NULL;
     *out = e;
     if (faults->count == before) return;
-    estate_free(e);
+    estate_files_free(e);
     *out = NULL;
 }
 
-const json_t *estate_body(const estate *e) {
+const json_t *estate_files_body(const estate_files *e) {
     return e->body;
 }
 
-void estate_free(estate *e) {
+void estate_files_free(estate_files *e) {
     if (!e) return;
     for (size_t i = 0; i < e->file_count; i++) {
         free(e->files[i].path);

@@ -14,23 +14,20 @@
 
 #include "core/base/settings.h"
 
-typedef struct estate estate;
-
-/* The kinds an estate may hold, in the order in which they are applied; NULL at the end. */
-extern const char *const estate_kinds[];
+typedef struct estate_files estate_files;
 
 /* Reads all of `paths` ("-": standard input). Everything found wrong is added to `faults`, each with its place
  * ("partners.yaml:12:5"); when none was, *out is the estate, else NULL. */
-void estate_read(const char *const *paths, size_t count, estate **out, fault_list *faults);
+void estate_files_read(const char *const *paths, size_t count, estate_files **out, fault_list *faults);
 
 /* {"stations": [...], "partners": [...], ..., "scripts": [{"name","source","test","samples"}]}; borrowed. A sample is
  * {"name","text"}, or {"name","base64"} when it is not UTF-8. */
-const json_t *estate_body(const estate *e);
+const json_t *estate_files_body(const estate_files *e);
 
 /* Where the value at a pointer of the server's kind ("/connections/acme-sftp/host": the object by its name, or by its
  * index) stands: "partners.yaml:12"; owned by the caller. NULL when the estate holds no such object. */
-char *estate_place(const estate *e, const char *pointer);
+char *estate_files_place(const estate_files *e, const char *pointer);
 
-void estate_free(estate *e); /* NULL is fine */
+void estate_files_free(estate_files *e); /* NULL is fine */
 
 #endif

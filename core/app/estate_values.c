@@ -10,7 +10,7 @@
 
 enum { REFERENCE_BYTES_MAX = 1024 * 1024, POINTER_MAX = 4096 };
 
-char *estate_absolute(const char *directory, const char *path) {
+char *estate_values_absolute(const char *directory, const char *path) {
     if (*path == '/') return xstrdup(path);
     while (strncmp(path, "./", 2) == 0)
         path += 2;
@@ -108,7 +108,7 @@ static void walk_array(walk *w, json_t *array, const char *pointer) {
     }
 }
 
-void estate_resolve_references(json_t *object, const char *directory, fault_list *faults) {
+void estate_values_resolve(json_t *object, const char *directory, fault_list *faults) {
     walk w = {.directory = directory, .faults = faults};
     push(&w, object, "", (span){NULL, 0});
     while (w.count > 0) {
@@ -137,7 +137,7 @@ static char *base64(span bytes) {
     return text;
 }
 
-json_t *estate_sample(const char *name, span bytes) {
+json_t *estate_values_sample(const char *name, span bytes) {
     json_t *sample = json_object();
     json_put_text(sample, "name", name);
     if (span_is_utf8(bytes) && !memchr(bytes.data ? bytes.data : "", '\0', bytes.len)) {

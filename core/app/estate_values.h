@@ -9,12 +9,12 @@
 
 /* Replaces {file: PATH} and {env: NAME} in `object` by the text they point to; paths are relative to `directory`. Each
  * fault's place is the JSON pointer below the object ("/password"). */
-void estate_resolve_references(json_t *object, const char *directory, fault_list *faults);
+void estate_values_resolve(json_t *object, const char *directory, fault_list *faults);
 
 /* `path` itself when it is absolute, else below `directory`, made absolute; owned by the caller. */
-char *estate_absolute(const char *directory, const char *path);
+char *estate_values_absolute(const char *directory, const char *path);
 
 /* The bytes of a sample as {"name","text"} or {"name","base64"}. New reference. */
-json_t *estate_sample(const char *name, span bytes);
+json_t *estate_values_sample(const char *name, span bytes);
 
 #endif

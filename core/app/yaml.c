@@ -268,12 +268,14 @@ static bool needs_quotes(span text) {
     return !same;
 }
 
-static void scalar_event(yaml_event_t *event, span text, bool plain) {
+/* `as_is`: a number, true, false or null. */
+static void scalar_event(yaml_event_t *event, span text, bool as_is) {
     yaml_scalar_style_t style = YAML_ANY_SCALAR_STYLE;
-    if (!plain && needs_quotes(text)) style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    if (!plain && memchr(text.data, '\n', text.len)) style = YAML_LITERAL_SCALAR_STYLE;
+    bool plain = as_is || !needs_quotes(text);
+    if (!plain) style = YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    if (!as_is && memchr(text.data, '\n', text.len)) style = YAML_LITERAL_SCALAR_STYLE;
     yaml_scalar_event_initialize(
-        event, NULL, NULL, (const unsigned char *)text.data, (int)text.len, plain, !plain, style);
+        event, NULL, NULL, (const unsigned char *)text.data, (int)text.len, plain, !as_is, style);
 }
 
 typedef struct writer {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { CALLS_MAX = 8 };
+enum { CALLS_MAX = 10 };
 
 /* One call that the responder expects and its answer. */
 typedef struct call {
@@ -200,7 +200,7 @@ static const row rows[] = {
             {"GET /api/v1/acknowledgements?overdue=true", 200, NULL, "{\"items\":[{\"kind\":\"997\"}]}"}},
         0, "ready 7", ""},
     {"message list --status failed --text 4711,x -n 3 --json",
-        {{"GET /api/v1/messages?status=failed&text=4711%2Cx&limit=3", 200,
+        {{"GET /api/v1/messages?status=failed&q=4711%2Cx&limit=3", 200,
              "Link: </api/v1/messages?after=a&limit=3>; rel=\"next\"\r\n",
              "{\"items\":[{\"id\":\"a\"},{\"id\":\"b\"}]}"},
             {"GET /api/v1/messages?after=a&limit=3", 200,
@@ -213,7 +213,7 @@ static const row rows[] = {
         "\\x1B]0;x\\x07", ""},
     {"message show m1",
         {{"GET /api/v1/messages/m1", 200, NULL, "{\"id\":\"m1\",\"status\":\"failed\",\"reason\":\"no route\"}"},
-            {"GET /api/v1/messages/m1/events", 200, NULL, "{\"items\":[{\"kind\":\"received\",\"text\":\"here\"}]}"}},
+            {"GET /api/v1/messages/m1/events", 200, NULL, "{\"events\":[{\"kind\":\"received\",\"text\":\"here\"}]}"}},
         0, "no route", ""},
     {"message show ../users",
         {{"GET /api/v1/messages/..%2Fusers", 404, NULL, "{\"title\":\"Not found\",\"detail\":\"there is none\"}"}}, 3,
@@ -245,10 +245,13 @@ static const row rows[] = {
         0, "us    -     -        -      yes", ""},
     {"cert export us", {{"GET /api/v1/certificates/us", 200, NULL, "{\"certificate\":\"PEM\"}"}}, 0, "PEM\n", ""},
     {"user add ann --role operator --password-file password",
-        {{"GET /api/v1/users/ann", 404, NULL, "{}"}, {"PUT /api/v1/users/ann", 201, NULL, "{}"}}, 0, "added ann", ""},
-    {"user add ann --password-file password", {{"GET /api/v1/users/ann", 200, NULL, "{}"}}, 3, "", "already"},
+        {{"GET /api/v1/users", 200, NULL, "{\"items\":[]}"}, {"PUT /api/v1/users/ann", 201, NULL, "{}"}}, 0,
+        "added ann", ""},
+    {"user add ann --password-file password", {{"GET /api/v1/users", 200, NULL, "{\"items\":[{\"name\":\"ann\"}]}"}}, 3,
+        "", "already"},
     {"user passwd ann --password-file password",
-        {{"GET /api/v1/users/ann", 200, NULL, "{\"roles\":[\"admin\"]}"}, {"PUT /api/v1/users/ann", 200, NULL, "{}"}},
+        {{"GET /api/v1/users", 200, NULL, "{\"items\":[{\"name\":\"bob\"},{\"name\":\"ann\",\"roles\":[\"admin\"]}]}"},
+            {"PUT /api/v1/users/ann", 200, NULL, "{}"}},
         0, "changed", ""},
     {"user remove ann", {{"DELETE /api/v1/users/ann", 204, NULL, ""}}, 0, "removed ann", ""},
     {"key add app --role facade", {{"POST /api/v1/keys", 201, NULL, "{\"key\":\"bnyn_new\"}"}}, 0, "bnyn_new\n", ""},
@@ -279,13 +282,24 @@ static const row rows[] = {
         1, "", "t.yaml:3: connections/a/host: must be text\nflows/other: unknown connection\n"},
     {"apply bad.yaml", {{NULL, 0, NULL, NULL}}, 1, "", "bad.yaml:1:13: unknown kind \"conections\""},
     {"apply none.yaml", {{NULL, 0, NULL, NULL}}, 3, "", "cannot read none.yaml"},
+    {"user passwd ann --password-file password", {{"GET /api/v1/users", 200, NULL, "{\"items\":[]}"}}, 3, "",
+        "there is no user ann"},
     {"export --json",
-        {{"GET /api/v1/stations", 200, NULL, "{\"items\":[{\"name\":\"us\",\"revision\":1}]}"},
-            {"GET /api/v1/partners", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/tables", 200, NULL, "{\"items\":[]}"},
-            {"GET /api/v1/scripts", 200, NULL, "{\"items\":[]}"},
-            {"GET /api/v1/connections", 200, NULL, "{\"items\":[]}"},
-            {"GET /api/v1/flows", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/endpoints", 403, NULL, "{}"}},
+        {{"GET /api/v1/certificates", 200, NULL, "{\"items\":[]}"},
+            {"GET /api/v1/stations", 200, NULL, "{\"items\":[{\"name\":\"us\",\"revision\":1}]}"},
+            {"GET /api/v1/partners", 403, NULL, "{}"}},
         3, "", "status 403"},
+    {"export",
+        {{"GET /api/v1/certificates", 200, NULL, "{\"items\":[]}"},
+            {"GET /api/v1/stations", 200, NULL, "{\"items\":[{\"name\":\"us\",\"revision\":1}]}"},
+            {"GET /api/v1/partners", 200, NULL, "{\"items\":[]}"},
+            {"GET /api/v1/connections", 200, NULL,
+                "{\"items\":[{\"name\":\"a\",\"password\":{\"sealed\":\"12ab\"},\"health\":{}}]}"},
+            {"GET /api/v1/scripts", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/tables", 200, NULL, "{\"items\":[]}"},
+            {"GET /api/v1/flows", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/endpoints", 200, NULL, "{\"items\":[]}"}},
+        0, "connections:\n- name: a\n  password:\n    sealed: \"12ab\"\n", ""},
+    {"restore none", {{NULL, 0, NULL, NULL}}, 3, "", "cannot open none"},
+    {"restore order.edi", {{NULL, 0, NULL, NULL}}, 3, "", "banyan-data"},
 };
 
 static void each_command_asks_and_prints_what_its_row_says(void **state) {
@@ -320,7 +334,8 @@ static void bodies_are_what_the_admin_api_expects(void **state) {
         {"cert import a cert.pem --key key.pem", {{"PUT /api/v1/certificates/a", 200, NULL, "{}"}},
             "{\"certificate\":\"-----BEGIN C\\n\",\"private_key\":\"-----BEGIN K\\n\"}"},
         {"user passwd ann --password-file password",
-            {{"GET /api/v1/users/ann", 200, NULL, "{\"roles\":[\"admin\"]}"},
+            {{"GET /api/v1/users", 200, NULL,
+                 "{\"items\":[{\"name\":\"bob\"},{\"name\":\"ann\",\"roles\":[\"admin\"]}]}"},
                 {"PUT /api/v1/users/ann", 200, NULL, "{}"}},
             "{\"roles\":[\"admin\"],\"password\":\"correct horse\"}"},
         {"key add app --role viewer --role operator", {{"POST /api/v1/keys", 201, NULL, "{\"key\":\"k\"}"}},

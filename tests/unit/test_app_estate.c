@@ -39,18 +39,18 @@ static void write_file(const char *path, const char *text) {
     assert_null(io_write_file(path, span_of(text)));
 }
 
-static estate *read_good(const char *path) {
+static estate_files *read_good(const char *path) {
     fault_list faults = {NULL, 0};
-    estate *e;
-    estate_read(&path, 1, &e, &faults);
+    estate_files *e;
+    estate_files_read(&path, 1, &e, &faults);
     for (size_t i = 0; i < faults.count; i++)
         print_message("%s: %s\n", error_where(faults.faults[i]), error_text(faults.faults[i]));
     assert_int_equal(faults.count, 0);
     return e;
 }
 
-static const json_t *item_of(const estate *e, const char *kind, size_t index) {
-    return json_array_get(json_object_get(estate_body(e), kind), index);
+static const json_t *item_of(const estate_files *e, const char *kind, size_t index) {
+    return json_array_get(json_object_get(estate_files_body(e), kind), index);
 }
 
 static void an_estate_is_gathered_from_files_and_scripts(void **state) {
@@ -68,8 +68,8 @@ static void an_estate_is_gathered_from_files_and_scripts(void **state) {
     write_file("e/scripts/order_samples/in.edi", "ISA*00~");
     write_file("e/scripts/order_samples/latin.txt", "\xE4");
     write_file("e/scripts/plain.lua", "return {}\n");
-    estate *e = read_good("e/");
-    char *text = json_text(estate_body(e), true), *absolute = xasprintf("%s/e/erp", directory);
+    estate_files *e = read_good("e/");
+    char *text = json_text(estate_files_body(e), true), *absolute = xasprintf("%s/e/erp", directory);
     assert_string_equal(json_get_text(item_of(e, "connections", 0), "directory", ""), absolute);
     assert_string_equal(json_get_text(item_of(e, "connections", 1), "directory", ""), "in/out");
     assert_string_equal(json_get_text(item_of(e, "endpoints", 0), "route", ""), "GET /orders/{number}");
@@ -77,10 +77,10 @@ static void an_estate_is_gathered_from_files_and_scripts(void **state) {
     assert_non_null(strstr(text,
         "{\"name\":\"order\",\"samples\":[{\"name\":\"in.edi\",\"text\":\"ISA*00~\"},{\"base64\":\"5A==\",\"name\":"
         "\"latin.txt\"}],\"source\":\"return {}\\n\",\"test\":\"-- test\\n\"},{\"name\":\"plain\",\"source\":"));
-    assert_int_equal(json_object_size(estate_body(e)), 5);
+    assert_int_equal(json_object_size(estate_files_body(e)), 5);
     free(text);
     free(absolute);
-    estate_free(e);
+    estate_files_free(e);
 }
 
 static void references_become_the_text_they_point_to(void **state) {
@@ -93,14 +93,14 @@ static void references_become_the_text_they_point_to(void **state) {
                            "certificates:\n"
                            "  - {name: c, certificate: {file: secrets/cert.pem}, list: [{file: secrets/password}],\n"
                            "     kept: {file: x, other: y}}\n");
-    estate *e = read_good("e/a.yaml");
+    estate_files *e = read_good("e/a.yaml");
     assert_string_equal(json_get_text(item_of(e, "connections", 0), "password", ""), "s3cret");
     assert_string_equal(json_get_text(item_of(e, "connections", 0), "token", ""), "from the environment");
     const json_t *certificate = item_of(e, "certificates", 0);
     assert_string_equal(json_get_text(certificate, "certificate", ""), "-----BEGIN X-----\nAA==\n-----END X-----\n");
     assert_string_equal(json_string_value(json_array_get(json_object_get(certificate, "list"), 0)), "s3cret");
     assert_int_equal(json_object_size(json_object_get(certificate, "kept")), 2);
-    estate_free(e);
+    estate_files_free(e);
 }
 
 static void every_fault_is_told_with_its_file_and_line(void **state) {
@@ -126,9 +126,9 @@ static void every_fault_is_told_with_its_file_and_line(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *path = "t.yaml";
         fault_list faults = {NULL, 0};
-        estate *e;
+        estate_files *e;
         write_file(path, rows[i].yaml);
-        estate_read(&path, 1, &e, &faults);
+        estate_files_read(&path, 1, &e, &faults);
         assert_null(e);
         assert_int_equal(faults.count, 1);
         if (!strstr(error_text(faults.faults[0]), rows[i].words) ||
@@ -142,11 +142,11 @@ static void all_faults_of_all_files_are_told_at_once(void **state) {
     (void)state;
     const char *paths[] = {"a.yaml", "b.json", "none", "empty"};
     fault_list faults = {NULL, 0};
-    estate *e;
+    estate_files *e;
     write_file("a.yaml", "conections: []\nstation: []\n");
     write_file("b.json", "{\"flows\": [1,]}");
     write_file("empty/readme", "");
-    estate_read(paths, 4, &e, &faults);
+    estate_files_read(paths, 4, &e, &faults);
     assert_null(e);
     assert_int_equal(faults.count, 5);
     assert_string_equal(error_where(faults.faults[2]), "b.json:1:14");
@@ -174,14 +174,14 @@ static void a_pointer_of_the_server_leads_to_the_line(void **state) {
     };
     write_file("t.yaml", "connections:\n  - {name: acme}\n  - name: acme-sftp\n    host: h\nendpoints:\n"
                          "  - {route: \"GET /orders/{n}\", legacy: {path: x}}\n");
-    estate *e = read_good("t.yaml");
+    estate_files *e = read_good("t.yaml");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char *place = estate_place(e, rows[i].pointer);
+        char *place = estate_files_place(e, rows[i].pointer);
         if (rows[i].place ? !place || strcmp(place, rows[i].place) != 0 : place != NULL)
             fail_msg("%s is at %s", rows[i].pointer, place ? place : "no place");
         free(place);
     }
-    estate_free(e);
+    estate_files_free(e);
 }
 
 static void what_is_exported_applies_as_the_same_estate(void **state) {
@@ -197,10 +197,10 @@ static void what_is_exported_applies_as_the_same_estate(void **state) {
     assert_null(json_object_get(exported, "flows"));
     assert_null(export_write(exported, "out", &files));
     assert_int_equal(files, 5);
-    estate *e = read_good("out");
-    if (!json_equal(exported, (json_t *)estate_body(e))) fail_msg("%s", json_text(estate_body(e), false));
+    estate_files *e = read_good("out");
+    if (!json_equal(exported, (json_t *)estate_files_body(e))) fail_msg("%s", json_text(estate_files_body(e), false));
     json_decref(exported);
-    estate_free(e);
+    estate_files_free(e);
 }
 
 static void a_script_name_that_leaves_the_directory_is_not_written(void **state) {
