@@ -17,7 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MEMORY_MAX = 64 * 1024 * 1024, WINDOW = 4 * 1024 * 1024, HOST_KEY_TRIES = 6, SEEN_ROOM = 512 };
+enum {
+    MEMORY_MAX = 64 * 1024 * 1024,
+    WINDOW = 4 * 1024 * 1024,
+    HOST_KEY_TRIES = 6,
+    SEEN_ROOM = 512,
+    METHODS_ROOM = 1024
+};
 
 /* What we speak. libssh2 leaves out what it does not know (1.10 knows no rsa-sha2). */
 #define KEX_STRONG                                                                                                     \
@@ -234,23 +240,31 @@ static void choose_host_keys(const sftp_link_options *options, const char *shown
     }
 }
 
+/* Only what libssh2 knows: it would leave out the others itself, but copies over overlapping memory when it does
+ * (1.10). */
+static bool set_method(sftp_link *link, int method, const char *wanted) {
+    char list[METHODS_ROOM] = "";
+    const char **known = NULL;
+    int count = libssh2_session_supported_algs(link->session, method, &known);
+    span rest = span_of(wanted), one;
+    while (span_split(&rest, ',', &one)) {
+        for (int i = 0; i < count; i++) {
+            size_t used = strlen(list);
+            if (span_is(one, known[i])) snprintf(list + used, sizeof list - used, "%s%s", used ? "," : "", known[i]);
+        }
+    }
+    if (count > 0) libssh2_free(link->session, known);
+    return *list && libssh2_session_method_pref(link->session, method, list) == 0;
+}
+
 static bool set_methods(sftp_link *link, const char *host_key_list) {
     bool weak = link->options->weak;
-    const struct {
-        int method;
-        const char *list;
-    } preferences[] = {
-        {LIBSSH2_METHOD_KEX, weak ? KEX_STRONG KEX_WEAK : KEX_STRONG},
-        {LIBSSH2_METHOD_CRYPT_CS, weak ? CIPHERS_STRONG CIPHERS_WEAK : CIPHERS_STRONG},
-        {LIBSSH2_METHOD_CRYPT_SC, weak ? CIPHERS_STRONG CIPHERS_WEAK : CIPHERS_STRONG},
-        {LIBSSH2_METHOD_MAC_CS, weak ? MACS_STRONG MACS_WEAK : MACS_STRONG},
-        {LIBSSH2_METHOD_MAC_SC, weak ? MACS_STRONG MACS_WEAK : MACS_STRONG},
-        {LIBSSH2_METHOD_HOSTKEY, host_key_list},
-    };
-    for (size_t i = 0; i < sizeof preferences / sizeof *preferences; i++) {
-        if (libssh2_session_method_pref(link->session, preferences[i].method, preferences[i].list) != 0) return false;
-    }
-    return true;
+    const char *ciphers = weak ? CIPHERS_STRONG CIPHERS_WEAK : CIPHERS_STRONG;
+    const char *macs = weak ? MACS_STRONG MACS_WEAK : MACS_STRONG;
+    return set_method(link, LIBSSH2_METHOD_KEX, weak ? KEX_STRONG KEX_WEAK : KEX_STRONG) &&
+           set_method(link, LIBSSH2_METHOD_CRYPT_CS, ciphers) && set_method(link, LIBSSH2_METHOD_CRYPT_SC, ciphers) &&
+           set_method(link, LIBSSH2_METHOD_MAC_CS, macs) && set_method(link, LIBSSH2_METHOD_MAC_SC, macs) &&
+           set_method(link, LIBSSH2_METHOD_HOSTKEY, host_key_list);
 }
 
 static uint32_t number_at(const char *at) {

@@ -36,7 +36,7 @@ static UNUSED void assert_error(error *err, error_code code, const char *words) 
     error_free(err);
 }
 
-static char *make_directory(void) {
+static UNUSED char *make_directory(void) {
     char name[] = "/tmp/banyan-test-XXXXXX";
     assert_non_null(mkdtemp(name));
     return xstrdup(name);
@@ -46,13 +46,13 @@ static int remove_one(const char *path, const struct stat *status UNUSED, int ty
     return remove(path);
 }
 
-static void remove_directory(char *take) {
+static UNUSED void remove_directory(char *take) {
     nftw(take, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(take);
 }
 
 /* Lives until the next call but seven. */
-static const char *in(const char *directory, const char *name) {
+static UNUSED const char *in(const char *directory, const char *name) {
     static char paths[8][4096];
     static unsigned next;
     char *path = paths[next++ % 8];

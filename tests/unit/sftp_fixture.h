@@ -7,6 +7,12 @@
 #include "adapters/sftp/sftp.h"
 #include "tests/integration/sshd.h"
 
+/* libssh2 1.10 leaks on its own when a login or key exchange ends in the middle; its frames have no names. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+    return "leak:libssh2.so\nleak:libcrypto.so\n";
+}
+
 static const adapter *const sftp = &adapter_sftp;
 static char *keys; /* the directory with the keys of this run */
 
