@@ -20,7 +20,8 @@ struct store {
     char *directory, *node; /* owned copies of the options' texts */
     char *database_path;
     int directory_fd, spool_fd, lock_fd;
-    int64_t epoch; /* the row of this start in epochs */
+    atomic_bool shard_durable[256]; /* the spool's directory xx is named in it for good */
+    int64_t epoch;                  /* the row of this start in epochs */
     store_writer *writer;
 
     pthread_mutex_t readers_lock;

@@ -78,14 +78,23 @@ error *spool_create(store *s, char name[40], int *fd) {
     return NULL;
 }
 
-/* The file's directory, and the one above it: the shard may be as new as the file. */
+static size_t shard_of(const char *name) {
+    char digits[3] = {name[0], name[1], '\0'};
+    return strtoul(digits, NULL, 16) & 255;
+}
+
+/* The file's directory; and the one above it until that was done once in this epoch, as the shard may be as new as the
+ * file. */
 error *spool_sync_directory(store *s, const char *name) {
     char shard[3] = {name[0], name[1], '\0'};
     int fd = openat(s->spool_fd, shard, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return error_from_errno(errno, "cannot open a spool directory");
     error *err = io_sync_directory(fd, "spool/xx");
     close(fd);
-    return err ? err : io_sync_directory(s->spool_fd, "spool");
+    if (err || atomic_load(&s->shard_durable[shard_of(name)])) return err;
+    err = io_sync_directory(s->spool_fd, "spool");
+    if (!err) atomic_store(&s->shard_durable[shard_of(name)], true);
+    return err;
 }
 
 int spool_open_file(store *s, const char *name) {
