@@ -13,55 +13,6 @@
 /* ---- helpers ------------------------------------------------------------------------------------------------------
  */
 
-static bool has_token(span word) {
-    for (size_t i = 0; i < word.len; i++) {
-        unsigned char c = (unsigned char)word.data[i];
-        if (c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) return true;
-    }
-    return false;
-}
-
-static void add_quoted(buf *expression, span word) {
-    if (expression->len) buf_add_text(expression, " AND ");
-    buf_add_char(expression, '"');
-    for (size_t i = 0; i < word.len; i++) {
-        if (word.data[i] == '"') buf_add_char(expression, '"');
-        buf_add_char(expression, word.data[i]);
-    }
-    buf_add_text(expression, "\"*");
-}
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
-}
-
-find_words find_words_of(const char *text) {
-    find_words words = {.count = 0};
-    buf expressions[FIND_WORDS];
-    for (size_t i = 0; i < FIND_WORDS; i++)
-        expressions[i] = BUF_MAX(8192);
-    for (const char *at = text; *at;) {
-        const char *begin = at;
-        while (*at && !is_blank(*at))
-            at++;
-        span word = span_make(begin, (size_t)(at - begin));
-        if (*at) at++;
-        if (!has_token(word) || word.len > 1024) continue;
-        size_t slot = words.count < FIND_WORDS ? words.count++ : FIND_WORDS - 1;
-        if (expressions[slot].len < 4096) add_quoted(&expressions[slot], word);
-    }
-    for (size_t i = 0; i < FIND_WORDS; i++) {
-        if (i < words.count) words.expression[i] = buf_take(&expressions[i], NULL);
-        buf_free(&expressions[i]);
-    }
-    return words;
-}
-
-void find_words_free(find_words *words) {
-    for (size_t i = 0; i < words->count; i++)
-        free(words->expression[i]);
-}
-
 int find_limit(int limit) {
     return limit < 1 ? 1 : limit > PAGE_MAX ? PAGE_MAX : limit;
 }
@@ -311,6 +262,7 @@ error *store_message_events(store *s, const char *id, json_t **out) {
 #define TYPE_FILTER                                                                                                    \
     " and ((?7 is null and ?8 is null) or exists (select 1 from documents d where d.message = m.seq"                   \
     " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)))"
+/* Each further word is looked up once, as a set: a beginning of words costs FTS5 all its matches at every question. */
 #define WORD(parameter)                                                                                                \
     " and (" parameter " is null or m.seq in (select rowid >> 20 from search where search match " parameter "))"
 #define OTHER_WORDS                                                                                                    \
@@ -415,7 +367,9 @@ error *store_find_messages(store *s, const message_filter *filter, json_t **out)
     find_words words = find_words_of(filter->text ? filter->text : "");
     error *err = store_reader_take(s, &db);
     if (!err) {
+        bool rare = false;
         if (filter->after) err = find_seq(db, MESSAGE_SEQ, "message", filter->after, &before);
+        if (!err) err = find_words_sort(db, &words, &rare);
         sqlite3_stmt *row = err ? NULL : database_statement(db, variant_of(filter, &words), &err);
         if (!err) err = find_bind_filter(db, row, filter);
         if (!err) {
@@ -437,6 +391,13 @@ static const char WALK_DOCUMENTS[] =
     " from documents d join messages m on m.seq = d.message where d.seq < ?1" MESSAGE_FILTERS
     " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)" DOCUMENT_WORDS
     " order by d.seq desc limit ?21";
+/* When the first word is rare: from the messages that have it. */
+static const char WALK_DOCUMENT_WORDS[] =
+    "select " DOCUMENT_COLUMNS ", m.id, m.outgoing, m.partner, m.connection, m.received_at, m.status"
+    " from documents d indexed by documents_message join messages m on m.seq = d.message"
+    " where d.message in (select rowid >> 20 from search where search match ?12) and d.seq < ?1" MESSAGE_FILTERS
+    " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)" OTHER_WORDS
+    " and ?20 is null order by d.seq desc limit ?21";
 
 static error *listed_document(database *db, sqlite3_stmt *row, json_t **out) {
     error *err = find_document_json(db, row, out);
@@ -481,7 +442,9 @@ error *store_find_documents(store *s, const message_filter *filter, json_t **out
     if (!err) {
         int limit = find_limit(filter->limit);
         if (filter->after) err = find_seq(db, DOCUMENT_SEQ, "document", filter->after, &before);
-        sqlite3_stmt *row = err ? NULL : database_statement(db, WALK_DOCUMENTS, &err);
+        bool rare = false;
+        if (!err) err = find_words_sort(db, &words, &rare);
+        sqlite3_stmt *row = err ? NULL : database_statement(db, rare ? WALK_DOCUMENT_WORDS : WALK_DOCUMENTS, &err);
         if (!err) err = find_bind_filter(db, row, filter);
         if (!err) {
             bind_integer(row, 1, before);
