@@ -72,15 +72,18 @@ static bool is_foreign(const processing *p, const json_t *document) {
     return *expected && strcmp(expected, json_get_text(document, "sender", "")) != 0;
 }
 
+/* "PO107 is too long (PO1 at 8, byte 1187)": the first fault of the document, or of the file. */
 static const char *first_fault(const processing *p, const char *control, char text[REASON_ROOM]) {
     const json_t *errors = json_get_array(p->findings, "errors");
     snprintf(text, REASON_ROOM, "it is not valid");
     for (size_t i = 0; i < json_array_size(errors); i++) {
         const json_t *fault = json_array_get(errors, i);
-        const char *of = json_get_text(fault, "document", NULL);
+        const char *of = json_get_text(fault, "document", NULL), *segment = json_get_text(fault, "segment", NULL);
+        char place[64] = "";
         if (control && of && strcmp(of, control) != 0) continue;
-        snprintf(text, REASON_ROOM, "%s (segment %s, position %lld, byte %lld)", json_get_text(fault, "text", "?"),
-            json_get_text(fault, "segment", "?"), (long long)json_get_integer(fault, "position", 0),
+        if (segment)
+            snprintf(place, sizeof place, "%s at %lld, ", segment, (long long)json_get_integer(fault, "position", 0));
+        snprintf(text, REASON_ROOM, "%s (%sbyte %lld)", json_get_text(fault, "text", "?"), place,
             (long long)json_get_integer(fault, "offset", 0));
         break;
     }

@@ -195,7 +195,7 @@ test("ED-01: a truncated interchange is rejected with segment and byte, and noth
 });
 
 test("AS-08: the same interchange once more is shown as a duplicate and does nothing", async () => {
-  const [first] = await documents("855", "4711");
+  const first = (await documents("855", "4711")).find((document) => document.message.filename.startsWith("855-"));
   const again = await us.payload(first.message.id);
   fromPartner("again.edi", again);
   const twin = await us.message("the twin", (m) => m.filename === "again.edi" && m.status === "duplicate", 30);
@@ -209,7 +209,7 @@ test("SF-05: with the SFTP server down an order waits visibly and is delivered w
   const waiting = await us.message("the order that waits", (m) => m.direction === "out" && m.status === "processing" && /attempt/.test(m.reason ?? ""), 60);
   assert.match(waiting.reason, /next at/);
   await sshd.start();
-  await until("it is there", () => readdirSync(join(root, "inbox")).some((name) => readFileSync(join(root, "inbox", name), "utf8").includes("*4713*")), 60);
+  await until("it is there", () => readdirSync(join(root, "inbox"), {withFileTypes: true}).some((entry) => entry.isFile() && readFileSync(join(root, "inbox", entry.name), "utf8").includes("*4713*")), 60);
 });
 
 test("SF-01: a changed host key stops everything before a credential is sent, and both keys are told", async () => {
