@@ -38,13 +38,26 @@ static void to_hex(const unsigned char *bytes, size_t len, char *text) {
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static bool from_hex(const char *text, size_t len, unsigned char *bytes) {
-    for (size_t i = 0; i < len; i++) {
-        unsigned value;
-        if (sscanf(text + 2 * i, "%2x", &value) != 1) return false;
-        bytes[i] = (unsigned char)value;
+static bool from_hex(span text, unsigned char *bytes, size_t len) {
+    static const char digits[] = "0123456789abcdef";
+    if (text.len != 2 * len) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        const char *digit = text.data[i] ? strchr(digits, text.data[i]) : NULL;
+        if (!digit) return false;
+        bytes[i / 2] = (unsigned char)((unsigned)bytes[i / 2] << 4 | (unsigned)(digit - digits));
     }
     return true;
+}
+
+/* "scrypt$BITS$8$1$SALT$HASH" into its parts. */
+static bool parse_hash(span text, uint64_t *bits, unsigned char salt[SALT_SIZE], unsigned char hash[HASH_SIZE]) {
+    span parts[6] = {{NULL, 0}};
+    size_t count = 0;
+    while (count < 6 && span_split(&text, '$', &parts[count]))
+        count++;
+    return count == 6 && !text.data && span_is(parts[0], "scrypt") && span_to_u64(parts[1], 1, COST_BITS_MAX, bits) &&
+           span_is(parts[2], "8") && span_is(parts[3], "1") && from_hex(parts[4], salt, SALT_SIZE) &&
+           from_hex(parts[5], hash, HASH_SIZE);
 }
 
 error *password_hash(span password, char text[PASSWORD_HASH_ROOM]) {
@@ -60,17 +73,11 @@ error *password_hash(span password, char text[PASSWORD_HASH_ROOM]) {
 }
 
 bool password_matches(span password, const char *hash) {
-    unsigned char salt[SALT_SIZE], expected[HASH_SIZE], out[HASH_SIZE];
-    char salt_text[2 * SALT_SIZE + 1], hash_text[2 * HASH_SIZE + 1];
-    unsigned bits;
+    unsigned char salt[SALT_SIZE] = {0}, expected[HASH_SIZE] = {0}, out[HASH_SIZE];
+    uint64_t bits = 0;
     bool known = hash != NULL;
-    if (sscanf(known ? hash : refused_hash, "scrypt$%2u$8$1$%32[0-9a-f]$%64[0-9a-f]", &bits, salt_text, hash_text) != 3)
-        return false;
-    if (bits > COST_BITS_MAX || strlen(salt_text) != 2 * (size_t)SALT_SIZE ||
-        strlen(hash_text) != 2 * (size_t)HASH_SIZE)
-        return false;
-    if (!from_hex(salt_text, SALT_SIZE, salt) || !from_hex(hash_text, HASH_SIZE, expected)) return false;
-    if (!derive(password, salt, bits, out)) return false;
+    if (!parse_hash(span_of(known ? hash : refused_hash), &bits, salt, expected)) return false;
+    if (!derive(password, salt, (unsigned)bits, out)) return false;
     bool same = CRYPTO_memcmp(out, expected, HASH_SIZE) == 0;
     OPENSSL_cleanse(out, sizeof out);
     return same && known;

@@ -121,7 +121,7 @@ static bool openssh_body(span text, buf *bytes) {
 
 static error *public_blob_of_openssh(span text, buf *blob) {
     buf bytes = BUF_MAX(BLOB_MAX);
-    span rest, cipher, kdf, options, key = {NULL, 0};
+    span rest = {NULL, 0}, cipher, kdf, options, key = rest;
     bool done = openssh_body(text, &bytes) && span_starts(buf_span(&bytes), MAGIC);
     if (done) {
         rest = span_make(bytes.data + MAGIC.len, bytes.len - MAGIC.len);
@@ -144,7 +144,7 @@ error *ssh_key_public_line(span private_text, const char *comment, char **line) 
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             return error_new(ERROR_INVALID, "the comment of a key holds a control character");
     error *err = openssh ? public_blob_of_openssh(private_text, &blob) : public_blob_of_pem(private_text, &blob);
-    span rest = buf_span(&blob), type;
+    span rest = buf_span(&blob), type = {NULL, 0};
     if (!err && !take_string(&rest, &type)) err = error_new(ERROR_INVALID, "the SSH key is malformed");
     if (!err) {
         buf_add(&text, type);

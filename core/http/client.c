@@ -179,7 +179,7 @@ static void set_method_and_body(CURL *easy, exchange *x) {
 
 static void set_blob(CURL *easy, CURLoption option, const char *text) {
     if (!text) return;
-    struct curl_blob blob = {.data = (void *)(uintptr_t)text, .len = strlen(text), .flags = CURL_BLOB_COPY};
+    struct curl_blob blob = {.data = (void *)text, .len = strlen(text), .flags = CURL_BLOB_COPY};
     curl_easy_setopt(easy, option, &blob);
 }
 

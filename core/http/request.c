@@ -183,7 +183,7 @@ static http_request *request_new(connection *c, const http_head *head) {
 
 /* Fills in what the head means; 0, or the status to refuse it with. */
 static int understand(http_request *request, const char **why) {
-    char *room = (char *)(uintptr_t)request->target.path.data;
+    char *room = (char *)request->target.path.data;
     *why = http_target_parse(request->raw_target, room, request->parameters, &request->target);
     if (*why) return 400;
     request->framing.host = http_request_header(request, "Host");

@@ -129,10 +129,10 @@ void http_response_secure(http_response *response, const char *content_policy) {
 static struct MHD_Response *build_body(http_response *response, http_request *request) {
     struct MHD_Response *built = NULL;
     switch (response->kind) {
-    case FROM_NOTHING: return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    case FROM_NOTHING: return MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
     case FROM_STATIC:
         return MHD_create_response_from_buffer(
-            response->fixed.len, (void *)(uintptr_t)response->fixed.data, MHD_RESPMEM_PERSISTENT);
+            response->fixed.len, (void *)response->fixed.data, MHD_RESPMEM_PERSISTENT);
     case FROM_MEMORY:
         built = MHD_create_response_from_buffer(response->len, response->memory, MHD_RESPMEM_MUST_FREE);
         response->memory = NULL;

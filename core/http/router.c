@@ -132,12 +132,12 @@ error *http_router_add(http_router *router, const char *method, const char *path
     r->path_template = xstrdup(path_template);
     route **routes = NULL;
     error *err = descend(&router->root, r, &routes);
-    if (!err && routes[index])
+    if (!err && routes && routes[index])
         err = error_new(ERROR_CONFLICT, "routes %s %s and %s %s match the same paths", method,
             routes[index]->path_template, method, path_template);
     if (err)
         free_route(r);
-    else
+    else if (routes)
         routes[index] = r;
     return err;
 }

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 4096, ADDRESS_TEXT_SIZE = INET6_ADDRSTRLEN + 10, OPTIONS_ROOM = 20 };
+enum { LISTEN_BACKLOG = 4096, OPTIONS_ROOM = 20 };
 
 /* TLS 1.2 and 1.3 with forward secrecy and authenticated encryption, nothing else (GnuTLS priority string). */
 static const char tls_priorities[] =
@@ -92,21 +92,19 @@ static error *open_listener(const char *address, int *fd) {
 }
 
 static void note_address(http_server *server, int fd) {
-    struct sockaddr_storage storage;
-    socklen_t len = sizeof storage;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound;
     char text[INET6_ADDRSTRLEN] = "";
-    if (getsockname(fd, (struct sockaddr *)&storage, &len) != 0) return;
-    if (storage.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&storage;
-        inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof text);
-        server->port = ntohs(in->sin6_port);
-        server->address = xasprintf("[%s]:%u", text, server->port);
-    } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&storage;
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
-        server->port = ntohs(in->sin_port);
-        server->address = xasprintf("%s:%u", text, server->port);
-    }
+    socklen_t len = sizeof bound;
+    memset(&bound, 0, sizeof bound);
+    getsockname(fd, &bound.any, &len);
+    bool six = bound.any.sa_family == AF_INET6;
+    inet_ntop(bound.any.sa_family, six ? (const void *)&bound.v6.sin6_addr : &bound.v4.sin_addr, text, sizeof text);
+    server->port = ntohs(six ? bound.v6.sin6_port : bound.v4.sin_port);
+    server->address = xasprintf(six ? "[%s]:%u" : "%s:%u", text, server->port);
 }
 
 __attribute__((format(printf, 2, 0))) static void library_logs(void *context, const char *format, va_list args) {
@@ -134,7 +132,7 @@ typedef struct option_list {
 } option_list;
 
 static void add_option(option_list *list, enum MHD_OPTION option, intptr_t value, const void *pointer) {
-    list->items[list->count++] = (struct MHD_OptionItem){option, value, (void *)(uintptr_t)pointer};
+    list->items[list->count++] = (struct MHD_OptionItem){option, value, (void *)pointer};
 }
 
 static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {

@@ -146,6 +146,8 @@ static void a_password_matches_its_own_hash_only(void **state) {
     assert_false(password_matches(SPAN(""), hash));
     assert_false(password_matches(SPAN("correct horse"), ""));
     assert_false(password_matches(SPAN("correct horse"), "scrypt$99$8$1$00$00"));
+    hash[strlen(hash) - 1] ^= 1;
+    assert_false(password_matches(SPAN("correct horse"), hash));
 }
 
 static void a_password_hash_is_the_scrypt_that_openssl_computes(void **state) {
