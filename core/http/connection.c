@@ -134,8 +134,9 @@ static bool read_tcp_info(int fd, struct tcp_info *info) {
 
 static void check_head(connection *c, int64_t elapsed_ms) {
     const http_server_options *options = &c->server->options;
-    bool first = atomic_load(&c->served) == 0;
-    if (elapsed_ms < (int64_t)(first ? options->head_timeout_ms : options->idle_timeout_ms)) return;
+    bool first = atomic_load(&c->served) == 0, crowded = atomic_load(&c->server->open) > options->connections / 4 * 3;
+    unsigned idle_ms = crowded ? options->idle_timeout_ms / 10 : options->idle_timeout_ms;
+    if (elapsed_ms < (int64_t)(first ? options->head_timeout_ms : idle_ms)) return;
     struct tcp_info info;
     /* A browser's spare connection that has said nothing is not told anything either. */
     if (first && read_tcp_info(c->fd, &info) && info.tcpi_bytes_received > 0) connection_answer_raw(c, 408);

@@ -30,7 +30,7 @@ static unsigned or_default(unsigned value, unsigned fallback) {
 static void apply_defaults(http_server_options *options) {
     options->threads = or_default(options->threads, 2);
     options->connections = or_default(options->connections, 10000);
-    options->head_bytes = options->head_bytes ? options->head_bytes : 32768;
+    options->head_bytes = options->head_bytes ? options->head_bytes : 16384;
     options->head_timeout_ms = or_default(options->head_timeout_ms, 10000);
     options->idle_timeout_ms = or_default(options->idle_timeout_ms, 60000);
     options->transfer_timeout_ms = or_default(options->transfer_timeout_ms, 30000);

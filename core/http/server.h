@@ -19,9 +19,10 @@ typedef struct http_server_options {
     unsigned threads;             /* [2] */
     unsigned connections;         /* in all [10000] */
     unsigned connections_per_ip;  /* [no limit] */
-    size_t head_bytes;            /* request line and header fields [32 KiB] */
+    size_t head_bytes;            /* request line and header fields [16 KiB]; each connection holds twice as much */
     unsigned head_timeout_ms;     /* a head must be complete in this time [10 s] */
-    unsigned idle_timeout_ms;     /* a connection kept alive waits this long for its next request [60 s] */
+    unsigned idle_timeout_ms;     /* a connection kept alive waits this long for its next request [60 s]; a tenth
+                                   * of it once three quarters of the connections are taken */
     unsigned transfer_timeout_ms; /* how long a body may crawl below the minimum rate, either way [30 s] */
     unsigned transfer_minimum;    /* bytes a second [500] */
     const char *tls_certificate;  /* PEM with its chain, and the key, both in memory; NULL: plain HTTP */

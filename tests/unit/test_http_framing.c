@@ -51,7 +51,7 @@ static void handle(void *context, http_request *request) {
 
 static int start(void **state) {
     (void)state;
-    http_server_options options = {.address = "127.0.0.1:0", .threads = 2, .handler = handle};
+    http_server_options options = {.address = "127.0.0.1:0", .threads = 2, .head_bytes = 32768, .handler = handle};
     must(http_server_start(&options, &server));
     return 0;
 }

@@ -452,6 +452,25 @@ static void a_head_that_does_not_come_is_cut_off(void **state) {
     close(silent), close(slow), close(idle);
 }
 
+/* HT-19 */
+static void idle_connections_go_early_when_it_is_crowded(void **state) {
+    (void)state;
+    http_server_stop(server, 0);
+    start_server((http_server_options){.threads = 1, .connections = 8, .idle_timeout_ms = 20000});
+    int fds[7];
+    buf answer = BUF_MAX(65536);
+    for (int i = 0; i < 7; i++) {
+        fds[i] = raw_connect(http_server_port(server));
+        raw_send(fds[i], SPAN("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_false(raw_read(fds[i], &answer, "plain"));
+        buf_clear(&answer);
+    }
+    assert_true(raw_read(fds[0], &answer, NULL)); /* waits half as long as the full time-out at most */
+    for (int i = 0; i < 7; i++)
+        close(fds[i]);
+    buf_free(&answer);
+}
+
 /* HT-17 */
 static void a_body_that_crawls_is_cut_off(void **state) {
     (void)state;
@@ -622,6 +641,7 @@ int main(void) {
         with_server(a_stream_notices_that_its_reader_is_gone),
         with_server(a_reader_that_is_too_slow_is_dropped),
         with_server(a_head_that_does_not_come_is_cut_off),
+        with_server(idle_connections_go_early_when_it_is_crowded),
         with_server(a_body_that_crawls_is_cut_off),
         with_server(a_reader_of_an_answer_that_crawls_is_cut_off),
         with_server(stopping_finishes_what_is_in_flight),
