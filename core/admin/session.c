@@ -26,7 +26,10 @@ error *session_create(call *c, http_response **response) {
         http_response_header(*response, "Set-Cookie", cookie);
     }
     json_decref(body);
-    return err;
+    if (!err || error_code_of(err) != ERROR_DENIED) return err;
+    *response = http_problem(401, "denied", "That did not work", error_text(err), NULL);
+    error_free(err);
+    return NULL;
 }
 
 error *session_show(call *c, http_response **response) {

@@ -176,6 +176,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     error *err = load_certificate(d, certificate_name, &certificate, &key);
     const http_server_options options = {
         .address = address,
+        .encoded_slash = handler == admin_handle, /* an endpoint's name holds slashes */
         .tls_certificate = certificate,
         .tls_key = key,
         .handler = handler,

@@ -184,7 +184,8 @@ static http_request *request_new(connection *c, const http_head *head) {
 /* Fills in what the head means; 0, or the status to refuse it with. */
 static int understand(http_request *request, const char **why) {
     char *room = (char *)request->target.path.data;
-    *why = http_target_parse(request->raw_target, room, request->parameters, &request->target);
+    bool encoded_slash = request->connection->server->options.encoded_slash;
+    *why = http_target_parse(request->raw_target, encoded_slash, room, request->parameters, &request->target);
     if (*why) return 400;
     request->framing.host = http_request_header(request, "Host");
     span authority = request->target.authority;

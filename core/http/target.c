@@ -34,20 +34,29 @@ static bool has_control(span text) {
     return false;
 }
 
+/* Does a part between slashes, encoded ones too, climb or stand still? */
+static bool has_dot_part(span segment) {
+    span part;
+    while (span_split(&segment, '/', &part)) {
+        if (span_is(part, ".") || span_is(part, "..")) return true;
+    }
+    return false;
+}
+
 /* One segment of the path, between slashes, decoded at the end of `path`. */
-static const char *add_segment(span raw, char *path, size_t *path_len) {
+static const char *add_segment(span raw, bool encoded_slash, char *path, size_t *path_len) {
     size_t len;
     if (!percent_decode(raw, false, path + *path_len, &len)) return "malformed percent-encoding in the path";
     span segment = span_make(path + *path_len, len);
     /* A slash that was encoded would look like a separator to whoever reads the decoded path. */
-    if (memchr(segment.data, '/', len) || memchr(segment.data, '\\', len))
+    if (memchr(segment.data, '\\', len) || (!encoded_slash && memchr(segment.data, '/', len)))
         return "encoded slash or backslash in the path";
-    if (span_is(segment, ".") || span_is(segment, "..")) return "dot segment in the path";
+    if (has_dot_part(segment)) return "dot segment in the path";
     *path_len += len;
     return NULL;
 }
 
-static const char *parse_path(span raw, char *room, span *path, size_t *used) {
+static const char *parse_path(span raw, bool encoded_slash, char *room, span *path, size_t *used) {
     if (raw.len == 0 || raw.data[0] != '/') return "the path does not start with a slash";
     span rest = span_make(raw.data + 1, raw.len - 1);
     size_t len = 0;
@@ -57,7 +66,7 @@ static const char *parse_path(span raw, char *room, span *path, size_t *used) {
         last = !slash;
         if (segment.len == 0 && !last) return "empty segment in the path";
         room[len++] = '/';
-        const char *why = add_segment(segment, room, &len);
+        const char *why = add_segment(segment, encoded_slash, room, &len);
         if (why) return why;
         if (!last) rest = span_make(slash + 1, rest.len - segment.len - 1);
     }
@@ -117,7 +126,8 @@ static void split_absolute_form(span *raw, span *authority) {
     *raw = span_make(raw->data + end, raw->len - end);
 }
 
-const char *http_target_parse(span raw, char *room, http_field *parameters, http_target *out) {
+const char *http_target_parse(
+    span raw, bool encoded_slash, char *room, http_field *parameters, http_target *out) {
     *out = (http_target){.path = SPAN("*")};
     if (raw.len == 0) return "the request has no target";
     for (size_t i = 0; i < raw.len; i++) {
@@ -131,7 +141,7 @@ const char *http_target_parse(span raw, char *room, http_field *parameters, http
     out->query = question ? span_make(question + 1, raw.len - path.len - 1) : span_make("", 0);
     if (out->authority.data && path.len == 0) path = SPAN("/"); /* RFC 9110 §4.2.3 */
     size_t used = 0;
-    const char *why = parse_path(path, room, &out->path, &used);
+    const char *why = parse_path(path, encoded_slash, room, &out->path, &used);
     if (!why && out->query.len) why = parse_query(out->query, room, used, parameters, &out->parameter_count);
     return why;
 }

@@ -2,7 +2,8 @@
  *
  * Router, authentication and policies all see the same path: percent-encoding is undone exactly once, and whatever
  * could mean two things to two readers is refused instead of repaired (encoded slashes and NUL, dot segments, empty
- * segments, backslashes, bytes that are not UTF-8).
+ * segments, backslashes, bytes that are not UTF-8). A server whose names may hold slashes takes an encoded slash for the
+ * slash that it is; its routes and policies see no difference then.
  */
 #ifndef BANYAN_HTTP_TARGET_H
 #define BANYAN_HTTP_TARGET_H
@@ -27,6 +28,7 @@ size_t http_target_parameters(span raw);
 /* Parses `raw` (origin-, absolute- or asterisk-form, RFC 9112 §3.2) into `out`; decoded texts go to `room`, the
  * parameters to `parameters`, and both must outlive `out`, as must `raw`. Returns NULL, or in words why it is
  * refused. */
-must_check const char *http_target_parse(span raw, char *room, http_field *parameters, http_target *out);
+must_check const char *http_target_parse(
+    span raw, bool encoded_slash, char *room, http_field *parameters, http_target *out);
 
 #endif

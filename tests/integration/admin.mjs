@@ -79,11 +79,11 @@ test("AU-04: a changing call by a session without its token is refused", async (
 test("AU-01: a wrong password and an unknown user get the same answer, and guessing is slowed down", async () => {
   const wrong = await signIn("admin", "not the password");
   const unknown = await signIn("nobody", "not the password");
-  assert.equal(wrong.status, 403);
+  assert.equal(wrong.status, 401);
   assert.deepEqual(wrong.body, unknown.body);
   let last;
   for (let i = 0; i < 8; i++) last = await signIn("victim", "guess");
-  assert.notEqual(last.status, 403);
+  assert.notEqual(last.status, 401);
   assert.match(last.body.detail, /try again in/);
 });
 
@@ -175,6 +175,17 @@ test("A22: a route that clashes with another is refused with both named", async 
   const answer = await appliance.api("POST", "/api/v1/apply", estate);
   assert.equal(answer.status, 422);
   assert.match(JSON.stringify(answer.body.errors), /things\/\{a\}/);
+});
+
+test("an endpoint is found by its route, with its slashes encoded or not", async () => {
+  await appliance.apply({
+    connections: [{name: "files", kind: "file", directory: join(appliance.directory, "files")}],
+    endpoints: [{route: "GET /things/{a}", legacy: {connection: "files", path: "{a}"}}],
+  });
+  for (const name of ["GET%20%2Fthings%2F%7Ba%7D", "GET%20/things/%7Ba%7D"]) {
+    assert.equal((await appliance.get(`/api/v1/endpoints/${name}`)).route, "GET /things/{a}");
+  }
+  assert.equal((await appliance.api("GET", "/api/v1/endpoints/..%2f..%2fstats")).status, 400);
 });
 
 test("AU-28, LU-22: a secret setting is never shown, and lies sealed in the database", async () => {
