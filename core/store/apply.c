@@ -74,10 +74,11 @@ void apply_queue_words(applier *a, int64_t seq, int64_t slot, const char *words,
         a->words_room = a->words_room ? a->words_room * 2 : 64;
         a->words = xreallocarray(a->words, a->words_room, sizeof *a->words);
     }
-    a->words[a->words_count++] = (words_entry){.rowid = seq * SEARCH_SLOTS + slot,
-        .words = take_owned ? take_owned : words,
-        .owned = take_owned,
-        .drop = drop};
+    words_entry *entry = &a->words[a->words_count++];
+    *entry = (words_entry){.rowid = seq * SEARCH_SLOTS + slot, .words = words, .drop = drop};
+    if (!take_owned) return;
+    entry->words = take_owned;
+    entry->owned = take_owned;
 }
 
 error *apply_words(applier *a) {

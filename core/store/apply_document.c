@@ -29,7 +29,7 @@ static void index_document(applier *a, const step *s, int64_t message) {
 }
 
 error *apply_add_document(applier *a, const step *s) {
-    int64_t message;
+    int64_t message = 0;
     error *err = apply_find_message(a, value_uuid(a->change, s, 1), &message);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, ADD_DOCUMENT, &err);
     if (err) return err;
@@ -98,7 +98,7 @@ static error *settle_if_waiting(applier *a, int64_t message) {
 }
 
 error *apply_acknowledge(applier *a, const step *s) {
-    int64_t seq, message;
+    int64_t seq = 0, message = 0;
     error *err = find_asked(a, value_uuid(a->change, s, 0), &seq, &message);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, ACKNOWLEDGE, &err);
     if (err) return err;

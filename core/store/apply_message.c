@@ -111,7 +111,7 @@ error *apply_settle(applier *a, int64_t seq) {
 }
 
 error *apply_set_status(applier *a, const step *s) {
-    int64_t seq;
+    int64_t seq = 0;
     message_status status = (message_status)value_integer(s, 1);
     error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
     if (!err) err = change_status(a, seq, status, value_text(a->change, s, 2));
@@ -120,7 +120,7 @@ error *apply_set_status(applier *a, const step *s) {
 }
 
 error *apply_set_delivered(applier *a, const step *s) {
-    int64_t seq, asked = 0;
+    int64_t seq = 0, asked = 0;
     error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, READ_ANSWERS, &err);
     if (err) return err;
@@ -136,8 +136,8 @@ static const char READ_OPEN_JOBS[] = "select exists (select 1 from jobs where me
 
 /* Nothing is left to do for it: what is still on its way ends well; what ended otherwise keeps its end. */
 error *apply_settle_message(applier *a, const step *s) {
-    int64_t seq;
-    message_state state;
+    int64_t seq = 0;
+    message_state state = {.reason = NULL};
     const unsigned char *uuid = value_uuid(a->change, s, 0);
     error *err = apply_find_message(a, uuid, &seq);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, READ_OPEN_JOBS, &err);
@@ -181,7 +181,7 @@ static const char ADD_PAYLOAD[] = "insert into payloads (message, bytes) values 
 
 static void digest_bytes(const char *hex, unsigned char digest[DIGEST_SIZE]) {
     for (size_t i = 0; i < DIGEST_SIZE; i++) {
-        int high = hex[2 * i], low = hex[2 * i + 1];
+        unsigned char high = (unsigned char)hex[2 * i], low = (unsigned char)hex[2 * i + 1];
         digest[i] = (unsigned char)(((high <= '9' ? high - '0' : high - 'a' + 10) << 4) |
                                     (low <= '9' ? low - '0' : low - 'a' + 10));
     }
@@ -248,7 +248,7 @@ static const char ADD_EVENT[] =
     "coalesce((select max(position) + 1 from events where message = ?1), 0), ?2, ?3, ?4, ?5";
 
 error *apply_add_event(applier *a, const step *s) {
-    int64_t seq;
+    int64_t seq = 0;
     error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, ADD_EVENT, &err);
     if (err) return err;

@@ -188,7 +188,7 @@ void store_set_facts(
 static void add_keys(store_change *change, const json_t *keys) {
     const char *name;
     json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)keys, name, member) {
+    json_object_foreach((json_t *)keys, name, member) {
         if (!json_is_string(member) && !json_is_number(member)) continue;
         begin_step(change, STEP_ADD_KEY, 2);
         add_text(change, name);

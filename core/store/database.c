@@ -118,34 +118,39 @@ static error *check_owner(database *db, const char *path, bool writes) {
     return database_execute(db, "pragma application_id = 0x42616E79", "mark the database");
 }
 
+/* The connection, or nothing of it. */
+static error *give(database *db, error *err, database **out) {
+    *out = err ? NULL : db;
+    if (err) database_close(db);
+    return err;
+}
+
 error *database_open_writer(const char *path, database **out) {
     static const char *const rules[] = {"pragma journal_mode = wal", "pragma synchronous = full",
         "pragma wal_autocheckpoint = 0", "pragma foreign_keys = on", "pragma cell_size_check = on",
         "pragma mmap_size = 0", "pragma temp_store = memory", "pragma cache_size = -16384",
         /* Only our own process reads: no page needs to be wiped for others. */
         "pragma secure_delete = off", NULL};
-    error *err = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, out);
-    if (!err) err = check_owner(*out, path, true);
-    if (!err) err = execute_all(*out, rules, "set the database up");
-    if (!err) return NULL;
-    database_close(*out);
+    database *db = NULL;
     *out = NULL;
-    return err;
+    error *err = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
+    if (!db) return err;
+    err = check_owner(db, path, true);
+    if (!err) err = execute_all(db, rules, "set the database up");
+    return give(db, err, out);
 }
 
 error *database_open_reader(const char *path, database **out) {
     static const char *const rules[] = {"pragma query_only = on", "pragma cell_size_check = on", "pragma mmap_size = 0",
         "pragma temp_store = memory", NULL};
-    error *err = open_file(path, SQLITE_OPEN_READONLY, out);
-    if (!err) {
-        sqlite3_progress_handler((*out)->handle, 1000, past_deadline, *out);
-        err = execute_all(*out, rules, "set the database up");
-    }
-    if (!err) err = check_owner(*out, path, false);
-    if (!err) return NULL;
-    database_close(*out);
+    database *db = NULL;
     *out = NULL;
-    return err;
+    error *err = open_file(path, SQLITE_OPEN_READONLY, &db);
+    if (!db) return err;
+    err = execute_all(db, rules, "set the database up");
+    if (!err) err = check_owner(db, path, false);
+    if (!err) sqlite3_progress_handler(db->handle, 1000, past_deadline, db);
+    return give(db, err, out);
 }
 
 void database_close(database *db) {
@@ -165,7 +170,7 @@ sqlite3_stmt *database_statement(database *db, const char *sql, error **err) {
     int result = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
     if (result != SQLITE_OK) {
         *err = database_error(db, "prepare a statement");
-        if ((result & 0xFF) != SQLITE_ERROR) return NULL;
+        if ((result & 0xFF) != SQLITE_ERROR) return NULL; /* the file's fault */
         log_failure(LOG_ERROR, sql, *err);
         abort();
     }
