@@ -71,12 +71,14 @@ run: ## Start the appliance with the demo estate and its counterparts
 test: ## Build and run every test: unit, Lua, UI, integration, end to end
 	@pkg/deps.sh test
 	@$(MAKE) --no-print-directory $(JOBS) all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
+	@$(if $(filter integration,$(SUITES)),$(MAKE) --no-print-directory $(JOBS) CRASH=1 all)
 	@node tests/run.mjs $(BUILD) $(SUITES)
 
 unit: $(BUILD)/tests/.built ## Build and run the unit tests
 	@node tests/run.mjs $(BUILD) unit
 
 integration: all ## Run the tests of whole programs against real counterparts
+	@$(MAKE) --no-print-directory $(JOBS) CRASH=1 all
 	@node tests/run.mjs $(BUILD) integration
 
 e2e: all ## Run the tests of the admin UI in a browser
