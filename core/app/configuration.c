@@ -83,6 +83,12 @@ static const setting limits_settings[] = {
         .min = 1024,
         .max = INT64_MAX,
         .help = "The largest payload that is taken from a connection."},
+    {.name = "free",
+        .type = SETTING_SIZE,
+        .fallback = "1GiB",
+        .min = 1024 * 1024,
+        .max = INT64_MAX,
+        .help = "Space that is left free on the disk of the data; with less, nothing is taken in."},
     {.name = NULL},
 };
 

@@ -83,9 +83,10 @@ static void reconfigured(void *context, estate *now) {
 
 /* ---- opening, in order ---- */
 
-static error *open_store(desk *d, const char *directory) {
+static error *open_store(desk *d, const json_t *configuration, const char *directory) {
     const store_options options = {
         .directory = directory,
+        .free_minimum = (uint64_t)configuration_integer(configuration, "limits.free"),
         .digest = &crypto_sha256,
         .node = "desk",
         .fatal = store_failed,
@@ -251,7 +252,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     bootstrap *first = NULL;
     error *err = io_make_directories(directory);
     *out = d;
-    if (!err) err = open_store(d, directory);
+    if (!err) err = open_store(d, configuration, directory);
     if (!err) err = accounts_open(d->store, &d->accounts);
     if (!err) err = bootstrap_begin(d->accounts, directory, &first);
     if (!err) err = start_workers(d, n, configuration);

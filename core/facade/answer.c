@@ -22,6 +22,14 @@ http_response *answer_problem(int status, const char *name, const char *title, c
     return http_problem(status, name, title, detail, id ? instance : NULL);
 }
 
+/* No room, for the moment: whoever asks again in a while may find it mended (RFC 9110 §15.6.4). */
+static http_response *answer_full(const char *id) {
+    http_response *response = answer_problem(
+        503, "full", "There is no room to keep the request", "Nothing of it was kept; try again later.", id);
+    http_response_header(response, "Retry-After", "30");
+    return response;
+}
+
 http_response *answer_failure(error *take, const char *id) {
     static const struct {
         error_code code;
@@ -32,10 +40,13 @@ http_response *answer_failure(error *take, const char *id) {
         {ERROR_DENIED, 502, "back-end-refused", "The back-end refused the appliance"},
         {ERROR_TIMEOUT, 504, "back-end-timeout", "The back-end did not answer in time"},
         {ERROR_LIMIT, 502, "back-end-limit", "What the back-end gave is too large"},
-        {ERROR_FULL, 503, "full", "There is no room to keep the request"},
         {ERROR_CONFLICT, 409, "conflict", "It exists already or has changed"},
         {ERROR_NOT_FOUND, 404, "not-found", "There is no such resource"},
     };
+    if (error_code_of(take) == ERROR_FULL) {
+        error_free(take);
+        return answer_full(id);
+    }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].code != error_code_of(take)) continue;
         error_free(take);

@@ -455,6 +455,10 @@ static bool is_method(const exchange *x, const char *method) {
     return span_is(http_request_method(x->request), method);
 }
 
+static bool only_reads(const exchange *x) {
+    return is_method(x, "GET") || is_method(x, "HEAD") || is_method(x, "DELETE");
+}
+
 static void call_back_end(exchange *x) {
     if (!x->endpoint->legacy) {
         refuse(x, 500, "internal", "The endpoint gave no answer",
@@ -482,7 +486,6 @@ static void after_request_script(void *owner, frame *reply, error *failure) {
 }
 
 static void begin(exchange *x) {
-    bool reads = is_method(x, "GET") || is_method(x, "HEAD") || is_method(x, "DELETE");
     if (!x->endpoint->script) {
         call_back_end(x);
         return;
@@ -490,7 +493,7 @@ static void begin(exchange *x) {
     payload_view view = {.size = x->body.size, .bytes = x->body.bytes, .fd = -1};
     char empty[1] = "";
     if (!view.bytes && !x->body.spool[0]) view.bytes = empty;
-    if (view.bytes || reads) {
+    if (view.bytes || only_reads(x)) {
         run_script(x, script_call(x, "request", NULL), &view, after_request_script);
         return;
     }
@@ -551,11 +554,10 @@ void exchange_start(const exchange_services *services, estate *snapshot, const e
     frame_init(&x->read_frame, FRAME_REPLY, OPERATION_NONE, 0);
     call_scope_begin(&x->scope, snapshot, services->numbers);
     http_own(request, x, exchange_free, NULL);
-    error *err = store_admit(services->store, (uint64_t)endpoint->body_bytes_max);
+    /* Who only reads needs no room; it is served on a full disk too. */
+    error *err = only_reads(x) ? NULL : store_admit(services->store, (uint64_t)endpoint->body_bytes_max);
     if (err) {
-        log_failure(LOG_ERROR, "no room for requests", err);
-        http_respond(
-            request, answer_problem(503, "full", "There is no room to keep the request", "Try again later.", NULL));
+        http_respond(request, answer_failure(err, NULL));
         return;
     }
     const http_body_plan plan = {

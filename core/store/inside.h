@@ -32,7 +32,8 @@ struct store {
     pthread_t sweeper;
     bool sweeper_runs;
     atomic_bool stopping;
-    atomic_bool full; /* the reserve was given up: nothing is admitted until it is back */
+    atomic_bool refusing; /* store_admit said no the last time */
+    atomic_bool full;     /* the reserve was given up: nothing is admitted until it is back */
 };
 
 /* An error after which the store would lie if it went on. Does not return. */

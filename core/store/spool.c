@@ -184,11 +184,19 @@ void spool_sweep_stop(store *s) {
 /* ---- space --------------------------------------------------------------------------------------------------------
  */
 
+static uint64_t reserve_size(const store *s) {
+    return s->options.reserve ? s->options.reserve : RESERVE;
+}
+
+static uint64_t free_minimum(const store *s) {
+    return s->options.free_minimum ? s->options.free_minimum : FREE_MINIMUM;
+}
+
 /* Space that is given up when the disk is full, so that the store can finish what it has and close cleanly. */
 static error *keep_reserve(store *s) {
     int fd = openat(s->directory_fd, "reserve", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return error_from_errno(errno, "cannot create the reserve");
-    uint64_t size = s->options.reserve ? s->options.reserve : RESERVE;
+    uint64_t size = reserve_size(s);
     int failed = posix_fallocate(fd, 0, (off_t)size);
     close(fd);
     if (!failed) return NULL;
@@ -202,13 +210,15 @@ void spool_give_up_reserve(store *s) {
     log_error("the disk is full: the reserve was given up, nothing more is taken in until there is space");
 }
 
-error *store_admit(store *s, uint64_t size) {
+static error *judge_room(store *s, uint64_t size) {
     struct statvfs room;
-    uint64_t wanted = s->options.free_minimum ? s->options.free_minimum : FREE_MINIMUM;
+    uint64_t wanted = free_minimum(s);
     if (size > UINT64_MAX / 2) return error_new(ERROR_LIMIT, "a payload of %llu bytes", (unsigned long long)size);
     if (fstatvfs(s->spool_fd, &room) < 0) return error_from_errno(errno, "cannot ask for free space");
     uint64_t available = (uint64_t)room.f_bavail * room.f_frsize;
     if (wanted < size + size / 2) wanted = size + size / 2;
+    /* What the reserve left behind is not for payloads: it is the reserve's again, as soon as there is more. */
+    if (atomic_load(&s->full)) wanted += reserve_size(s);
     if (available < wanted)
         return error_new(ERROR_FULL, "no space for a payload of %llu bytes: %llu MiB are free, %llu MiB are missing",
             (unsigned long long)size, (unsigned long long)(available >> 20),
@@ -218,8 +228,16 @@ error *store_admit(store *s, uint64_t size) {
             (unsigned long long)room.f_favail, (unsigned long long)room.f_files);
     if (!atomic_load(&s->full)) return NULL;
     error *err = keep_reserve(s);
-    if (err) return err;
-    atomic_store(&s->full, false);
-    log_info("there is space again: the reserve is back");
-    return NULL;
+    if (!err) atomic_store(&s->full, false);
+    return err;
+}
+
+/* The log tells when it begins and when it is over, not each refusal; that one payload is too large says nothing. */
+error *store_admit(store *s, uint64_t size) {
+    error *err = judge_room(s, size);
+    if (size > free_minimum(s) / 2) return err;
+    bool is_full = err && error_code_of(err) == ERROR_FULL;
+    if (is_full && !atomic_exchange(&s->refusing, true)) log_warning("nothing is taken in: %s", error_text(err));
+    if (!err && atomic_load(&s->refusing) && atomic_exchange(&s->refusing, false)) log_info("there is space again");
+    return err;
 }
