@@ -416,7 +416,6 @@ static void trailer(edi_reader *r, const envelope_tag *tag) {
         reader_push(r, EDI_SERVICE, false);
         return;
     }
-    bool complete = check_reference(r, tag);
     switch (tag->level) {
     case DOCUMENT:
         r->segment.position = ++l->count;
@@ -424,14 +423,15 @@ static void trailer(edi_reader *r, const envelope_tag *tag) {
         break;
     case GROUP:
         check_count(r, tag, l->count, r->delimiters.standard == EDI_X12 ? "transaction sets" : "messages");
-        if (l->count == 0) empty_fault(r, EDI_FAULT_GROUP_EMPTY, "the group holds no document");
         break;
     default:
         check_count(r, tag, l->count, r->group_seen || r->delimiters.standard == EDI_X12 ? "groups" : "messages");
-        if (l->count == 0 && !r->service_seen)
-            empty_fault(r, EDI_FAULT_INTERCHANGE_EMPTY, "the interchange holds nothing");
         break;
     }
+    bool complete = check_reference(r, tag);
+    if (tag->level == GROUP && l->count == 0) empty_fault(r, EDI_FAULT_GROUP_EMPTY, "the group holds no document");
+    if (tag->level == INTERCHANGE && l->count == 0 && !r->service_seen)
+        empty_fault(r, EDI_FAULT_INTERCHANGE_EMPTY, "the interchange holds nothing");
     if (!r->segment.terminated) {
         bool last = tag->level == INTERCHANGE && complete;
         edi_fault *fault = reader_fault(r, last ? EDI_FAULT_LAST_TERMINATOR : EDI_FAULT_TRUNCATED, 0, none);

@@ -126,14 +126,16 @@ static edi_header_outcome read_isa(span at, edi_header *h) {
     if (refused) return EDI_HEADER_REFUSED;
     read_repetition(h, at, separators);
 
+    unsigned wrong = 0;
     for (unsigned i = 0; i + 1 < ISA_ELEMENTS; i++) {
         size_t len = length_without_breaks(at, separators[i] + 1, separators[i + 1]);
-        if (len == isa_lengths[i]) continue;
+        if (len == isa_lengths[i] || wrong++ > 0) continue;
         fail(h, EDI_FAULT_HEADER_SHAPE, i + 1, separators[i] + 1);
-        snprintf(h->text, sizeof h->text, "ISA%02u has %zu characters instead of %u: ISA is not %d characters long",
-            i + 1, len, isa_lengths[i], ISA_LEN);
-        break;
+        snprintf(h->text, sizeof h->text, "ISA%02u has %zu characters instead of %u", i + 1, len, isa_lengths[i]);
     }
+    size_t said = strlen(h->text);
+    if (wrong > 1)
+        snprintf(h->text + said, sizeof h->text - said, ", and %u more elements of ISA have a wrong length", wrong - 1);
     return EDI_HEADER_FOUND;
 }
 

@@ -275,7 +275,12 @@ static bool read_header(edi_reader *r) {
     r->header_end = header.end;
     edi_scan_start(&r->scan, span_make(r->data, r->len), r->cursor, &r->delimiters);
     if (header.headless) envelope_open_bare(r);
-    if (header.faulty) header_fault(r, &header);
+    if (header.faulty && header.headless) {
+        header_fault(r, &header);
+    } else if (header.faulty) { /* told behind the event of its segment */
+        r->late = header;
+        r->late_fault = true;
+    }
     return true;
 }
 
@@ -469,6 +474,8 @@ static void unterminated(edi_reader *r) {
     r->cursor = r->len;
     r->totals.segments++;
     envelope_segment(r);
+    if (r->late_fault) header_fault(r, &r->late);
+    r->late_fault = false;
 }
 
 /* Does an interchange with other separators (or of another dialect) begin here, the trailer of this one missing? */
@@ -521,6 +528,8 @@ static void read_segment(edi_reader *r) {
     size_t resume = r->cursor;
     r->totals.segments++;
     envelope_segment(r);
+    if (r->late_fault) header_fault(r, &r->late);
+    r->late_fault = false;
     if (r->cursor != resume) return; /* set back: a new interchange begins here */
     if (!is_tag(r->delimiters.standard, r->segment.tag)) tag_fault(r);
     if (span_is(r->segment.tag, "BIN") || span_is(r->segment.tag, "BDS")) {

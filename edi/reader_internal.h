@@ -4,6 +4,7 @@
 #ifndef BANYAN_EDI_READER_INTERNAL_H
 #define BANYAN_EDI_READER_INTERNAL_H
 
+#include "edi/header.h"
 #include "edi/reader.h"
 #include "edi/scan.h"
 
@@ -40,6 +41,8 @@ struct edi_reader {
     size_t header_end; /* where the terminator of an ISA stands: its data may hold that character */
     edi_delimiters delimiters;
 
+    edi_header late; /* the fault of a header that waits for the event of its segment */
+    bool late_fault;
     edi_segment segment;
     bool has_segment;
     span *elements;

@@ -645,7 +645,10 @@ error *schema_read_document(
         list[count].indent = indent;
         err = read_node(&in, release, &list[count++]);
     }
-    if (!err && count == 0) err = complain(&in, "no segment in", span_of(heading.type));
+    if (!err && count == 0) {
+        in.line = section->line;
+        err = complain(&in, "no segment in", span_of(heading.type));
+    }
     if (!err) err = check_shape(&in, list, count);
     if (!err) {
         edi_schema *schema = arena_alloc(memory, sizeof *schema);

@@ -176,10 +176,24 @@ static void check_service(edi_validator *v) {
     if (v->definition) edi_check_elements(v->checker, v->definition);
 }
 
+/* Lengths of ISA's elements are its shape, which the reader has judged. */
+static void drop_header_lengths(edi_validator *v) {
+    size_t kept = 0;
+    for (size_t i = 0; i < v->faults.count; i++) {
+        const edi_fault *fault = &v->faults.list[i];
+        bool length = fault->code == EDI_FAULT_VALUE_SHORT || fault->code == EDI_FAULT_VALUE_LONG;
+        if (length && strcmp(fault->tag, "ISA") == 0) continue;
+        if (kept != i) v->faults.list[kept] = *fault;
+        kept++;
+    }
+    v->faults.count = kept;
+}
+
 static void begin_interchange(edi_validator *v) {
     const edi_interchange *i = edi_reader_interchange(v->reader);
     char key[3 * EDI_ID_SIZE + 24];
     check_service(v);
+    drop_header_lengths(v);
     forget(&v->groups);
     forget(&v->documents);
     snprintf(key, sizeof key, "%s:%s>%s:%s#%s", i->sender.qualifier, i->sender.id, i->receiver.qualifier,

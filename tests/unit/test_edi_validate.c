@@ -26,8 +26,8 @@ static void each_misplaced_segment_is_told_once_and_the_next_is_judged_rightly(v
     static const body_row rows[] = {
         {BEG PO1 "CTT*1~", ""},
         {BEG "XYZ*1~" PO1, "segment-unknown@XYZ"},
-        {BEG "AK1*PO*1~" PO1, "segment-unknown@AK1"},
-        {BEG "HL*1**S~" PO1, "segment-not-in-set@HL hierarchy@HL"},
+        {BEG "AK1*PO*1~" PO1, "segment-not-in-set@AK1"},
+        {BEG "HL*1**S~" PO1, "segment-not-in-set@HL"},
         {PO1, "segment-missing@BEG"},
         {BEG, "loop-missing@PO1"},
         {BEG BEG PO1, "segment-repeated@BEG"},
@@ -35,8 +35,8 @@ static void each_misplaced_segment_is_told_once_and_the_next_is_judged_rightly(v
         {BEG PO1 "CUR*BY*USD~CTT*1~", ""},
         {BEG "N3*STREET~" PO1, "segment-unexpected@N3"},
         {BEG "N3*STREET~N4*TOWN~" PO1, "segment-unexpected@N3"},
-        {BEG "N1*ST*A~N3*S~N4*T~N1*BT*B~N3*S~" PO1 "N1*ST*C~N3*X~" PO1 "CTT*2~", ""},
-        {BEG "N1*ST*A~N4*T~N3*S~" PO1, "segment-order@N3"},
+        {BEG "N1*ST*A~N3*S~N4*TO~N1*BT*B~N3*S~" PO1 "N1*ST*C~N3*X~" PO1 "CTT*2~", ""},
+        {BEG "N1*ST*A~N4*TO~N3*S~" PO1, "segment-order@N3"},
         {BEG "CTT*1~" PO1, "segment-order@PO1"},
     };
     EXPECT("850", "PO", rows);
@@ -44,10 +44,8 @@ static void each_misplaced_segment_is_told_once_and_the_next_is_judged_rightly(v
 
 static void a_missing_trigger_of_a_mandatory_loop_is_what_is_told(void **state) {
     (void)state;
-    static const body_row rows[] = {
-        {BEG "PID*F****TEXT~CTT*1~", ""}, {BEG "SCH*5*EA***002*20260101~CTT*1~", "segment-missing@PO1"}};
-    static const body_row first[] = {{rows[1].body, rows[1].faults}};
-    EXPECT("850", "PO", first);
+    static const body_row rows[] = {{BEG "SCH*5*EA***002*20260101~CTT*1~", "segment-missing@PO1"}};
+    EXPECT("850", "PO", rows);
 }
 
 /* EX16, EX17, EX18, ED-14 */
@@ -162,18 +160,12 @@ static void edifact_groups_and_composites_are_held_against_the_directory(void **
     static const body_row rows[] = {{BGM "LIN+1'QTY+21:5'UNS+S'CNT+2:1'", ""},
         {BGM "NAD+BY+1::9'RFF+VA:1'CTA+IC'COM+1:TE'NAD+SU'LIN+1'QTY+21:5'PRI+AAA:1.5'RFF+ON:1'LIN+2'UNS+S'", ""},
         {"BGM+220+1+9'LIN+1'UNS+S'", "segment-missing@DTM"}, {BGM "LIN+1'", "segment-missing@UNS"},
-        {BGM "LIN+1'UNS+X'", "segment-missing@UNS"}, {BGM "LIN+1'QTY+21:x'UNS+S'", "value-number@QTY01-2"},
+        {BGM "LIN+1'UNS+X'", "value-code@UNS01"}, {BGM "LIN+1'QTY+21:x'UNS+S'", "value-number@QTY01-2"},
         {BGM "LIN+1'QTY+21:.5'UNS+S'", "value-number@QTY01-2"}, {BGM "LIN+1'QTY+21:1,5'UNS+S'", ""},
         {BGM "LIN+1'QTY+21:5:EA:X'UNS+S'", "components-many@QTY01-4"},
         {BGM "LIN+1'QTY+:5'UNS+S'", "element-missing@QTY01-1"}, {BGM "LIN+1'QTY'UNS+S'", "element-missing@QTY01"},
-        {BGM "LIN+1'QTY+21:5:'UNS+S'", "?trailing-separator@QTY01"}, {BGM "FTX+AAI+++A?+B?'C?\?'LIN+1'UNS+S'", ""}};
-    static const body_row uns[] = {{BGM "LIN+1'UNS+S'", ""}, {BGM "LIN+1'UNS+X'", "value-code@UNS01"}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strstr(rows[i].body, "UNS+X")) continue;
-        const body_row one[] = {rows[i]};
-        EXPECT("ORDERS:D:96A:UN", NULL, one);
-    }
-    EXPECT("ORDERS:D:96A:UN", NULL, uns);
+        {BGM "LIN+1'QTY+21:5:'UNS+S'", "?trailing-separator@QTY01"}, {BGM "FTX+AAI+++A?+B?:C?\?'LIN+1'UNS+S'", ""}};
+    EXPECT("ORDERS:D:96A:UN", NULL, rows);
 }
 
 /* EX27 */
