@@ -1,0 +1,178 @@
+/* tests/unit/test_edi_json.c: JSON both ways and documents: matrix rows EJ01 to EJ03, ED-19. */
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "edi/json.h"
+#include "tests/unit/edi_test.h"
+
+#define BODY "BEG*00*SA*A1**20260101~N1*ST*A \"B\" \\ C~N3*S~PO1*1*5*EA*1.5~PID*F****X~PO1*2*6*EA*1.5~CTT*2~"
+
+static char *to_json(span file, bool flat) {
+    buf out = BUF_MAX(1 << 24);
+    edi_json_options options = {.validate = {.envelope_only = flat}};
+    error *err = edi_to_json(file, test_library(), &options, edi_sink_buf, &out);
+    if (err) print_message("%s\n", error_text(err));
+    assert_null(err);
+    size_t len;
+    return buf_take(&out, &len);
+}
+
+static void expect_round_trip(span file) {
+    for (int flat = 0; flat < 2; flat++) {
+        char *json = to_json(file, flat);
+        buf out = BUF_MAX(1 << 24);
+        error *err = edi_from_json(span_of(json), &out);
+        if (err) print_message("%s (%s)\n%s\n", error_text(err), error_where(err), json);
+        assert_null(err);
+        if (!span_equal(buf_span(&out), file)) print_message("%s\n%s\n", json, buf_text(&out));
+        assert_true(span_equal(buf_span(&out), file));
+        buf_free(&out);
+        free(json);
+    }
+}
+
+/* EJ01 */
+static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
+    (void)state;
+    static const char *const files[] = {
+        "UNA:+.? 'UNB+UNOC:3+S:14+R:14+260101:1200+R?+1'UNH+1+XYZ:D:96A:UN'FTX+a?'b:c?:d::+++e?\?f'UNT+3+1'UNZ+1+R?+1'",
+        "UNB+UNOC:3+S+R+260101:1200+1'\r\nUNH+1+XYZ:D:96A:UN'\r\nFTX+a?b'\r\n\r\nFTX+?''UNT+4+1'\r\nUNZ+1+1'",
+        "UNB+UNOC:4+S+R+20260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a*b:c*d+e?*f'UNT+3+1'UNZ+1+1'\n\n",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNO+1+1+2+7'a'b+c'dUNP+7+1'UNZ+1+1'",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNG+XYZ+S+R+260101:1200+G+UN+D:96A'UNH+1+XYZ:D:96A:UN'A+1'UNT+3+1'UNE+1+G'UNZ+1+"
+        "1'",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+\xE4\xF6\xFC'UNT+3+1'UNZ+1+1'",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+\xC3\xA4'UNT+03+1'UNZ+0001+1'",
+        "STX=ANA:1+500:A+501:B+070315:130233+7+P+ORDHDR+B'MHD=1+ORDHDR:9'TYP=0430'MTR=3'END=1'",
+        ISA_FIXED "TA1*000000001*260101*1200*A*000~IEA*0*000000001~",
+        ISA_FIXED "\nGS*PO*S*R*20260101*1200*1*X*004010~\nST*850*0001~\nBEG*00*SA*A1**2026\n0101~\nN1~\nPO1*****~\nSE*"
+                  "5*0001~\nGE*1*1~\nIEA*1*000000001",
+        ISA_FIXED
+        "GS*PI*S*R*20260101*1200*1*X*004010~ST*275*0001~BIN*6*a~b\n\xFF~~SE*3*0001~GE*1*1~IEA*1*000000001~\r\n\x1A",
+        "\xEF\xBB\xBF" ISA_FIXED "IEA*0*000000001~",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        expect_round_trip(span_of(files[i]));
+    expect_round_trip(span_of(x12_around("850", "PO", BODY)));
+    char both[2048];
+    snprintf(both, sizeof both, "%s", x12_around("850", "PO", BODY));
+    strcat(both, "\r\njunk\r\n");
+    strcat(both, edifact_around("ORDERS:D:96A:UN", "BGM+220+1+9'DTM+137:20260101:102'LIN+1'UNS+S'"));
+    expect_round_trip(span_of(both));
+}
+
+/* ED-19 */
+static void random_interchanges_come_back_byte_for_byte(void **state) {
+    (void)state;
+    static const char *const pieces[] = {
+        "a", "B7", "?+", "?'", "?\?", "?x", ":", "+", "\n", "\"", "\\", "\xC3\xA4", " ", "*"};
+    unsigned seed = 7;
+    for (int round = 0; round < 3000; round++) {
+        buf file = BUF_MAX(1 << 20);
+        unsigned segments = 0;
+        buf_add_text(&file, round % 2 ? "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+ORDERS:D:96A:UN'"
+                                      : "UNB+UNOC:4+S+R+20260101:1200+1'UNH+1+ORDERS:D:96A:UN'");
+        static const char *const tags[] = {"BGM", "RFF", "NAD", "LIN", "QTY", "XXX", "UNS", "CTA"};
+        for (unsigned i = (seed >> 16) % 12; i > 0; i--, segments++) {
+            seed = seed * 1103515245 + 12345;
+            buf_add_text(&file, tags[(seed >> 16) % 8]);
+            buf_add_char(&file, '+');
+            for (unsigned k = (seed >> 20) % 9; k > 0; k--) {
+                seed = seed * 1103515245 + 12345;
+                buf_add_text(&file, pieces[(seed >> 16) % (sizeof pieces / sizeof pieces[0])]);
+            }
+            buf_add_text(&file, seed & 0x100000 ? "'" : "'\n");
+        }
+        buf_printf(&file, "UNT+%u+1'UNZ+1+1'", segments + 2);
+        expect_round_trip(buf_span(&file));
+        buf_free(&file);
+        seed = seed * 1103515245 + 12345;
+    }
+}
+
+/* EJ02 */
+static void trailers_follow_what_was_edited(void **state) {
+    (void)state;
+    char *text = to_json(span_of(x12_around("850", "PO", BODY)), false);
+    json_t *root;
+    assert_null(json_parse(span_of(text), &root));
+    json_t *document = json_array_get(
+        json_object_get(
+            json_array_get(json_object_get(json_array_get(json_object_get(root, "interchanges"), 0), "content"), 0),
+            "documents"),
+        0);
+    assert_null(json_object_get(document, "trailer"));
+    json_t *segments = json_object_get(document, "segments");
+    json_t *items = NULL;
+    for (size_t i = 0; i < json_array_size(segments) && !items; i++)
+        items = json_object_get(json_array_get(segments, i), "items");
+    assert_int_equal(json_array_size(items), 2);
+    json_array_append(items, json_deep_copy(json_array_get(items, 1)));
+    char *edited = json_text(root, false);
+    buf out = BUF_MAX(1 << 20);
+    assert_null(edi_from_json(span_of(edited), &out));
+    assert_non_null(strstr(buf_text(&out), "PO1*2*6*EA*1.5~PO1*2*6*EA*1.5~CTT*2~SE*10*0001~GE*1*1~IEA*1*000000001~"));
+    assert_string_equal(faults_with(buf_span(&out), NULL, NULL), "");
+    buf_free(&out);
+    free(edited);
+    free(text);
+    json_decref(root);
+}
+
+/* EJ03 */
+static void wrong_json_is_refused_with_its_path(void **state) {
+    (void)state;
+#define INTERCHANGE(content)                                                                                           \
+    "{\"interchanges\":[{\"standard\":\"X12\",\"header\":{\"ISA\":[\"00\"]},\"content\":[" content "]}]}"
+    static const struct {
+        const char *json, *where;
+    } rows[] = {{"[]", "/"}, {"{\"a\":1}", "/"}, {"{\"interchanges\":1}", "/"},
+        {"{\"interchanges\":[1]}", "/interchanges/0"},
+        {"{\"interchanges\":[{\"standard\":\"HL7\"}]}", "/interchanges/0"},
+        {INTERCHANGE("{\"A\":1}"), "/interchanges/0/content/0/A"},
+        {INTERCHANGE("{\"A\":[1]}"), "/interchanges/0/content/0/A/0"},
+        {INTERCHANGE("{\"A\":[\"a~b\"]}"), "/interchanges/0/content/0/A/0"},
+        {INTERCHANGE("{\"A\":[],\"B\":[]}"), "/interchanges/0/content/0"},
+        {INTERCHANGE("{\"A\":[],\"_x\":1}"), "/interchanges/0/content/0"},
+        {INTERCHANGE("{\"segments\":[],\"x\":1}"), "/interchanges/0/content/0"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        buf out = BUF_MAX(1 << 20);
+        error *err = edi_from_json(span_of(rows[i].json), &out);
+        assert_non_null(err);
+        assert_string_equal(error_where(err), rows[i].where);
+        error_free(err);
+        buf_free(&out);
+    }
+    static const char *const broken[] = {"{", "{\"interchanges\":[],\"interchanges\":[]}", ""};
+    for (size_t i = 0; i < 3; i++) {
+        buf out = BUF_MAX(1 << 20);
+        error *err = edi_from_json(span_of(broken[i]), &out);
+        assert_non_null(err);
+        error_free(err);
+        buf_free(&out);
+    }
+}
+
+static void what_is_not_well_formed_is_refused_with_its_place(void **state) {
+    (void)state;
+    static const char *const files[] = {"", "hello", ISA_FIXED, ISA_FIXED GS_ORDERS "IEA*1*000000001~",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a?"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        buf out = BUF_MAX(1 << 20);
+        error *err = edi_to_json(span_of(files[i]), test_library(), NULL, edi_sink_buf, &out);
+        assert_non_null(err);
+        assert_int_equal(error_code_of(err), ERROR_INVALID);
+        error_free(err);
+        buf_free(&out);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_well_formed_file_comes_back_byte_for_byte),
+        cmocka_unit_test(random_interchanges_come_back_byte_for_byte),
+        cmocka_unit_test(trailers_follow_what_was_edited),
+        cmocka_unit_test(wrong_json_is_refused_with_its_path),
+        cmocka_unit_test(what_is_not_well_formed_is_refused_with_its_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
