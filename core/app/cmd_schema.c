@@ -1,0 +1,189 @@
+/* core/app/cmd_schema.c: see cmd_schema.h. */
+#include "core/app/cmd_schema.h"
+
+#include "core/app/input.h"
+#include "core/base/json.h"
+#include "edi/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DONE = 0, FOUND_BAD = 1, WRONG_USAGE = 2, NOT_DONE = 3 };
+
+static void usage(FILE *out) {
+    fprintf(out, "Usage: banyan schema list [--json] [FILE...]\n"
+                 "       banyan schema show STANDARD VERSION TYPE [FILE...]\n\n"
+                 "  list    the EDI definitions known\n"
+                 "  show    one of them as it holds, for example: banyan schema show X12 004010 850\n\n"
+                 "FILEs are definitions to add, before the built-in ones.\n");
+}
+
+static void list_json(edi_library *library) {
+    size_t cursor = 0;
+    edi_listed one;
+    while (edi_library_next(library, &cursor, &one)) {
+        bool exact;
+        const edi_schema *schema = edi_library_find(library, one.standard, one.type, one.version, &exact);
+        json_t *object = json_object();
+        json_put_text(object, "standard", edi_standard_name(one.standard));
+        json_put_text(object, "version", one.version);
+        json_put_text(object, "type", one.type);
+        json_put_span(object, "title", one.title);
+        json_put_text(object, "source", one.source);
+        if (schema) {
+            json_object_set_new(object, "places", json_integer((json_int_t)schema->node_count));
+            json_put_text(object, "checked", schema->checked);
+        }
+        char *text = json_text(object, false);
+        puts(text);
+        free(text);
+        json_decref(object);
+    }
+}
+
+static void list_text(edi_library *library) {
+    size_t cursor = 0;
+    edi_listed one;
+    while (edi_library_next(library, &cursor, &one)) {
+        bool exact;
+        const edi_schema *schema = edi_library_find(library, one.standard, one.type, one.version, &exact);
+        printf("%-8s %-12s %-7s %-38.*s %4zu places  %s\n", edi_standard_name(one.standard), one.version, one.type,
+            (int)one.title.len, one.title.data, schema ? schema->node_count : 0, schema ? schema->checked : "");
+    }
+}
+
+static void print_codes(const edi_codes *codes) {
+    printf(" {");
+    for (size_t i = 0; i < codes->count; i++)
+        printf("%s%.*s%s%.*s", i ? ", " : "", (int)codes->list[i].code.len, codes->list[i].code.data,
+            codes->list[i].gloss.len ? " " : "", (int)codes->list[i].gloss.len, codes->list[i].gloss.data);
+    printf("%s}", codes->closed ? "" : ", ...");
+}
+
+static void print_slot(const edi_slot *slot, unsigned number, unsigned indent) {
+    static const char *const types[] = {"AN", "ID", "a", "N", "R", "DT", "TM", "B"};
+    printf("%*s%02u ", (int)indent, "", number);
+    if (slot->composite) {
+        printf("%s", slot->composite->code);
+    } else {
+        const edi_element_type *e = slot->element;
+        if (e->number) printf("%u ", e->number);
+        printf("%s", types[e->type]);
+        if (e->type == EDI_TYPE_INTEGER) printf("%u:", e->decimals);
+        unsigned min = slot->min ? slot->min : e->min, max = slot->max ? slot->max : e->max;
+        if (min == max) {
+            printf("%u", max);
+        } else {
+            printf("%u-%u", min, max);
+        }
+    }
+    if (slot->repeat > 1) printf("*%u", slot->repeat);
+    printf("%s%s%s%s", slot->mandatory ? "!" : "", slot->unused ? " unused" : "", slot->name[0] ? " " : "", slot->name);
+    if (edi_slot_codes(slot)->count > 0) print_codes(edi_slot_codes(slot));
+    putchar('\n');
+    for (size_t i = 0; slot->composite && i < slot->composite->slots.count; i++)
+        print_slot(&slot->composite->slots.list[i], (unsigned)i + 1, indent + 5);
+}
+
+static void print_nodes(const edi_node *parent) {
+    for (size_t i = 0; i < parent->child_count; i++) {
+        const edi_node *node = &parent->children[i];
+        int indent = (int)(node->depth - 1) * 2;
+        printf("%*s%s%s %u", indent, "", node->children ? "loop " : "", node->segment->tag, node->min);
+        if (node->max == EDI_UNLIMITED) {
+            printf("-");
+        } else if (node->max != node->min) {
+            printf("-%u", node->max);
+        }
+        if (node->children && strcmp(node->name, node->segment->tag) != 0) printf(" as %s", node->name);
+        if (node->qualifier) {
+            printf(" by %02u", node->qualifier);
+            if (node->qualifier_component > 1) printf("-%u", node->qualifier_component);
+            print_codes(&node->qualifiers);
+        }
+        if (!node->children && node->segment->name[0]) printf("   # %s", node->segment->name);
+        if (node->reason) printf(" \"%s\"", node->reason);
+        putchar('\n');
+        if (node->children) {
+            print_nodes(node);
+            continue;
+        }
+        const edi_slots *slots = &node->segment->slots;
+        for (size_t k = 0; k < slots->count; k++)
+            print_slot(&slots->list[k], (unsigned)k + 1, (unsigned)indent + 5);
+        if (slots->note_count > 0) printf("%*snote", indent + 5, "");
+        for (size_t k = 0; k < slots->note_count; k++)
+            printf(" %s", slots->notes[k].text);
+        if (slots->note_count > 0) putchar('\n');
+    }
+}
+
+static int show(edi_library *library, char **names) {
+    bool exact;
+    edi_standard standard = edi_standard_named(span_of(names[0]));
+    const edi_schema *schema =
+        standard == EDI_NONE ? NULL : edi_library_find(library, standard, names[2], names[1], &exact);
+    if (!schema) {
+        fprintf(stderr,
+            "banyan schema show: there is no schema %s %s %s; `banyan schema list` names those that there are\n",
+            names[0], names[1], names[2]);
+        return FOUND_BAD;
+    }
+    printf("schema %s %s %s \"%s\"", edi_standard_name(schema->standard), schema->version, schema->type, schema->title);
+    if (schema->group) printf(" group %s", schema->group);
+    printf("\n");
+    print_nodes(&schema->root);
+    return DONE;
+}
+
+static int add_files(edi_library *library, char **files, int count) {
+    for (int i = 0; i < count; i++) {
+        input in;
+        error *err = input_open(files[i], &in);
+        if (!err) {
+            err = edi_library_add(library, in.bytes, files[i]);
+            input_close(&in);
+        }
+        if (!err) continue;
+        int code = error_code_of(err) == ERROR_INVALID ? FOUND_BAD : NOT_DONE;
+        fprintf(stderr, "banyan schema: %s\n", error_text(err));
+        error_free(err);
+        return code;
+    }
+    return DONE;
+}
+
+int cmd_schema(int argc, char **argv) {
+    bool json = false;
+    if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return DONE;
+    }
+    bool list = argc >= 2 && strcmp(argv[1], "list") == 0, shown = argc >= 2 && strcmp(argv[1], "show") == 0;
+    int at = 2;
+    for (; list && at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        if (strcmp(argv[at], "--json") != 0) break;
+        json = true;
+    }
+    bool help = at < argc && strcmp(argv[at], "--help") == 0, names = shown && argc >= at + 3;
+    if (help) {
+        usage(stdout);
+        return DONE;
+    }
+    if ((!list && !names) || (list && at < argc && argv[at][0] == '-')) {
+        usage(stderr);
+        return WRONG_USAGE;
+    }
+    int first = shown ? at + 3 : at;
+    edi_library *library = edi_library_new();
+    int code = add_files(library, argv + first, argc - first);
+    if (code == DONE && shown) {
+        code = show(library, argv + at);
+    } else if (code == DONE && json) {
+        list_json(library);
+    } else if (code == DONE) {
+        list_text(library);
+    }
+    edi_library_free(library);
+    return code;
+}

@@ -1,0 +1,221 @@
+/* tests/unit/test_edi_command.c: `banyan edi` and `banyan schema` as they are called: outputs and exit codes. */
+#include "core/app/cmd_edi.h"
+#include "core/app/cmd_schema.h"
+#include "core/base/io.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "tests/unit/edi_test.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BODY "BEG*00*SA*A1**20260101~PO1*1*5*EA*1.5~"
+
+static char folder[64] = "/tmp/banyan-edi-XXXXXX";
+static buf printed; /* what the last call wrote to standard output */
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static const char *file_of(const char *name, const char *content) {
+    static char paths[4][128];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    error *err = io_write_file(path, span_of(content));
+    assert_null(err);
+    return path;
+}
+
+/* Runs the command in a process of its own, `input` on its standard input. Returns its exit code. */
+static int run(const char *input, const char *words) {
+    char copy[1024], *argv[24];
+    int argc = 0, in[2], out[2], status;
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *word = strtok(copy, " "); word && argc < 23; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(out), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        int quiet = open("/dev/null", O_WRONLY);
+        dup2(quiet, 2);
+        close(in[0]), close(in[1]), close(out[0]), close(out[1]);
+        int code = strcmp(argv[0], "edi") == 0 ? cmd_edi(argc, argv) : cmd_schema(argc, argv);
+        fflush(stdout);
+        _exit(code);
+    }
+    close(in[0]), close(out[1]);
+    assert_null(io_write_all(in[1], span_of(input), "the pipe"));
+    close(in[1]);
+    buf_free(&printed);
+    printed = BUF_MAX(1 << 24);
+    assert_null(io_read_all(out[0], &printed, "the output"));
+    close(out[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run_on(const char *words, const char *file) {
+    char line[512];
+    snprintf(line, sizeof line, "%s %s", words, file);
+    return run("", line);
+}
+
+static void check_reports_each_file_as_json(void **state) {
+    (void)state;
+    char line[512];
+    const char *good = file_of("good.edi", x12_around("850", "PO", BODY));
+    const char *bad = file_of("bad.edi", x12_around("850", "PO", "BEG*00*SA*A1**20260231~PO1*1*5*EA*1.5~"));
+    snprintf(line, sizeof line, "edi check --json %s %s", good, bad);
+    assert_int_equal(run("", line), 1);
+    span rest = buf_span(&printed), first, second;
+    assert_true(span_split(&rest, '\n', &first) && span_split(&rest, '\n', &second));
+    json_t *a, *b;
+    assert_null(json_parse(first, &a));
+    assert_null(json_parse(second, &b));
+    assert_string_equal(json_get_text(a, "file", ""), good);
+    assert_string_equal(json_get_text(a, "standard", ""), "X12");
+    assert_true(json_get_bool(a, "valid", false));
+    assert_int_equal(json_get_integer(a, "interchanges", 0), 1);
+    assert_int_equal(json_get_integer(a, "groups", 0), 1);
+    assert_int_equal(json_get_integer(a, "documents", 0), 1);
+    assert_int_equal(json_get_integer(a, "segments", 0), 8);
+    assert_string_equal(json_string_value(json_array_get(json_get_array(a, "types"), 0)), "850");
+    assert_int_equal(json_array_size(json_get_array(a, "errors")), 0);
+    assert_false(json_get_bool(b, "valid", true));
+    json_t *fault = json_array_get(json_get_array(b, "errors"), 0);
+    assert_string_equal(json_get_text(fault, "code", ""), "value-date");
+    assert_string_equal(json_get_text(fault, "segment", ""), "BEG");
+    assert_int_equal(json_get_integer(fault, "position", 0), 2);
+    assert_int_equal(json_get_integer(fault, "element", 0), 5);
+    assert_string_equal(json_get_text(fault, "document", ""), "0001");
+    assert_string_equal(json_get_text(fault, "x12", ""), "AK403=8");
+    json_decref(a);
+    json_decref(b);
+}
+
+static void a_type_without_schema_says_null(void **state) {
+    (void)state;
+    assert_int_equal(run(x12_around("998", "ZZ", "ABC*1~"), "edi check --json -"), 0);
+    assert_non_null(strstr(buf_text(&printed), "\"schema\":null"));
+}
+
+static void exit_codes_tell_bad_input_from_wrong_usage_from_failure(void **state) {
+    (void)state;
+    static const struct {
+        const char *words, *input;
+        int code;
+    } rows[] = {{"edi", "", 2}, {"edi --help", "", 0}, {"edi check", "", 2}, {"edi check --help", "", 0},
+        {"edi check --nonsense x", "", 2}, {"edi nonsense", "", 2}, {"edi check /nonexistent/file", "", 3},
+        {"edi check -", "", 1}, {"edi check -", "hello", 1}, {"edi json -", "hello", 1}, {"edi text -", "{", 1},
+        {"edi ack -", "hello", 1}, {"edi split -", "x", 2}, {"edi explain -", "hello", 0}, {"edi fix -", "hello", 0},
+        {"edi ack --kind x -", "x", 2}, {"edi check --tolerate junk -", "", 2}, {"schema", "", 2},
+        {"schema list", "", 0}, {"schema list --json", "", 0}, {"schema show X12 004010 850", "", 0},
+        {"schema show X12 1 850", "", 1}, {"schema show", "", 2}, {"schema list /nonexistent", "", 3}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int code = run(rows[i].input, rows[i].words);
+        if (code != rows[i].code) print_message("%s\n", rows[i].words);
+        assert_int_equal(code, rows[i].code);
+    }
+}
+
+static void json_and_text_give_the_file_back(void **state) {
+    (void)state;
+    char *original = xstrdup(x12_around("850", "PO", BODY));
+    assert_int_equal(run(original, "edi json -"), 0);
+    char *json = xstrdup(buf_text(&printed));
+    assert_int_equal(run(json, "edi text -"), 0);
+    assert_string_equal(buf_text(&printed), original);
+    free(json);
+    free(original);
+}
+
+static void ack_writes_the_answer(void **state) {
+    (void)state;
+    assert_int_equal(run(x12_around("850", "PO", BODY), "edi ack --date 20260101 --time 1200 --number 7 -"), 0);
+    assert_non_null(strstr(buf_text(&printed), "AK9*A*1*1*1~\n"));
+    assert_non_null(strstr(buf_text(&printed), "*000000007*"));
+}
+
+static void explain_names_what_stands_there(void **state) {
+    (void)state;
+    assert_int_equal(
+        run(x12_around("850", "PO", "BEG*00*SA*A1**20260231~PO1*1*5*EA*1.5~"), "edi explain --colour never -"), 0);
+    assert_non_null(strstr(buf_text(&printed), "stand-alone order"));
+    assert_non_null(strstr(buf_text(&printed), "ERROR BEG05"));
+    assert_null(strchr(buf_text(&printed), 0x1B));
+    /* a terminal is never spoken to by a file */
+    assert_int_equal(run(x12_around("998", "ZZ", "ABC*\x1B[31m\x07~"), "edi explain --colour never -"), 0);
+    assert_null(strchr(buf_text(&printed), 0x1B));
+}
+
+static void split_writes_one_file_a_document(void **state) {
+    (void)state;
+    char line[256], path[256];
+    const char *file = file_of("two.edi",
+        ISA_FIXED GS_ORDERS "ST*850*0001~" BODY "SE*4*0001~ST*850*0002~" BODY "SE*4*0002~GE*2*1~IEA*1*000000001~");
+    snprintf(line, sizeof line, "edi split %s --to %s/parts", file, folder);
+    assert_int_equal(run("", line), 0);
+    snprintf(path, sizeof path, "%s/parts/0002-850-0002.edi", folder);
+    assert_int_equal(run_on("edi check", path), 0);
+}
+
+static void fix_repairs_counts_and_references(void **state) {
+    (void)state;
+    static const char *const broken[] = {ISA_FIXED GS_ORDERS "ST*850*0001~" BODY "SE*9*0002~GE*7*2~IEA*0*000000009~",
+        ISA_FIXED GS_ORDERS "ST*850*0001~" BODY "SE*4*0001~GE*1*1~IEA*1*000000001",
+        ISA_FIXED GS_ORDERS "ST*850*0001~" BODY, ISA_FIXED GS_ORDERS "ST*850*0001~" BODY "GE*1*1~IEA*1*000000001~",
+        "ISA*00* *00**ZZ*SENDER*ZZ*RECEIVER*260101*1200*U*00401*1*0*P*:~" GS_ORDERS "ST*850*0001~" BODY
+        "SE*4*0001~GE*1*1~IEA*1*000000001~",
+        UNB_PLAIN "UNH+1+XYZ:D:96A:UN'AAA+1'UNT+7+2'UNZ+3+X'"};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        assert_int_equal(run(broken[i], "edi fix -"), 0);
+        char *repaired = xstrdup(buf_text(&printed));
+        assert_int_equal(run(repaired, "edi check --strict -"), 0);
+        free(repaired);
+    }
+    const char *path = file_of("inplace.edi", broken[0]);
+    assert_int_equal(run_on("edi fix --in-place", path), 0);
+    assert_int_equal(run_on("edi check", path), 0);
+}
+
+static void a_schema_of_ones_own_is_held_against(void **state) {
+    (void)state;
+    char line[256];
+    const char *schema = file_of("own.schema",
+        "release X12 004010 \"own\"\nsegment ABC own | AN1-3! first\nschema X12 004010 998 \"own\"\nABC 1\n");
+    snprintf(line, sizeof line, "edi check --schema %s -", schema);
+    assert_int_equal(run(x12_around("998", "ZZ", "ABC*1~"), line), 0);
+    assert_int_equal(run(x12_around("998", "ZZ", "ABC*1234~"), line), 1);
+    assert_int_equal(run(x12_around("998", "ZZ", "ABD*1~"), line), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(check_reports_each_file_as_json),
+        cmocka_unit_test(a_type_without_schema_says_null),
+        cmocka_unit_test(exit_codes_tell_bad_input_from_wrong_usage_from_failure),
+        cmocka_unit_test(json_and_text_give_the_file_back),
+        cmocka_unit_test(ack_writes_the_answer),
+        cmocka_unit_test(explain_names_what_stands_there),
+        cmocka_unit_test(split_writes_one_file_a_document),
+        cmocka_unit_test(fix_repairs_counts_and_references),
+        cmocka_unit_test(a_schema_of_ones_own_is_held_against),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
