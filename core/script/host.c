@@ -2,6 +2,7 @@
 #include "core/script/host.h"
 
 #include "core/base/memory.h"
+#include "core/script/host_internal.h"
 #include "core/script/library.h"
 #include "core/script/message.h"
 #include "core/script/result.h"
@@ -9,12 +10,6 @@
 #include "edi/schema.h"
 
 #include <stdlib.h>
-
-struct script_host {
-    script_services services;
-    chunk_cache *chunks;
-    edi_library *schemas;
-};
 
 error *script_host_new(const script_services *services, script_host **out) {
     script_host *host = xcalloc(1, sizeof *host);

@@ -37,6 +37,8 @@
 #include "core/base/buf.h"
 #include "core/base/json.h"
 
+#include <stdio.h>
+
 typedef struct script_services {
     /* The text of script `name` of the estate; *hash names its version (NULL: it is not kept compiled). Borrowed until
      * the next call. ERROR_NOT_FOUND when there is none. Modules of scripts-lua/lib are the host's and never asked for.
@@ -68,9 +70,17 @@ void script_outcome_free(script_outcome *outcome);
 /* Compiles without running; the error names the line. */
 must_check error *script_check(const char *name, span source);
 
-/* Runs NAME_test.lua beside a script; one TAP line a test on `out` (a FILE), counts what failed. For `banyan script
- * test`. */
+/* How tests are run. */
+typedef struct script_test_options {
+    const char *directory; /* where NAME.lua, NAME_test.lua and the samples lie */
+    bool update;           /* expected files are written, not compared */
+    FILE *tap;             /* one line a test, "ok 1 - NAME: what must hold", with what went wrong below it */
+} script_test_options;
+
+/* Runs DIRECTORY/NAME_test.lua and adds to the counts; TAP numbers go on from them. Tests see a fixed clock, control
+ * numbers from 1 and tables of their own, so that they say the same on every machine. `host` gives the sources. An
+ * error only when the tests could not be run at all. */
 must_check error *script_test(
-    script_host *host, const char *name, const char *directory, void *tap_file, size_t *passed, size_t *failed);
+    script_host *host, const char *name, const script_test_options *options, size_t *passed, size_t *failed);
 
 #endif

@@ -26,6 +26,7 @@ static const struct {
     {"clock.core", library_clock},
     {"xml.core", library_xml},
     {"edi.core", library_edi},
+    {"test.core", library_test},
 };
 
 /* ---- errors that time limits pass through ---- */

@@ -105,7 +105,7 @@ error *sandbox_new(const script_services *services, chunk_cache *chunks, const s
     if (limits && limits->output_bytes > 0) box->limits.output_bytes = limits->output_bytes;
     if (limits && limits->log_lines > 0) box->limits.log_lines = limits->log_lines;
     box->log = json_array();
-    box->cpu_end_ns = cpu_now_ns() + box->limits.time_ms * 1000000;
+    sandbox_restart(box);
     *out = box;
     box->L = lua_newstate(allocate, box);
     error *err = box->L ? NULL : error_new(ERROR_LIMIT, "memory limit: not even an empty script fits");
@@ -118,6 +118,11 @@ error *sandbox_new(const script_services *services, chunk_cache *chunks, const s
     sandbox_free(box);
     *out = NULL;
     return err;
+}
+
+void sandbox_restart(sandbox *box) {
+    box->cpu_end_ns = cpu_now_ns() + box->limits.time_ms * 1000000;
+    box->out_of_time = box->out_of_memory = false;
 }
 
 void sandbox_free(sandbox *box) {

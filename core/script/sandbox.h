@@ -54,6 +54,9 @@ must_check error *sandbox_new(
     const script_services *services, chunk_cache *chunks, const sandbox_limits *limits, sandbox **out);
 void sandbox_free(sandbox *box);
 
+/* Gives the state its computing time anew: for a caller who runs several things in it. */
+void sandbox_restart(sandbox *box);
+
 /* The sandbox that a state belongs to. */
 sandbox *sandbox_of(lua_State *L);
 
