@@ -67,6 +67,7 @@ const command *const command_tables[] = {
     apply_commands,
     message_commands,
     access_commands,
+    script_commands,
     keeping_commands,
     basic_commands,
     NULL,
