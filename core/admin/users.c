@@ -72,6 +72,28 @@ error *user_list(call *c, http_response **response) {
     return NULL;
 }
 
+/* The one of that name out of a list of all. */
+static error *show_one(json_t *take_all, const char *name, const char *what, http_response **response) {
+    error *err = error_new(ERROR_NOT_FOUND, "there is no %s \"%s\"", what, name);
+    for (size_t i = 0; i < json_array_size(take_all) && err; i++) {
+        json_t *one = json_array_get(take_all, i);
+        if (strcmp(json_get_text(one, "name", ""), name) != 0) continue;
+        *response = call_json(200, json_incref(one));
+        error_free(err);
+        err = NULL;
+    }
+    json_decref(take_all);
+    return err;
+}
+
+error *user_show(call *c, http_response **response) {
+    return show_one(accounts_users(c->admin->options.accounts), c->parts[0], "user", response);
+}
+
+error *key_show(call *c, http_response **response) {
+    return show_one(accounts_keys(c->admin->options.accounts), c->parts[0], "key", response);
+}
+
 error *user_put(call *c, http_response **response) {
     json_t *body = NULL;
     role r = ROLE_VIEWER;

@@ -1,5 +1,5 @@
 /* core/worker/translator.c: see translator.h. Runs in translator processes: no file, no network, nothing to keep
- * between requests but compiled scripts.
+ * between requests but compiled scripts and schemas.
  */
 #include "core/worker/translator.h"
 
@@ -11,10 +11,14 @@
 #include "core/worker/inspect.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
+#include "edi/explain.h"
 
 #include <stdlib.h>
 
-enum { ACKNOWLEDGEMENT_BYTES_MAX = 64 * 1024 * 1024 };
+enum {
+    ACKNOWLEDGEMENT_BYTES_MAX = 64 * 1024 * 1024,
+    EXPLANATION_BYTES_MAX = 2 * 1024 * 1024, /* what a person may want to scroll through */
+};
 
 typedef struct translator {
     script_host *host;
@@ -95,7 +99,74 @@ static int64_t wall_time(void *context) {
     return clock_wall_ms();
 }
 
-/* ---- operations ---- */
+/* ---- EDI ---- */
+
+static error *inspect(translator *t, frame *request, frame *reply) {
+    attachment body = {0};
+    error *err = attachment_of_request(request, &body);
+    if (err) return err;
+    json_t *findings = inspect_payload(body.bytes, t->library);
+    frame_put_json(reply, findings);
+    json_decref(findings);
+    attachment_close(&body);
+    return NULL;
+}
+
+static error *acknowledge(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL, *answer = NULL, *place = NULL;
+    attachment body = {0};
+    buf out = BUF_MAX(ACKNOWLEDGEMENT_BYTES_MAX);
+    const inspect_numbers numbers = {.control = ask_control, .context = t};
+    error *err = frame_get_json(request, &head);
+    if (!err) err = attachment_of_request(request, &body);
+    if (!err)
+        err = inspect_acknowledge(
+            body.bytes, json_get_text(head, "kind", ""), t->library, &numbers, clock_wall_ms(), &out, &answer);
+    if (!err) err = buf_check(&out, "the acknowledgement");
+    span bytes = buf_span(&out);
+    if (!err) err = attachment_put_all(reply, &bytes, 1, &place);
+    if (!err) {
+        json_object_set(answer, "payload", place);
+        frame_put_json(reply, answer);
+    }
+    json_decref(place);
+    json_decref(answer);
+    json_decref(head);
+    attachment_close(&body);
+    buf_free(&out);
+    return err;
+}
+
+/* An explanation that is longer than anybody reads ends there. */
+static error *take_piece(void *context, span piece) {
+    buf *text = context;
+    buf_add(text, piece);
+    return buf_check(text, "the explanation");
+}
+
+static error *explain(translator *t, frame *request, frame *reply) {
+    attachment body = {0};
+    buf text = BUF_MAX(EXPLANATION_BYTES_MAX);
+    const edi_explain_options options = {.colour = false};
+    error *err = attachment_of_request(request, &body);
+    if (!err) err = edi_explain(body.bytes, t->library, &options, take_piece, &text);
+    if (text.overflow) {
+        error_free(err);
+        err = NULL;
+    }
+    if (!err) {
+        json_t *head = json_object();
+        json_put_span(head, "text", buf_span(&text));
+        json_object_set_new(head, "cut", json_boolean(text.overflow));
+        frame_put_json(reply, head);
+        json_decref(head);
+    }
+    attachment_close(&body);
+    buf_free(&text);
+    return err;
+}
+
+/* ---- scripts ---- */
 
 /* Results name their payload by its index; the desk wants to know where in the frame it is. */
 static error *place_payloads(script_outcome *outcome, frame *reply) {
@@ -147,43 +218,12 @@ static error *check_script(translator *t, frame *request, frame *reply) {
     return err;
 }
 
-static error *inspect(translator *t, frame *request, frame *reply) {
-    attachment body = {0};
-    error *err = attachment_of_request(request, &body);
-    if (err) return err;
-    json_t *findings = inspect_payload(body.bytes, t->library);
-    frame_put_json(reply, findings);
-    json_decref(findings);
-    attachment_close(&body);
-    return NULL;
-}
-
-static error *acknowledge(translator *t, frame *request, frame *reply) {
-    json_t *call = NULL, *head = NULL, *place = NULL;
-    attachment body = {0};
-    buf answer = BUF_MAX(ACKNOWLEDGEMENT_BYTES_MAX);
-    const inspect_numbers numbers = {.control = ask_control, .context = t};
-    error *err = frame_get_json(request, &call);
-    if (!err) err = attachment_of_request(request, &body);
-    if (!err)
-        err = inspect_acknowledge(
-            body.bytes, json_get_text(call, "kind", ""), t->library, &numbers, clock_wall_ms(), &answer, &head);
-    if (!err) {
-        span bytes = buf_span(&answer);
-        err = attachment_put_all(reply, &bytes, 1, &place);
-        json_object_set_new(head, "payload", place);
-        if (!err) frame_put_json(reply, head);
-    }
-    json_decref(head);
-    json_decref(call);
-    buf_free(&answer);
-    attachment_close(&body);
-    return err;
-}
+/* ---- the loop ---- */
 
 static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_INSPECT] = inspect,
     [OPERATION_ACKNOWLEDGE] = acknowledge,
+    [OPERATION_EXPLAIN] = explain,
     [OPERATION_SCRIPT] = run_script,
     [OPERATION_CHECK_SCRIPT] = check_script,
 };
@@ -210,8 +250,8 @@ int translator_main(frame_channel *channel) {
     }
     self.library = edi_library_new();
     int status = worker_serve(channel, translate, &self);
-    forget_source(&self);
     edi_library_free(self.library);
+    forget_source(&self);
     script_host_free(self.host);
     return status;
 }

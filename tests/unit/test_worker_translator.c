@@ -1,5 +1,5 @@
-/* The translator's operations in real processes: scripts inside the sandbox and their questions to the desk. LU-01,
- * LU-05, LU-06, LU-08, LU-12, LU-14, LU-16, LU-19.
+/* The translator's operations in real processes: scripts and EDI inside the sandbox, their questions to the desk.
+ * LU-01, LU-05, LU-06, LU-08, LU-12, LU-14, LU-16, LU-19.
  */
 #include "tests/unit/worker_fixture.h"
 
@@ -218,6 +218,131 @@ static void a_thousand_scripts_run_one_after_another(void **state) {
     end(&f);
 }
 
+/* ---- EDI ---- */
+
+static const char order[] =
+    "ISA*00*          *00*          *01*123456789      *ZZ*BANYAN         *261123*1615*U*00401*000000042*0*P*>~\n"
+    "GS*PO*123456789*BANYAN*20261123*1615*7*X*004010~\n"
+    "ST*850*0001~\n"
+    "BEG*00*NE*PO-1001**20261123~\n"
+    "PO1*1*12*EA*9.95**VP*WIDGET~\n"
+    "CTT*1~\n"
+    "SE*5*0001~\n"
+    "GE*1*7~\n"
+    "IEA*1*000000042~\n";
+
+/* Takes the payload's bytes as they are; `d` holds what came. */
+static void run_edi(fixture *f, desk *d, frame_operation operation, span body, const char *head) {
+    worker_request request = {.kind = WORKER_TRANSLATOR, .deadline_ms = 20000, .ask = answer_question};
+    json_t *head_json = NULL;
+    *d = (desk){.script = ""};
+    assert_no_error(json_parse(span_of(head), &head_json));
+    frame_init(&request.call, FRAME_REQUEST, operation, 0);
+    frame_put(&request.call, TAG_PAYLOAD, body);
+    submit(f, &d->p, request, head_json);
+    pending_wait(&d->p);
+}
+
+static void an_order_is_inspected(void **state) {
+    (void)state;
+    fixture f;
+    desk d;
+    begin(&f, &(worker_pool_options){.translators = 1});
+    run_edi(&f, &d, OPERATION_INSPECT, SPAN(order), "{\"filename\":\"order.edi\"}");
+    assert_done(&d.p);
+    assert_string_equal(json_get_text(d.p.head, "standard", ""), "X12");
+    json_t *document = json_array_get(json_get_array(d.p.head, "documents"), 0);
+    static const char *const expected[][2] = {{"type", "850"}, {"version", "004010"}, {"control", "0001"},
+        {"group_control", "7"}, {"interchange_control", "000000042"}, {"sender", "01:123456789"},
+        {"receiver", "ZZ:BANYAN"}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        assert_string_equal(json_get_text(document, expected[i][0], ""), expected[i][1]);
+    assert_string_equal(json_get_text(json_get_object(document, "keys"), "po", ""), "PO-1001");
+    assert_true(json_get_bool(document, "valid", false));
+    pending_clear(&d.p);
+
+    run_edi(&f, &d, OPERATION_INSPECT, SPAN("number,quantity\n1,2\n"), "{}");
+    assert_done(&d.p);
+    assert_true(json_is_null(json_object_get(d.p.head, "standard")));
+    assert_int_equal(json_array_size(json_get_array(d.p.head, "documents")), 0);
+    pending_clear(&d.p);
+    end(&f);
+}
+
+/* The 997 that one side makes closes the order at the other. */
+static void an_order_is_acknowledged_and_the_acknowledgement_understood(void **state) {
+    (void)state;
+    fixture f;
+    desk d;
+    buf answer = BUF_MAX(1 << 20);
+    begin(&f, &(worker_pool_options){.translators = 1});
+    run_edi(&f, &d, OPERATION_ACKNOWLEDGE, SPAN(order), "{\"kind\":\"997\"}");
+    assert_done(&d.p);
+    assert_in_range((uintmax_t)d.asked, 2, 3); /* interchange and group */
+    json_t *document = json_get_object(d.p.head, "document");
+    assert_string_equal(json_get_text(document, "type", ""), "997");
+    assert_string_equal(json_get_text(document, "receiver", ""), "01:123456789");
+    buf_add(&answer, buf_span(&d.p.payload));
+    pending_clear(&d.p);
+
+    run_edi(&f, &d, OPERATION_INSPECT, buf_span(&answer), "{}");
+    assert_done(&d.p);
+    bool found = false;
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_get_array(d.p.head, "acknowledges"), i, item) {
+        if (strcmp(json_get_text(item, "control", ""), "0001") != 0) continue;
+        found = true;
+        assert_string_equal(json_get_text(item, "kind", ""), "997");
+        assert_string_equal(json_get_text(item, "outcome", ""), "accepted");
+        assert_string_equal(json_get_text(item, "group_control", ""), "7");
+        assert_string_equal(json_get_text(item, "type", ""), "850");
+    }
+    assert_true(found);
+    pending_clear(&d.p);
+    buf_free(&answer);
+    run_edi(&f, &d, OPERATION_ACKNOWLEDGE, SPAN("no EDI"), "{\"kind\":\"997\"}");
+    assert_failed(&d.p, ERROR_INVALID, "");
+    pending_clear(&d.p);
+    end(&f);
+}
+
+static void an_order_is_explained(void **state) {
+    (void)state;
+    fixture f;
+    desk d;
+    begin(&f, &(worker_pool_options){.translators = 1});
+    run_edi(&f, &d, OPERATION_EXPLAIN, SPAN(order), "{}");
+    assert_done(&d.p);
+    assert_non_null(strstr(json_get_text(d.p.head, "text", ""), "PO-1001"));
+    assert_false(json_get_bool(d.p.head, "cut", true));
+    pending_clear(&d.p);
+    end(&f);
+}
+
+/* R20: whatever bytes come, the translator answers; none of it may end in a crash or a forbidden call. */
+static void broken_edi_is_answered_with_findings(void **state) {
+    (void)state;
+    enum { ROUNDS = 300 };
+    fixture f;
+    char bytes[sizeof order];
+    begin(&f, &(worker_pool_options){.translators = 1});
+    srand(20261123);
+    for (int round = 0; round < ROUNDS; round++) {
+        desk d;
+        frame_operation operation = round % 3 == 0   ? OPERATION_INSPECT
+                                    : round % 3 == 1 ? OPERATION_EXPLAIN
+                                                     : OPERATION_ACKNOWLEDGE;
+        memcpy(bytes, order, sizeof bytes);
+        for (int k = 0; k < 1 + round % 7; k++)
+            bytes[(size_t)rand() % (sizeof order - 1)] = (char)(rand() % 256);
+        run_edi(&f, &d, operation, span_make(bytes, (size_t)rand() % sizeof order), "{}");
+        if (d.p.failure) assert_int_not_equal(error_code_of(d.p.failure), ERROR_CRASHED);
+        pending_clear(&d.p);
+    }
+    end(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_s_results_come_with_their_payloads),
@@ -226,6 +351,10 @@ int main(void) {
         cmocka_unit_test(a_script_asks_the_desk_for_codes),
         cmocka_unit_test(scripts_that_run_away_are_stopped),
         cmocka_unit_test(a_script_is_checked_without_being_run),
+        cmocka_unit_test(an_order_is_inspected),
+        cmocka_unit_test(an_order_is_acknowledged_and_the_acknowledgement_understood),
+        cmocka_unit_test(an_order_is_explained),
+        cmocka_unit_test(broken_edi_is_answered_with_findings),
         cmocka_unit_test(a_thousand_scripts_run_one_after_another),
     };
     alarm(240);
