@@ -42,14 +42,12 @@ free_port() {
         fi
     done
 }
-# wait_for WORDS COMMAND…: until it works, at most 15 s.
+# wait_for WORDS PID DIRECTORY LOG: until the instance of that process answers, at most 15 s.
 wait_for() {
-    what=$1
-    shift
     tries=0
-    until "$@" >/dev/null 2>&1; do
+    until [ -f "$3/admin.url" ] && BANYAN_DATA=$3 "$program" status >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ "$tries" -lt 150 ] || say_and_fail "$what did not come up; see $demo/*.log"
+        if ! kill -0 "$2" 2>/dev/null || [ "$tries" -ge 150 ]; then say_and_fail "$1 did not come up: $(tail -n 1 "$4")"; fi
         sleep 0.1
     done
 }
@@ -111,9 +109,11 @@ EOF
 
 # ---- the partner, then the appliance
 
+rm -f "$demo/partner-data/admin.url"
 BANYAN_DATA=$demo/partner-data BANYAN_PUBLIC=127.0.0.1:0 BANYAN_ADMIN=127.0.0.1:0 \
     "$program" serve >"$demo/partner.log" 2>&1 &
-started="$started $!"
+partner=$!
+started="$started $partner"
 
 if [ ! -f "$demo/password" ]; then
     (umask 077 && od -An -N12 -tx1 /dev/urandom | tr -d ' \n' >"$demo/password")
@@ -130,8 +130,8 @@ appliance=$!
 started="$started $appliance"
 
 unset BANYAN_URL BANYAN_API_KEY
-wait_for "the trading partner" env BANYAN_DATA="$demo/partner-data" "$program" status
-wait_for "the appliance" env BANYAN_DATA="$data" "$program" status
+wait_for "the trading partner" "$partner" "$demo/partner-data" "$demo/partner.log"
+wait_for "the appliance" "$appliance" "$data" "$demo/appliance.log"
 BANYAN_DATA=$demo/partner-data "$program" apply "$here/partner" "$demo/partner-estate" >"$demo/apply.log"
 BANYAN_DATA=$data "$program" apply "$here/appliance" "$demo/estate" >>"$demo/apply.log"
 
