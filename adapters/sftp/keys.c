@@ -1,12 +1,13 @@
 /* adapters/sftp/keys.c: see keys.h. */
 #include "adapters/sftp/keys.h"
 
+#include "core/base/base64.h"
 #include "core/base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEYS_MAX = 16, BLOB_MAX = 4096, TYPE_MAX = 64, TEXT_MAX = 200 };
+enum { KEYS_MAX = 16, BLOB_MAX = 4096, TYPE_MAX = 64, TEXT_MAX = 200, DIGEST_DIGITS = 43, HEAD_DIGITS = 400 };
 
 /* One accepted key: its digest, or the whole blob. */
 typedef struct host_key {
@@ -21,37 +22,11 @@ struct host_keys {
     char text[TEXT_MAX + 4];
 };
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* Decodes up to the padding or the end, blanks and line ends skipped. False for other characters or too much. */
-static bool base64_decode(span text, char *into, size_t room, size_t *len) {
-    unsigned bits = 0, held = 0;
-    *len = 0;
-    for (size_t i = 0; i < text.len && text.data[i] != '='; i++) {
-        char c = text.data[i];
-        const char *digit = c ? strchr(base64_digits, c) : NULL;
-        if (c == '\n' || c == '\r' || c == ' ') continue;
-        if (!digit) return false;
-        bits = (bits << 6 | (unsigned)(digit - base64_digits)) & 0xFFFFFF;
-        held += 6;
-        if (held < 8) continue;
-        held -= 8;
-        if (*len == room) return false;
-        into[(*len)++] = (char)(bits >> held & 0xFF);
-    }
-    return true;
-}
-
 char *host_key_fingerprint(const unsigned char *digest, char *text) {
-    char *at = text + snprintf(text, HOST_KEY_FINGERPRINT_SIZE, "SHA256:");
-    unsigned bits = 0, held = 0;
-    for (size_t i = 0; i < HOST_KEY_DIGEST_SIZE; i++) {
-        bits = (bits << 8 | digest[i]) & 0xFFFF;
-        for (held += 8; held >= 6; held -= 6)
-            *at++ = base64_digits[bits >> (held - 6) & 0x3F];
-    }
-    if (held > 0) *at++ = base64_digits[bits << (6 - held) & 0x3F];
-    *at = '\0';
+    buf digits = BUF_MAX(HOST_KEY_FINGERPRINT_SIZE);
+    base64_write(span_make((const char *)digest, HOST_KEY_DIGEST_SIZE), &digits);
+    snprintf(text, HOST_KEY_FINGERPRINT_SIZE, "SHA256:%.*s", DIGEST_DIGITS, buf_text(&digits)); /* no padding */
+    buf_free(&digits);
     return text;
 }
 
@@ -62,23 +37,35 @@ span host_key_type(span blob) {
     return len > 0 && len <= blob.len - 4 && len < TYPE_MAX ? span_make(blob.data + 4, len) : SPAN("");
 }
 
-/* "SHA256:" and 43 digits, or the word of a key line that is base64 and begins like every key blob does. */
+/* The 43 digits of a fingerprint, whose padding nobody writes. */
+static bool read_digest(span digits, unsigned char *digest) {
+    buf padded = BUF_MAX(DIGEST_DIGITS + 1), bytes = BUF_MAX(HOST_KEY_DIGEST_SIZE);
+    if (digits.len == DIGEST_DIGITS + 1) digits.len--; /* but some tools do */
+    buf_add(&padded, digits);
+    buf_add(&padded, SPAN("="));
+    bool good = !padded.overflow && base64_read(buf_span(&padded), &bytes) && bytes.len == HOST_KEY_DIGEST_SIZE;
+    if (good) memcpy(digest, bytes.data, HOST_KEY_DIGEST_SIZE);
+    buf_free(&padded);
+    buf_free(&bytes);
+    return good;
+}
+
+static bool read_blob(span digits, host_key *key) {
+    buf bytes = BUF_MAX(BLOB_MAX);
+    if (base64_read(digits, &bytes) && !bytes.overflow && host_key_type(buf_span(&bytes)).len > 0)
+        key->blob = buf_take(&bytes, &key->len);
+    buf_free(&bytes);
+    return key->blob != NULL;
+}
+
+/* A fingerprint, or a key line: the word of it that is base64 and begins like every key blob does. */
 static error *parse_one(span item, host_key *key) {
-    char blob[BLOB_MAX];
-    size_t len;
     span rest = item, word;
     while (span_split(&rest, ' ', &word)) {
-        if (span_starts(word, SPAN("SHA256:"))) {
-            span digits = span_make(word.data + 7, word.len - 7);
-            if (!base64_decode(digits, (char *)key->digest, HOST_KEY_DIGEST_SIZE, &len) || len != HOST_KEY_DIGEST_SIZE)
-                break;
-            return NULL;
-        }
-        if (!span_starts(word, SPAN("AAAA"))) continue;
-        if (!base64_decode(word, blob, sizeof blob, &len) || host_key_type(span_make(blob, len)).len == 0) break;
-        key->blob = xspandup(span_make(blob, len));
-        key->len = len;
-        return NULL;
+        bool digest = span_starts(word, SPAN("SHA256:")), blob = span_starts(word, SPAN("AAAA"));
+        if (digest && read_digest(span_make(word.data + 7, word.len - 7), key->digest)) return NULL;
+        if (blob && read_blob(word, key)) return NULL;
+        if (digest || blob) break;
     }
     return error_new(ERROR_INVALID,
         "\"%.*s\" is no host key: write its fingerprint (\"SHA256:\" and 43 characters, as ssh-keygen -l -f prints it) "
@@ -143,11 +130,17 @@ bool host_keys_types(const host_keys *keys, char *types) {
 
 bool user_key_is_rsa(const char *pem) {
     static const char rsa_oid[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"; /* rsaEncryption, RFC 8017 appendix C */
-    char head[BLOB_MAX];
-    size_t len = 0;
-    const char *begin = strstr(pem, "-----BEGIN "), *body = begin ? strchr(begin, '\n') : NULL;
-    if (!body) return false;
+    buf digits = BUF_MAX(BLOB_MAX), bytes = BUF_MAX(BLOB_MAX);
     if (strstr(pem, "BEGIN RSA PRIVATE KEY")) return true;
-    (void)base64_decode(span_of(body), head, sizeof head, &len); /* as much as there is: the type stands in front */
-    return memmem(head, len, rsa_oid, sizeof rsa_oid - 1) || memmem(head, len, "ssh-rsa", 7);
+    const char *begin = strstr(pem, "-----BEGIN "), *body = begin ? strchr(begin, '\n') : NULL;
+    while (body && *body && *body != '-' && digits.len < HEAD_DIGITS) { /* the type stands in front */
+        if (*body != '\n' && *body != '\r') buf_add_char(&digits, *body);
+        body++;
+    }
+    bool rsa = base64_read(span_make(buf_text(&digits), digits.len - digits.len % 4), &bytes) &&
+               (memmem(buf_text(&bytes), bytes.len, rsa_oid, sizeof rsa_oid - 1) ||
+                   memmem(buf_text(&bytes), bytes.len, "ssh-rsa", 7));
+    buf_free(&digits);
+    buf_free(&bytes);
+    return rsa;
 }
