@@ -300,9 +300,9 @@ static error *handshake(sftp_link *link, const char *host_key_list) {
     link->session = libssh2_session_init_ex(link_allocate, release, reallocate, link);
     if (!link->session) return error_new(ERROR_LIMIT, "no memory for an SSH session");
     libssh2_session_set_blocking(link->session, 0);
-    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_RECV, (void *)(uintptr_t)receive);
-    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_SEND, (void *)(uintptr_t)transmit);
-    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_DISCONNECT, (void *)(uintptr_t)on_disconnect);
+    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_RECV, (void *)receive);
+    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_SEND, (void *)transmit);
+    libssh2_session_callback_set(link->session, LIBSSH2_CALLBACK_DISCONNECT, (void *)on_disconnect);
     if (!set_methods(link, host_key_list))
         return error_new(ERROR_UNSUPPORTED,
             "the accepted host key is of a type that is not usable here: " RSA_WORDS

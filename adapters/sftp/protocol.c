@@ -140,7 +140,7 @@ static error *receive_packet(sftp_protocol *p, uint32_t *len) {
 
 error *fxp_receive_reply(sftp_protocol *p, reply *r) {
     for (;;) {
-        uint32_t len;
+        uint32_t len = 0;
         error *err = receive_packet(p, &len);
         if (err) return err;
         *r = (reply){.type = (unsigned char)p->in[0], .rest = span_make(p->in + 1, len - 1)};
@@ -204,12 +204,12 @@ static error *ask(sftp_protocol *p, uint32_t id, int type, const char *doing, co
 }
 
 static error *ask_status(sftp_protocol *p, uint32_t id, const char *doing, const char *path) {
-    reply r;
+    reply r = {.type = 0};
     return ask(p, id, FXP_STATUS, doing, path, &r);
 }
 
 static error *ask_attributes(sftp_protocol *p, uint32_t id, const char *path, sftp_attributes *attributes) {
-    reply r;
+    reply r = {.type = 0};
     error *err = ask(p, id, FXP_ATTRS, "look at", path, &r);
     if (err) return err;
     fxp_take_attributes(&r, attributes);
@@ -217,7 +217,7 @@ static error *ask_attributes(sftp_protocol *p, uint32_t id, const char *path, sf
 }
 
 static error *ask_handle(sftp_protocol *p, uint32_t id, const char *path, sftp_handle *handle) {
-    reply r;
+    reply r = {.type = 0};
     error *err = ask(p, id, FXP_HANDLE, "open", path, &r);
     if (err) return err;
     span bytes = fxp_take_string(&r);
@@ -234,7 +234,7 @@ static void note_extension(sftp_protocol *p, span name) {
 }
 
 static error *greet(sftp_protocol *p) {
-    uint32_t len;
+    uint32_t len = 0;
     fxp_put_u32(&p->out, 5);
     buf_add_char(&p->out, FXP_INIT);
     fxp_put_u32(&p->out, VERSION);
@@ -298,7 +298,7 @@ error *sftp_set_time(sftp_protocol *p, const char *path, uint32_t modified_s) {
 }
 
 error *sftp_realpath(sftp_protocol *p, const char *path) {
-    reply r;
+    reply r = {.type = 0};
     uint32_t id = fxp_begin(p, FXP_REALPATH);
     fxp_put_string(&p->out, span_of(path));
     return ask(p, id, FXP_NAME, "find", path, &r);
@@ -381,7 +381,7 @@ error *sftp_sync(sftp_protocol *p, const sftp_handle *handle, const char *path) 
 }
 
 bool sftp_is_full(sftp_protocol *p, const char *path) {
-    reply r;
+    reply r = {.type = 0};
     if (!p->has_statvfs || p->broken) return false;
     uint32_t id = fxp_begin(p, FXP_EXTENDED);
     fxp_put_string(&p->out, SPAN("statvfs@openssh.com"));

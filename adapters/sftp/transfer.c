@@ -73,7 +73,7 @@ static void request_more(transfer *t) {
 
 /* One answer. An error breaks the session; what the server refuses is kept in t->err. */
 static error *take_read(transfer *t) {
-    reply r;
+    reply r = {.type = 0};
     error *err = fxp_flush(t->p);
     if (!err) err = fxp_receive_reply(t->p, &r);
     if (err) return err;
@@ -158,7 +158,7 @@ static void request_write(transfer *t, const adapter_source *source, char *chunk
 }
 
 static error *take_written(transfer *t) {
-    reply r;
+    reply r = {.type = 0};
     error *err = fxp_receive_reply(t->p, &r);
     if (err) return err;
     slot *s = slot_of(t, r.id);
@@ -229,7 +229,7 @@ static error *take_names(sftp_protocol *p, lister *l, reply *r) {
 
 /* One answer to one of the READDIRs `first`..`last`, which differ in nothing. */
 static error *take_list(sftp_protocol *p, lister *l, uint32_t first, uint32_t last) {
-    reply r;
+    reply r = {.type = 0};
     error *err = fxp_receive_reply(p, &r);
     if (err) return err;
     if (r.id - first > last - first) return fxp_nonsense(p, "an answer to what was not asked");
