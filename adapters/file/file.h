@@ -1,4 +1,4 @@
-/* adapters/file/file.h: the adapter for directories of files. See README.md beside it for the design. */
+/* adapters/file/file.h: the adapter for directories of files. The design is in README.md beside it. */
 #ifndef BANYAN_ADAPTERS_FILE_H
 #define BANYAN_ADAPTERS_FILE_H
 

@@ -1,4 +1,4 @@
-/* adapters/sftp/sftp.h: the adapter for SFTP servers. See README.md beside it for the design. */
+/* adapters/sftp/sftp.h: the adapter for SFTP servers. The design is in README.md beside it. */
 #ifndef BANYAN_ADAPTERS_SFTP_H
 #define BANYAN_ADAPTERS_SFTP_H
 
