@@ -48,7 +48,8 @@ error *blocking_start(size_t threads, blocking **out) {
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->more, NULL);
     b->threads = xcalloc(threads, sizeof *b->threads);
-    for (; b->count < threads && !failed; b->count++) failed = pthread_create(&b->threads[b->count], NULL, serve, b);
+    for (; b->count < threads && !failed; b->count++)
+        failed = pthread_create(&b->threads[b->count], NULL, serve, b);
     *out = b;
     return failed ? error_from_errno(failed, "cannot start the blocking threads") : NULL;
 }
@@ -57,8 +58,10 @@ void blocking_run(blocking *b, void (*run)(void *context), void *context) {
     step *s = xmalloc(sizeof *s);
     *s = (step){.next = NULL, .run = run, .context = context};
     pthread_mutex_lock(&b->lock);
-    if (b->last) b->last->next = s;
-    else b->first = s;
+    if (b->last)
+        b->last->next = s;
+    else
+        b->first = s;
     b->last = s;
     pthread_cond_signal(&b->more);
     pthread_mutex_unlock(&b->lock);
@@ -70,7 +73,8 @@ void blocking_stop(blocking *b) {
     b->stopping = true;
     pthread_cond_broadcast(&b->more);
     pthread_mutex_unlock(&b->lock);
-    for (size_t i = 0; i < b->count; i++) pthread_join(b->threads[i], NULL);
+    for (size_t i = 0; i < b->count; i++)
+        pthread_join(b->threads[i], NULL);
     pthread_mutex_destroy(&b->lock);
     pthread_cond_destroy(&b->more);
     free(b->threads);

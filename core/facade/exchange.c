@@ -50,18 +50,19 @@ static void exchange_free(void *owner, http_outcome outcome) {
 
 /* ---- tracking ---- */
 
-/* The request as a message: the row, and the bytes that came. */
-static void add_request_message(exchange *x, store_change *change, message_status status, const char *reason) {
+/* The request as a message: the row, and the bytes that came. It names a connection only when it is itself what goes on
+ * by it. */
+static void add_request_message(
+    exchange *x, store_change *change, message_status status, const char *reason, const estate_connection *goes_by) {
     char text[TEXT_ROOM];
     span content_type = http_request_header(x->request, "Content-Type");
     char *type = content_type.data ? xspandup(content_type) : NULL;
-    const estate_connection *legacy = x->endpoint->legacy;
     store_message message = {
         .outgoing = false,
         .status = status,
         .reason = reason,
-        .connection = legacy ? legacy->name : NULL,
-        .partner = legacy && legacy->partner ? legacy->partner->name : NULL,
+        .connection = goes_by ? goes_by->name : NULL,
+        .partner = goes_by && goes_by->partner ? goes_by->partner->name : NULL,
         .endpoint = x->endpoint->route,
         .content_type = type,
         .script = x->outcome ? json_get_text(x->outcome, "script", NULL) : NULL,
@@ -81,7 +82,7 @@ static void add_request_message(exchange *x, store_change *change, message_statu
 static void track_refusal(exchange *x, message_status status, const char *reason) {
     if (x->endpoint->track == TRACK_NONE) return;
     store_change *change = store_change_new();
-    add_request_message(x, change, status, reason);
+    add_request_message(x, change, status, reason, NULL);
     store_add_event(change, x->id, status == MESSAGE_REJECTED ? "rejected" : "failed", reason, NULL);
     if (x->outcome) translate_log_events(change, x->id, x->outcome);
     store_submit(x->services.store, change, NULL, NULL);
@@ -186,7 +187,7 @@ static bool script_answered(exchange *x, frame *reply) {
     if (!json_get_bool(x->outcome, "respond", false)) return false;
     if (x->endpoint->track == TRACK_ALL) {
         store_change *change = store_change_new();
-        add_request_message(x, change, MESSAGE_COMPLETED, NULL);
+        add_request_message(x, change, MESSAGE_COMPLETED, NULL, NULL);
         store_add_event(change, x->id, "answered", "answered by the script", NULL);
         translate_log_events(change, x->id, x->outcome);
         store_submit(x->services.store, change, NULL, NULL);
@@ -430,7 +431,8 @@ static void accept_request(exchange *x) {
     store_change *change = store_change_new();
     char sha256[sizeof x->body.sha256];
     memcpy(sha256, x->body.sha256, sizeof sha256);
-    add_request_message(x, change, scripted ? MESSAGE_COMPLETED : MESSAGE_PROCESSING, NULL);
+    add_request_message(
+        x, change, scripted ? MESSAGE_COMPLETED : MESSAGE_PROCESSING, NULL, scripted ? NULL : x->endpoint->legacy);
     memcpy(x->body.sha256, sha256, sizeof sha256);
     error *err = scripted ? add_results(x, change) : add_own_delivery(x, change);
     if (err) {

@@ -126,8 +126,7 @@ static void split_absolute_form(span *raw, span *authority) {
     *raw = span_make(raw->data + end, raw->len - end);
 }
 
-const char *http_target_parse(
-    span raw, bool encoded_slash, char *room, http_field *parameters, http_target *out) {
+const char *http_target_parse(span raw, bool encoded_slash, char *room, http_field *parameters, http_target *out) {
     *out = (http_target){.path = SPAN("*")};
     if (raw.len == 0) return "the request has no target";
     for (size_t i = 0; i < raw.len; i++) {

@@ -2,8 +2,8 @@
  *
  * Router, authentication and policies all see the same path: percent-encoding is undone exactly once, and whatever
  * could mean two things to two readers is refused instead of repaired (encoded slashes and NUL, dot segments, empty
- * segments, backslashes, bytes that are not UTF-8). A server whose names may hold slashes takes an encoded slash for the
- * slash that it is; its routes and policies see no difference then.
+ * segments, backslashes, bytes that are not UTF-8). A server whose names may hold slashes takes an encoded slash for
+ * the slash that it is; its routes and policies see no difference then.
  */
 #ifndef BANYAN_HTTP_TARGET_H
 #define BANYAN_HTTP_TARGET_H

@@ -36,7 +36,8 @@ static int log_at(lua_State *L, const char *level) {
     char place[SCRIPT_PLACE_SIZE];
     if (box->log_closed) return 0;
     const char *colon = strrchr(sandbox_place(L, place), ':');
-    lua_Integer line = colon ? atoi(colon + 1) : 0;
+    int64_t line = 0;
+    if (colon && !span_to_i64(span_of(colon + 1), 0, INT32_MAX, &line)) line = 0;
     if ((int64_t)json_array_size(box->log) >= box->limits.log_lines) {
         box->log_closed = true;
         add_log(box, "warning", SPAN("the script logs more lines than are kept; the rest is left out"), line);

@@ -96,8 +96,9 @@ connections:
     key: us-ssh
     host_key: "$host_key"
     directory: $demo/sftp
-    poll: 2s
-  - {name: erp, kind: file, description: "The ERP's directory", directory: $demo/erp, poll: 2s}
+    poll: 1s
+    stable: 0s
+  - {name: erp, kind: file, description: "The ERP's directory", directory: $demo/erp, poll: 1s}
 EOF
 cat >"$demo/partner-estate/machine.yaml" <<EOF
 connections:

@@ -7,7 +7,7 @@
 #include "tests/unit/edi_test.h"
 
 #define BODY                                                                                                           \
-    "BEG*00*SA*A1**20260101~N1*ST*SHIP*92*77~N3*STREET~N1*BT*BILL~PO1*1*5*EA*1.5**VP*V1*UP*U1~PID*F****RED~"            \
+    "BEG*00*SA*A1**20260101~N1*ST*SHIP*92*77~N3*STREET~N1*BT*BILL~PO1*1*5*EA*1.5**VP*V1*UP*U1~PID*F****RED~"           \
     "PO1*2*6*EA*2**VP*V2~CTT*2~"
 
 static void documents_carry_what_they_are_tracked_by(void **state) {

@@ -91,7 +91,8 @@ static void every_check_can_fail(void **state) {
     expect_failing_case("local x = test.read('../../etc/passwd')", "main_test.lua:3: ");
     expect_failing_case("local x = test.read('/etc/passwd')", "main_test.lua:3: ");
     expect_failing_case("error('plain')", "main_test.lua:3: plain");
-    expect_failing_case("test.ok(test.run_text('nothing', 'x').body)", "scripts have the functions translate, request and response");
+    expect_failing_case(
+        "test.ok(test.run_text('nothing', 'x').body)", "scripts have the functions translate, request and response");
 }
 
 static void a_test_file_that_does_not_load_is_one_failure(void **state) {

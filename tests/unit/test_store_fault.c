@@ -360,7 +360,7 @@ static void live_on_a_full_disk(const char *directory) {
     must_hold(!store_stats(s, &stats), 15); /* reads go on */
     json_decref(stats);
     must_hold(is_full(store_admit(s, 1000)), 20); /* what the reserve gave up is not for payloads */
-    fill(filler); /* the reserve's space too */
+    fill(filler);                                 /* the reserve's space too */
     must_hold(is_full(payload_of(s, span_make(big, sizeof big), &p)), 16);
     must_hold(is_full(store_admit(s, 1000)), 17);
     unlink(filler);

@@ -28,6 +28,7 @@ export interface Message {
   connection?: string | null;
   partner?: string | null;
   flow?: string | null;
+  endpoint?: string | null;
   received_at: string;
   size?: number;
   sha256?: string;

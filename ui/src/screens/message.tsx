@@ -165,9 +165,13 @@ function Facts({message}: {message: Message}): JSX.Element {
         <dd>
           <Named kind="connections" name={message.connection} />
         </dd>
-        <dt>Flow</dt>
+        <dt>{message.endpoint ? "Endpoint" : "Flow"}</dt>
         <dd>
-          <Named kind="flows" name={message.flow} />
+          {message.endpoint ? (
+            <Named kind="endpoints" name={message.endpoint} />
+          ) : (
+            <Named kind="flows" name={message.flow} />
+          )}
         </dd>
         <dt>File name</dt>
         <dd>{message.filename ? <Foreign text={message.filename} /> : <span class="none">–</span>}</dd>

@@ -48,7 +48,7 @@ export const messageColumns: Column<Message>[] = [
     ),
   },
   {title: "Connection", weight: 3, cell: (row) => <Clipped text={row.connection} />},
-  {title: "Flow", weight: 3, cell: (row) => <Clipped text={row.flow} />},
+  {title: "Flow or endpoint", weight: 3, cell: (row) => <Clipped text={row.flow ?? row.endpoint ?? null} />},
   {title: "File", weight: 2, cell: (row) => <Clipped text={row.filename} />},
   {title: "Size", weight: 4, align: "end", cell: (row) => <Size bytes={row.size} />},
 ];
