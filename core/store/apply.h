@@ -74,8 +74,8 @@ typedef error *apply_step(applier *a, const step *s);
 apply_step apply_add_message, apply_set_status, apply_set_facts, apply_settle_message, apply_set_delivered,
     apply_add_document, apply_add_key, apply_add_event, apply_claim_key, apply_release_key, apply_acknowledge,
     apply_link_answer;
-apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_note_job, apply_extend_job,
-    apply_revive_job, apply_claim_jobs;
+apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_hold_job, apply_release_jobs,
+    apply_note_job, apply_extend_job, apply_revive_job, apply_claim_jobs;
 apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit;
 
 #endif

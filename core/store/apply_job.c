@@ -28,7 +28,8 @@ error *apply_add_job(applier *a, const step *s) {
         sqlite3_bind_null(statement, 9);
     bind_integer(statement, 10, a->now);
     err = database_run(a->db, statement, "add a job");
-    if (!err) apply_news(a, "job", value_uuid(a->change, s, 0), claimed ? "leased" : "ready");
+    const char *status = claimed ? "leased" : run_at == STORE_HELD ? "held" : "ready";
+    if (!err) apply_news(a, "job", value_uuid(a->change, s, 0), status);
     return err;
 }
 
@@ -38,6 +39,9 @@ static const char RETRY_JOB[] = "update jobs set state = 0, due_at = ?4, error =
                                 "where id = ?1 and state = 1 and attempt = ?2 and epoch = ?3";
 static const char BURY_JOB[] = "update jobs set state = 2, due_at = ?5, error = ?4, epoch = null "
                                "where id = ?1 and state = 1 and attempt = ?2 and epoch = ?3";
+static const char HOLD_JOB[] =
+    "update jobs set state = 0, due_at = ?5, error = ?4, epoch = null, attempt = attempt - 1 "
+    "where id = ?1 and state = 1 and attempt = ?2 and epoch = ?3";
 static const char NOTE_JOB[] =
     "update jobs set detail = ?4 where id = ?1 and state = 1 and attempt = ?2 and epoch = ?3";
 static const char EXTEND_JOB[] =
@@ -84,6 +88,30 @@ error *apply_bury_job(applier *a, const step *s) {
     value_bind(statement, 4, a->change, s, 2, 1);
     bind_integer(statement, 5, a->now);
     return run_guarded(a, s, statement, "dead");
+}
+
+error *apply_hold_job(applier *a, const step *s) {
+    error *err = NULL;
+    sqlite3_stmt *statement = guarded(a, s, HOLD_JOB, &err);
+    if (err) return err;
+    value_bind(statement, 4, a->change, s, 2, 1);
+    bind_integer(statement, 5, STORE_HELD);
+    return run_guarded(a, s, statement, "held");
+}
+
+static const char RELEASE_JOBS[] =
+    "update jobs set due_at = ?2 where state = 0 and due_at = ?3 and connection = ?1 returning id";
+
+error *apply_release_jobs(applier *a, const step *s) {
+    error *err = NULL;
+    sqlite3_stmt *statement = database_statement(a->db, RELEASE_JOBS, &err);
+    if (err) return err;
+    value_bind(statement, 1, a->change, s, 0, 1);
+    bind_integer(statement, 2, a->now);
+    bind_integer(statement, 3, STORE_HELD);
+    while (database_next(a->db, statement, "release jobs", &err))
+        apply_news(a, "job", sqlite3_column_blob(statement, 0), "ready");
+    return err;
 }
 
 error *apply_note_job(applier *a, const step *s) {

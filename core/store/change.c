@@ -288,6 +288,18 @@ void store_bury_job(store_change *change, const char *job_id, int attempt, const
     end_step(change);
 }
 
+void store_hold_job(store_change *change, const char *job_id, int attempt, const char *why) {
+    begin_job_step(change, STEP_HOLD_JOB, job_id, attempt);
+    add_text(change, why);
+    end_step(change);
+}
+
+void store_release_jobs(store_change *change, const char *connection) {
+    begin_step(change, STEP_RELEASE_JOBS, 1);
+    add_text(change, connection);
+    end_step(change);
+}
+
 void store_note_job(store_change *change, const char *job_id, int attempt, const json_t *detail) {
     begin_job_step(change, STEP_NOTE_JOB, job_id, attempt);
     add_json(change, detail);

@@ -25,6 +25,8 @@ typedef enum step_kind {
     STEP_FINISH_JOB,
     STEP_RETRY_JOB,
     STEP_BURY_JOB,
+    STEP_HOLD_JOB,
+    STEP_RELEASE_JOBS,
     STEP_NOTE_JOB,
     STEP_EXTEND_JOB,
     STEP_REVIVE_JOB,

@@ -25,6 +25,27 @@ error *store_next_job_at(store *s, int64_t *wall_ms) {
     return err;
 }
 
+static const char HELD_CONNECTIONS[] =
+    "select distinct connection from jobs where state = 0 and due_at = ?1 and connection is not null";
+
+error *store_held_connections(store *s, json_t **out) {
+    database *db = NULL;
+    *out = NULL;
+    error *err = store_reader_take(s, &db);
+    if (err) return err;
+    json_t *names = json_array();
+    sqlite3_stmt *row = database_statement(db, HELD_CONNECTIONS, &err);
+    if (!err) bind_integer(row, 1, STORE_HELD);
+    while (!err && database_next(db, row, "find held jobs", &err))
+        json_array_append_new(names, json_string(column_text(row, 0)));
+    store_reader_return(s, db);
+    if (!err)
+        *out = names;
+    else
+        json_decref(names);
+    return err;
+}
+
 #define JOB_COLUMNS "id, kind, state, due_at, message, connection, attempt, error, created_at"
 
 static const char WALK_JOBS[] = "select " JOB_COLUMNS " from jobs where id < ?1 order by id desc limit ?2";
@@ -89,7 +110,7 @@ static json_t *job_json(sqlite3_stmt *row) {
     put_column_id(item, "message", row, 4);
     put_column_text(item, "connection", row, 5);
     put_column_integer(item, "attempts", row, 6);
-    if (column_integer(row, 2) == JOB_DEAD)
+    if (column_integer(row, 2) == JOB_DEAD || column_integer(row, 3) == STORE_HELD)
         json_object_set_new(item, "next_at", json_null());
     else
         put_column_time(item, "next_at", row, 3);

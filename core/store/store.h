@@ -25,8 +25,8 @@ typedef struct store store;
 typedef struct store_news {
     const char *kind;   /* "message", "job", "acknowledgement", "config" */
     const char *id;     /* message id, job id, document id, or "kind/name" of an object */
-    const char *status; /* of a message; of a job: "ready", "leased", "dead", "finished"; "accepted", "rejected"; of an
-                           object: "put", "removed" */
+    const char *status; /* of a message; of a job: "ready", "held", "leased", "dead", "finished"; "accepted",
+                           "rejected"; of an object: "put", "removed" */
 } store_news;
 
 typedef struct store_options {
@@ -136,13 +136,16 @@ typedef struct store_document {
     int64_t due_at;              /* wall ms; 0 when none asked */
 } store_document;
 
+/* When a held job would run: the end of the year 9999. */
+#define STORE_HELD INT64_C(253402300799000)
+
 typedef struct store_job {
     char id[ID_SIZE];
     const char *kind;       /* "process", "translate", "deliver", "poll" … : the engine's words */
     const char *message;    /* NULL: none */
     const char *connection; /* NULL: none */
     const json_t *detail;   /* what the engine needs to do it; borrowed */
-    int64_t run_at;         /* wall ms; now or earlier: ready */
+    int64_t run_at;         /* wall ms; now or earlier: ready; STORE_HELD: waits for store_release_jobs */
     bool claimed;           /* born leased to this node: the engine goes on with it at once, without a second commit */
 } store_job;
 
@@ -171,11 +174,15 @@ void store_claim_key(store_change *change, const char *scope, const char *key, c
 void store_release_key(store_change *change, const char *scope, const char *key);
 
 void store_add_job(store_change *change, const store_job *job);
-/* These three fail the whole change with ERROR_CONFLICT unless this node still holds the lease of that attempt. */
+/* What was held for this connection runs now. */
+void store_release_jobs(store_change *change, const char *connection);
+/* These four fail the whole change with ERROR_CONFLICT unless this node still holds the lease of that attempt. */
 void store_finish_job(store_change *change, const char *job_id, int attempt);
 void store_retry_job(store_change *change, const char *job_id, int attempt, int64_t run_at, const char *why);
 void store_bury_job(
     store_change *change, const char *job_id, int attempt, const char *why); /* dead letter, kept and shown */
+/* Waits for store_release_jobs; this attempt does not count. */
+void store_hold_job(store_change *change, const char *job_id, int attempt, const char *why);
 /* Changes what the job will see at its next attempt, under the same lease: the mark "staged" of a delivery. */
 void store_note_job(store_change *change, const char *job_id, int attempt, const json_t *detail);
 /* The lease lasts until now + lease_ms: for work that takes longer than was thought. */
@@ -245,6 +252,9 @@ must_check error *store_claim_jobs(store *s, int64_t lease_ms, claimed_job *into
 void claimed_job_free(claimed_job *job);
 must_check error *store_next_job_at(
     store *s, int64_t *wall_ms); /* when the next waiting job becomes ready; INT64_MAX: none */
+
+/* The names of the connections that jobs are held for: an array. New reference. */
+must_check error *store_held_connections(store *s, json_t **out);
 
 /* ---- what is read: JSON in the shapes of the REST API, new references
  * -------------------------------------------------------------- */

@@ -111,13 +111,14 @@ static void every_step_on_a_job_needs_its_lease_and_attempt(void **state) {
     add_job(&job);
     /* Before the claim, and for the wrong attempt, nothing may touch it. */
     for (int attempt = 0; attempt < 2; attempt++) {
-        for (int step = 0; step < 5; step++) {
+        for (int step = 0; step < 6; step++) {
             store_change *change = store_change_new();
             if (step == 0) store_finish_job(change, job.id, attempt + 1);
             if (step == 1) store_retry_job(change, job.id, attempt + 1, 0, "why");
             if (step == 2) store_bury_job(change, job.id, attempt + 1, "why");
             if (step == 3) store_note_job(change, job.id, attempt + 1, note);
             if (step == 4) store_extend_job(change, job.id, attempt + 1, 1000);
+            if (step == 5) store_hold_job(change, job.id, attempt + 1, "why");
             must_refuse(store_commit(s, change, NULL), ERROR_CONFLICT);
         }
         claimed_job got;
@@ -134,6 +135,48 @@ static void every_step_on_a_job_needs_its_lease_and_attempt(void **state) {
     assert_true(json_get_bool(got.detail, "staged", false));
     claimed_job_free(&got);
     json_decref(note);
+}
+
+static void expect_held(const char *connection) {
+    json_t *names = NULL;
+    must(store_held_connections(s, &names));
+    assert_int_equal(json_array_size(names), connection ? 1 : 0);
+    if (connection) assert_string_equal(json_string_value(json_array_get(names, 0)), connection);
+    json_decref(names);
+}
+
+/* One that is held from its beginning, and one whose attempt found that it must wait. */
+static void a_held_job_waits_for_its_release_and_counts_no_attempt(void **state) {
+    (void)state;
+    claimed_job got[2];
+    size_t count;
+    store_job first = a_job(NULL), second = a_job(NULL);
+    first.connection = second.connection = "erp";
+    first.run_at = STORE_HELD;
+    add_job(&first);
+    add_job(&second);
+    assert_int_equal(claim_one(60000, &got[0]), 1);
+    assert_string_equal(got[0].id, second.id);
+    claimed_job_free(&got[0]);
+    store_change *change = store_change_new();
+    store_hold_job(change, second.id, 1, "erp is switched off");
+    must(store_commit(s, change, NULL));
+    assert_int_equal(claim_one(60000, &got[0]), 0);
+    expect_held("erp");
+    change = store_change_new();
+    store_release_jobs(change, "other");
+    must(store_commit(s, change, NULL));
+    assert_int_equal(claim_one(60000, &got[0]), 0);
+    change = store_change_new();
+    store_release_jobs(change, "erp");
+    must(store_commit(s, change, NULL));
+    expect_held(NULL);
+    must(store_claim_jobs(s, 60000, got, 2, &count));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(got[i].attempt, 1);
+        claimed_job_free(&got[i]);
+    }
 }
 
 /* CR-24 */
@@ -428,6 +471,7 @@ int main(void) {
         WITH_STORE(jobs_come_in_the_order_of_their_time),
         WITH_STORE(an_empty_queue_has_no_next_job),
         WITH_STORE(every_step_on_a_job_needs_its_lease_and_attempt),
+        WITH_STORE(a_held_job_waits_for_its_release_and_counts_no_attempt),
         WITH_STORE(a_dead_job_is_kept_and_revived_but_not_a_leased_one),
         WITH_STORE(a_lease_that_ran_out_is_claimed_again_and_the_first_holder_is_refused),
         WITH_STORE(leases_of_an_earlier_life_are_due_at_once),
