@@ -352,7 +352,6 @@ static void after_duplicate(void *owner) {
 static void after_commit(void *owner, error *failure, const store_commit_result *result) {
     exchange *x = owner;
     if (!failure) {
-        engine_wake(x->services.engine);
         http_respond(x->request, answer_accepted(x->id, x->endpoint->respond_status));
         return;
     }
@@ -405,7 +404,7 @@ static error *add_own_delivery(exchange *x, store_change *change) {
             .message = x->id,
             .connection = target->connection->name,
             .detail = detail,
-            .run_at = x->started_at};
+            .run_at = outgoing_due(target->connection, x->started_at)};
         id_new(job.id);
         store_add_job(change, &job);
         json_decref(detail);

@@ -4,7 +4,10 @@
  * final name. A job that is marked may have been published before, so that its temporary file may be gone (reliability
  * research 6.3). */
 #include "core/base/crash.h"
+#include "core/base/memory.h"
 #include "core/flow/work.h"
+
+#include <stdlib.h>
 
 static error *ask_courier(work *w, const estate_connection *connection, frame_operation operation, json_t *take_members,
     const payload_view *view) {
@@ -57,10 +60,21 @@ static error *delivered(work *w, const estate_connection *connection) {
     return store_commit(w->engine->options.store, change, NULL);
 }
 
+/* Nobody tries what is switched off; the engine releases what is held as soon as that changes. */
+static error *hold(work *w, const estate_connection *connection) {
+    store_change *change = store_change_new();
+    char *why = xasprintf("connection %s is switched off", connection->name);
+    store_hold_job(change, w->job->id, w->job->attempt, why);
+    store_add_event(change, w->job->message, "held", why, NULL);
+    store_set_status(change, w->job->message, MESSAGE_PROCESSING, why);
+    free(why);
+    return store_commit(w->engine->options.store, change, NULL);
+}
+
 error *work_deliver(work *w) {
     const estate_connection *connection = estate_find_connection(w->estate, w->job->connection);
     if (!connection) return error_new(ERROR_NOT_FOUND, "there is no connection \"%s\" any more", w->job->connection);
-    if (!connection->enabled) return error_new(ERROR_UNREACHABLE, "connection %s is switched off", connection->name);
+    if (!connection->enabled) return hold(w, connection);
     bool staged_before = json_get_bool(w->job->detail, "staged", false);
     error *err = staged_before ? NULL : stage(w, connection);
     crash_point("deliver.staged");

@@ -14,7 +14,7 @@
 
 enum { RUNNERS_DEFAULT = 16, RUNNERS_MAX = 256, CLAIM_MAX = 64, STACK_BYTES = 512 * 1024, LEASE_MS = 5 * 60 * 1000 };
 
-static const int64_t longest_sleep_ms = 1000;
+static const int64_t longest_sleep_ms = 1000, release_every_ms = 60 * 1000;
 
 /* What a runner does next: a job, or a look at a source. */
 typedef struct task {
@@ -37,6 +37,8 @@ typedef struct dispatcher {
     task *first, *last;
     map *sources; /* connection name → source_state, owned */
     bool woken, stopping;
+    bool reconfigured;      /* what was held may run now */
+    int64_t released_at_ms; /* when that was last looked after; the dispatcher's own */
 } dispatcher;
 
 /* ---- the queue between dispatcher and runners ---- */
@@ -175,10 +177,46 @@ static int64_t push_sources(engine *e) {
     return next;
 }
 
-static int64_t sleep_for(engine *e, int64_t next_source_ms) {
-    int64_t sleep_ms = longest_sleep_ms, job_at = INT64_MAX;
-    error *err = store_next_job_at(e->options.store, &job_at);
-    if (err) log_failure(LOG_ERROR, "cannot look at the queue", err);
+static int64_t next_job_at(engine *e) {
+    int64_t job_at = INT64_MAX;
+    log_failure(LOG_ERROR, "cannot look at the queue", store_next_job_at(e->options.store, &job_at));
+    return job_at;
+}
+
+/* Jobs that were held for a connection that is in use, or gone. Whoever holds one goes by the configuration that was in
+ * force when the work began; one that was held in the very moment of a change is found the next time. */
+static error *release_jobs(engine *e) {
+    json_t *names = NULL;
+    error *err = store_held_connections(e->options.store, &names);
+    if (err) return err;
+    estate *snapshot = config_estate(e->options.config);
+    for (size_t i = 0; i < json_array_size(names) && !err; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const estate_connection *connection = estate_find_connection(snapshot, name);
+        if (connection && !connection->enabled) continue;
+        store_change *change = store_change_new();
+        store_release_jobs(change, name);
+        err = store_commit(e->options.store, change, NULL);
+    }
+    estate_release(snapshot);
+    json_decref(names);
+    return err;
+}
+
+static void release_jobs_if_due(engine *e) {
+    dispatcher *d = e->dispatcher;
+    int64_t now = clock_monotonic_ms();
+    pthread_mutex_lock(&d->lock);
+    bool due = d->reconfigured || now - d->released_at_ms >= release_every_ms;
+    d->reconfigured = false;
+    pthread_mutex_unlock(&d->lock);
+    if (!due) return;
+    d->released_at_ms = now;
+    log_failure(LOG_ERROR, "cannot release held jobs", release_jobs(e));
+}
+
+static int64_t sleep_for(int64_t job_at, int64_t next_source_ms) {
+    int64_t sleep_ms = longest_sleep_ms;
     int64_t until_job = job_at == INT64_MAX ? longest_sleep_ms : job_at - clock_wall_ms();
     int64_t until_source = next_source_ms == INT64_MAX ? longest_sleep_ms : next_source_ms - clock_monotonic_ms();
     if (until_job < sleep_ms) sleep_ms = until_job;
@@ -208,9 +246,15 @@ static void *dispatcher_main(void *context) {
     while (!d->stopping) {
         size_t room = d->idle > d->queued ? d->idle - d->queued : 0;
         pthread_mutex_unlock(&d->lock);
+        release_jobs_if_due(e);
         int64_t next_source_ms = push_sources(e);
-        if (room > 0) push_jobs(e, room);
-        int64_t sleep_ms = room > 0 ? sleep_for(e, next_source_ms) : longest_sleep_ms;
+        /* To look costs little, to claim a transaction. Without room, whoever becomes idle tells. */
+        int64_t job_at = room > 0 ? next_job_at(e) : INT64_MAX;
+        if (job_at <= clock_wall_ms()) {
+            push_jobs(e, room);
+            job_at = next_job_at(e);
+        }
+        int64_t sleep_ms = sleep_for(job_at, next_source_ms);
         pthread_mutex_lock(&d->lock);
         wait_until_woken(d, sleep_ms);
     }
@@ -234,6 +278,7 @@ void engine_reconfigured(engine *e) {
     pthread_mutex_lock(&d->lock);
     while (map_next(d->sources, &cursor, &name, &state))
         ((source_state *)state)->due_ms = 0;
+    d->reconfigured = true;
     pthread_mutex_unlock(&d->lock);
     engine_wake(e);
 }
@@ -250,6 +295,7 @@ static dispatcher *dispatcher_new(void) {
     pthread_cond_init(&d->wake_runner, NULL);
     pthread_condattr_destroy(&monotonic);
     d->sources = map_new();
+    d->reconfigured = true;
     return d;
 }
 

@@ -107,6 +107,10 @@ static void add_keys_document(store_change *change, const outgoing *o, const cha
     store_add_document(change, &document);
 }
 
+int64_t outgoing_due(const estate_connection *connection, int64_t now) {
+    return connection->enabled ? now : STORE_HELD;
+}
+
 error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id[ID_SIZE]) {
     char path[PATH_ROOM], filename[256];
     const estate_connection *connection = o->destination->connection;
@@ -143,7 +147,11 @@ error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id
     json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", o->destination->replace,
         "attempts", o->retry.attempts, "first_ms", (json_int_t)o->retry.first_ms, "maximum_ms",
         (json_int_t)o->retry.maximum_ms);
-    store_job job = {.kind = "deliver", .message = id, .connection = connection->name, .detail = detail, .run_at = now};
+    store_job job = {.kind = "deliver",
+        .message = id,
+        .connection = connection->name,
+        .detail = detail,
+        .run_at = outgoing_due(connection, now)};
     id_new(job.id);
     store_add_job(change, &job);
     json_decref(detail);

@@ -24,6 +24,9 @@ typedef struct outgoing {
 /* Adds it all to `change`; the payload is taken on success. ERROR_INVALID when its path cannot be made. */
 must_check error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id[ID_SIZE]);
 
+/* When a delivery to this connection runs: at once, or, when it is switched off, as soon as it is not. */
+int64_t outgoing_due(const estate_connection *connection, int64_t now);
+
 /* A document of an inspection or a script's outcome as a row; texts borrowed from `json`, id made new. */
 store_document outgoing_document(const json_t *json, const char *message, int position);
 
