@@ -37,6 +37,7 @@ typedef struct dispatcher {
     task *first, *last;
     map *sources; /* connection name → source_state, owned */
     bool woken, stopping;
+    bool starved;           /* there may be more jobs than there were idle runners */
     bool reconfigured;      /* what was held may run now */
     int64_t released_at_ms; /* when that was last looked after; the dispatcher's own */
 } dispatcher;
@@ -110,7 +111,10 @@ static void *runner_main(void *context) {
         task *t = pop(d);
         if (!t) {
             d->idle++;
-            pthread_cond_signal(&d->wake_dispatcher);
+            if (d->starved) {
+                d->woken = true;
+                pthread_cond_signal(&d->wake_dispatcher);
+            }
             pthread_cond_wait(&d->wake_runner, &d->lock);
             d->idle--;
             continue;
@@ -245,6 +249,7 @@ static void *dispatcher_main(void *context) {
     pthread_mutex_lock(&d->lock);
     while (!d->stopping) {
         size_t room = d->idle > d->queued ? d->idle - d->queued : 0;
+        d->starved = room == 0;
         pthread_mutex_unlock(&d->lock);
         release_jobs_if_due(e);
         int64_t next_source_ms = push_sources(e);

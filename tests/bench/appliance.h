@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -128,6 +129,7 @@ static inline int appliance_call(
 }
 
 static inline void appliance_run(const appliance *a) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of the measurement */
     char *data = xasprintf("%s/data", a->directory), *log = xasprintf("%s/log", a->directory);
     char *public_address = xasprintf("127.0.0.1:%u", a->public_port);
     char *admin_address = xasprintf("127.0.0.1:%u", a->admin_port);

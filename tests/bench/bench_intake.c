@@ -6,6 +6,7 @@
  * WAL, synchronous=FULL, 64 a commit: what SQLite gives on this disk to who does nothing else. Rounds alternate.
  * Usage: bench_intake [DIRECTORY] [SECONDS]
  */
+#include "core/base/log.h"
 #include "core/crypto/digest.h"
 #include "core/store/store.h"
 #include "tests/bench/load.h"
@@ -133,6 +134,7 @@ static double run_bare(const char *parent) {
 int main(int argc, char **argv) {
     const char *parent = argc > 1 ? argv[1] : "/tmp";
     if (argc > 2) seconds_a_round = atof(argv[2]);
+    log_setup("bench", LOG_WARNING, false);
     double intake[ROUNDS], bare[ROUNDS], median[ROUNDS], slow[ROUNDS];
     appliance a;
     start_appliance(&a, parent);
