@@ -344,6 +344,7 @@ static void take_object(edi_reader *r) {
 }
 
 static void header(edi_reader *r, const envelope_tag *tag) {
+    r->outside_told = false;
     envelope_close(r, tag->level == INTERCHANGE ? GROUP : tag->level);
     switch (tag->level) {
     case INTERCHANGE:
@@ -455,6 +456,15 @@ static void service(edi_reader *r, const envelope_tag *tag) {
     if (package) take_object(r);
 }
 
+/* Told for the first of them; the ones that follow have the same cause. */
+static void outside_fault(edi_reader *r) {
+    r->outside_told = true;
+    edi_fault *fault =
+        reader_fault(r, r->levels[GROUP].open ? EDI_FAULT_SEGMENT_OUTSIDE : EDI_FAULT_INTERCHANGE_CONTENT, 0, none);
+    snprintf(
+        fault->text, sizeof fault->text, "%.3s stands outside any document (further ones are not told)", fault->tag);
+}
+
 void envelope_segment(edi_reader *r) {
     uint32_t number = edi_tag_of(r->segment.tag);
     const envelope_tag *tag =
@@ -473,9 +483,7 @@ void envelope_segment(edi_reader *r) {
             reader_push(r, EDI_SEGMENT, false);
         } else {
             reader_push(r, EDI_SERVICE, false);
-            edi_fault *fault = reader_fault(
-                r, r->levels[GROUP].open ? EDI_FAULT_SEGMENT_OUTSIDE : EDI_FAULT_INTERCHANGE_CONTENT, 0, none);
-            snprintf(fault->text, sizeof fault->text, "%.3s stands outside any document", fault->tag);
+            if (!r->outside_told) outside_fault(r);
         }
     } else if (tag->role == ROLE_HEADER) {
         header(r, tag);

@@ -229,7 +229,7 @@ static void begin_interchange(edi_reader *r, const edi_header *header) {
     memset(&r->interchange, 0, sizeof r->interchange);
     r->delimiters = header->delimiters;
     r->seen_any = true;
-    r->break_told = r->blank_told = r->zeros_told = false;
+    r->break_told = r->blank_told = r->outside_told = false;
     r->interchange.delimiters = header->delimiters;
     r->interchange.una = header->una;
     r->interchange.interactive = header->interactive;

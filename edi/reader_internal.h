@@ -52,7 +52,7 @@ struct edi_reader {
     size_t clean_room, clean_len;
 
     open_level levels[3]; /* interchange, group, document */
-    bool group_seen, service_seen, loose_seen, mixed_told, break_told, blank_told, zeros_told;
+    bool group_seen, service_seen, loose_seen, mixed_told, break_told, blank_told, outside_told;
     char group_type[12];
 
     edi_interchange interchange;
