@@ -420,23 +420,34 @@ static bool wants_check(builder *b, int number) {
     return check;
 }
 
+/* "BEG03: what is wrong", and what is wrong alone where the words name the segment themselves. */
+static void raise_fault(builder *b, origin at, const edi_fault *fault) {
+    char name[32] = "";
+    if (fault->element > 0)
+        snprintf(name, sizeof name, fault->component > 0 ? "%s%02u-%u: " : "%s%02u: ", fault->tag, fault->element,
+            fault->component);
+    const char *words = lua_pushfstring(b->L, "%s%s", name, fault->text);
+    if (at.document == 0) luaL_error(b->L, "the envelope is wrong: %s", words);
+    raise_at(b, at, words);
+}
+
 /* Raises the first fault of the draft, at the line of the segment concerned. */
 static void check_draft(builder *b) {
     edi_validate_options options = {.schema = NULL};
+    bool inside = false;
     size_t written = 0; /* events of segments so far: origins in the same order */
     edi_event event;
     b->validator = edi_validator_new(buf_span(&b->draft), sandbox_of(b->L)->schemas, &options);
     while ((event = edi_validator_next(b->validator)) != EDI_END) {
         if (event == EDI_DOCUMENT || event == EDI_SEGMENT || event == EDI_DOCUMENT_END) written++;
+        if (event == EDI_DOCUMENT || event == EDI_DOCUMENT_END) inside = event == EDI_DOCUMENT;
         if (event != EDI_FAULT) continue;
         const edi_fault *fault = edi_validator_fault(b->validator);
         if (fault->warning) continue;
         /* What is missing is said before the trailer: then the document's own line is the place. */
-        origin at = written > 0 && written <= b->origin_count ? b->origins[written - 1] : (origin){1, 0};
-        bool missing = fault->code == EDI_FAULT_SEGMENT_MISSING || fault->code == EDI_FAULT_LOOP_MISSING;
-        if (missing) at.segment = 0;
-        if (!wants_check(b, at.document)) continue;
-        raise_at(b, at, fault->text);
+        origin at = inside && written > 0 && written <= b->origin_count ? b->origins[written - 1] : (origin){0, 0};
+        if (fault->code == EDI_FAULT_SEGMENT_MISSING || fault->code == EDI_FAULT_LOOP_MISSING) at.segment = 0;
+        if (at.document == 0 || wants_check(b, at.document)) raise_fault(b, at, fault);
     }
 }
 

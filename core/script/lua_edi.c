@@ -583,7 +583,9 @@ void edi_push_message(lua_State *L) {
 static int decode(lua_State *L) {
     span file;
     file.data = luaL_checklstring(L, 1, &file.len);
-    push_document(L, file, 1, luaL_optinteger(L, 2, 0) - 1, false);
+    lua_Integer number = luaL_optinteger(L, 2, 0);
+    luaL_argcheck(L, number >= 0 && number <= PLACES_MAX * 100, 2, "documents count from 1");
+    push_document(L, file, 1, number - 1, false);
     return 1;
 }
 

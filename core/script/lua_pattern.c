@@ -289,7 +289,7 @@ static int find_or_match(lua_State *L, bool find) {
     text.data = luaL_checklstring(L, 1, &text.len);
     pattern.data = luaL_checklstring(L, 2, &pattern.len);
     lua_Integer init = luaL_optinteger(L, 3, 1);
-    if (init < 0) init = -init > (lua_Integer)text.len ? 1 : (lua_Integer)text.len + init + 1;
+    if (init < 0) init = init < -(lua_Integer)text.len ? 1 : (lua_Integer)text.len + init + 1;
     if (init == 0) init = 1;
     if (init > (lua_Integer)text.len + 1) {
         luaL_pushfail(L);
@@ -354,7 +354,7 @@ static int string_gmatch(lua_State *L) {
     luaL_checklstring(L, 1, &len);
     luaL_checkstring(L, 2);
     lua_Integer init = luaL_optinteger(L, 3, 1);
-    if (init < 0) init = -init > (lua_Integer)len ? 1 : (lua_Integer)len + init + 1;
+    if (init < 0) init = init < -(lua_Integer)len ? 1 : (lua_Integer)len + init + 1;
     if (init == 0) init = 1;
     if (init > (lua_Integer)len + 1) init = (lua_Integer)len + 2;
     lua_settop(L, 2);

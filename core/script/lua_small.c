@@ -4,7 +4,6 @@
 #include "core/script/values.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { LOG_LINE_MAX = 2000, LOOKUP_VALUE_MAX = 64 * 1024 };
 
@@ -23,11 +22,11 @@ static void add_printable(buf *line, span text) {
     }
 }
 
-static void add_log(sandbox *box, const char *level, span text, lua_Integer script_line) {
+static void add_log(sandbox *box, const char *level, span text, uint64_t script_line) {
     json_t *entry = json_object();
     json_put_text(entry, "level", level);
     json_put_span(entry, "text", text);
-    json_object_set_new(entry, "line", json_integer(script_line));
+    json_object_set_new(entry, "line", json_integer((json_int_t)script_line));
     json_array_append_new(box->log, entry);
 }
 
@@ -36,8 +35,9 @@ static int log_at(lua_State *L, const char *level) {
     char place[SCRIPT_PLACE_SIZE];
     if (box->log_closed) return 0;
     const char *colon = strrchr(sandbox_place(L, place), ':');
-    int64_t line = 0;
-    if (colon && !span_to_i64(span_of(colon + 1), 0, INT32_MAX, &line)) line = 0;
+    uint64_t line = 0;
+    bool known = colon && span_to_u64(span_of(colon + 1), 1, INT32_MAX, &line);
+    (void)known; /* 0 when only library code is on the stack */
     if ((int64_t)json_array_size(box->log) >= box->limits.log_lines) {
         box->log_closed = true;
         add_log(box, "warning", SPAN("the script logs more lines than are kept; the rest is left out"), line);

@@ -219,7 +219,7 @@ static void a_document_against_its_schema_stops_at_the_line_that_wrote_it(void *
     static const struct {
         const char *line, *words;
     } cases[] = {
-        {"d:segment('BEG', '00', 'SA', nil, nil, '20261123')", "main.lua:4: "},
+        {"d:segment('BEG', '00', 'SA', nil, nil, '20261123')", "main.lua:4: BEG03: "},
         {"d:segment('BEG', '00', 'SA', '4711', nil, '20261399')", "main.lua:4: "},
         {"d:segment('BEG', '00', 'SA', ('x'):rep(40), nil, '20261123')", "main.lua:4: "},
         {"d:segment('BEG', '00', 'SA', 'a*b', nil, '20261123')", "main.lua:4: BEG03 holds *"},
@@ -291,6 +291,15 @@ static void an_interchange_needs_somebody_to_send_it_to(void **state) {
         "", "addressed differently: the result must say `to`");
 }
 
+static void a_fault_of_the_envelope_is_not_the_scripts(void **state) {
+    (void)state;
+    expect_error(M("function M.translate() return {edi = {type = '850', version = '004010', segments = {\n"
+                   "{'BEG', '00', 'SA', '4711', nil, '20261123'}, {'PO1', 1, 1, 'EA'}}}} end"),
+        "{\"destinations\":[{\"connection\":\"a\",\"envelopes\":{\"X12\":{\"sender\":\"ZZ:A\",\"receiver\":\"ZZ:BBB\"}}"
+        "}]}",
+        "", "the envelope is wrong: GS02: ");
+}
+
 static void one_of_several_documents_is_named_by_the_call(void **state) {
     (void)state;
     fixture_number = 0;
@@ -325,6 +334,7 @@ int main(void) {
         cmocka_unit_test(a_document_that_need_not_be_checked_is_not),
         cmocka_unit_test(implied_decimals_are_written_and_read),
         cmocka_unit_test(an_interchange_needs_somebody_to_send_it_to),
+        cmocka_unit_test(a_fault_of_the_envelope_is_not_the_scripts),
         cmocka_unit_test(one_of_several_documents_is_named_by_the_call),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

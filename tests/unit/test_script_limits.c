@@ -172,6 +172,54 @@ static void metatables_of_the_host_are_out_of_reach(void **state) { /* LU-04, LU
         expect_limit(cases[i].statements, cases[i].words);
 }
 
+/* LU-16: every function that a script can reach, with every pair of odd arguments, ends in a result or an error. */
+static void odd_arguments_never_crash_the_host(void **state) {
+    (void)state;
+    static const char source[] = M(
+        "local odd = {false, 0, -1, 1 << 62, math.mininteger, 0.5, 0/0, 1/0, '', 'a\\0b', '%', '[', ('x'):rep(300), "
+        "{}, {1},\n"
+        "  {a = {}}, print, coroutine.create(print), setmetatable({}, {__index = function() error('x') end})}\n"
+        "local skip = {load = true, require = true}\n"
+        "local calls = 0\n"
+        "local function try(f, name, first)\n"
+        "  if type(f) ~= 'function' or skip[name] then return end\n"
+        "  pcall(f) if first ~= nil then pcall(f, first) end\n"
+        "  for _, a in ipairs(odd) do\n"
+        "    pcall(f, a) pcall(f, first, a) pcall(f, first, a, nil, a)\n"
+        "    for _, b in ipairs(odd) do pcall(f, a, b) pcall(f, first, a, b) pcall(f, a, b, a) calls = calls + 3 end\n"
+        "  end\n"
+        "end\n"
+        "function M.translate(m)\n"
+        "  odd[#odd + 1] = require('decimal')('1.5') odd[#odd + 1] = m.edi odd[#odd + 1] = m.edi:segment('BEG')\n"
+        "  for _, name in ipairs{'json', 'csv', 'decimal', 'log', 'lookup', 'clock.core', 'xml.core', 'edi.core', "
+        "'xml', 'edi',\n"
+        "      'text', 'date', 'record', 'check'} do\n"
+        "    for key, f in pairs(require(name)) do try(f, key) end\n"
+        "  end\n"
+        "  for key, f in pairs(_G) do try(f, key) end\n"
+        "  for _, name in ipairs{'string', 'table', 'math', 'utf8'} do\n"
+        "    for key, f in pairs(_G[name]) do if key ~= 'rep' then try(f, key) end end\n"
+        "  end\n"
+        "  for _, name in ipairs{'text', 'number', 'decimal', 'date', 'time', 'need', 'segment', 'segments', 'loops', "
+        "'loop', 'has'} do\n"
+        "    try(m.edi[name], name, m.edi)\n"
+        "  end\n"
+        "  for _, name in ipairs{'text', 'number', 'decimal', 'date', 'time', 'need', 'qualified', 'count', "
+        "'repetitions'} do\n"
+        "    try(m.edi:segment('BEG')[name], name, m.edi:segment('BEG'))\n"
+        "  end\n"
+        "  try(m.csv, 'csv', m) try(m.record, 'record', m)\n"
+        "  return {body = tostring(calls > 100000)}\n"
+        "end");
+    static const char payload[] =
+        "ISA*00*          *00*          *01*123456789      *ZZ*BANYAN         *261123*1615*U*00401*000000042*0*P*>~"
+        "GS*PO*123456789*BANYAN*20261123*1615*42*X*004010~ST*850*0001~BEG*00*SA*4711**20261123~PO1*1*1*EA~CTT*1~"
+        "SE*5*0001~GE*1*42~IEA*1*000000042~";
+    char *text = fixture_text(source, "{\"limits\":{\"time_ms\":60000}}", payload);
+    assert_string_equal(text, "true");
+    free(text);
+}
+
 static void a_run_leaves_nothing_to_the_next(void **state) { /* LU-09, LU-19 */
     (void)state;
     char *text = fixture_text(M("function M.translate()\n_G.leak = 1 string.format = nil table.leak = 1 math.pi = 3\n"
@@ -356,6 +404,7 @@ int main(void) {
         cmocka_unit_test(output_beyond_its_limit_is_an_error),
         cmocka_unit_test(bytecode_and_what_reaches_out_is_absent),
         cmocka_unit_test(metatables_of_the_host_are_out_of_reach),
+        cmocka_unit_test(odd_arguments_never_crash_the_host),
         cmocka_unit_test(a_run_leaves_nothing_to_the_next),
         cmocka_unit_test(strange_error_values_end_in_words),
         cmocka_unit_test(deep_recursion_is_an_error),
