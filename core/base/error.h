@@ -27,11 +27,13 @@ typedef enum error_code {
 
 typedef struct error error;
 
-must_check error *error_new(error_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+must_check error *error_new(error_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 
 /* From errno of a failed call: picks the code (ENOENT: not found, ENOSPC and EDQUOT: full, ...) and appends the
  * system's words. */
-must_check error *error_from_errno(int number, const char *format, ...) __attribute__((format(printf, 2, 3)));
+must_check error *error_from_errno(int number, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 
 /* Takes `cause` and puts "context: " in front of its text. NULL stays NULL. */
 must_check error *error_wrap(error *cause, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -15,12 +15,12 @@
  * worker can tell hunger from a crash. */
 void memory_set_exit_status(int status);
 
-void *xmalloc(size_t size);
-void *xcalloc(size_t count, size_t size); /* zeroed; ends the process on overflow */
+void *xmalloc(size_t size) __attribute__((returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull)); /* zeroed; ends the process on overflow */
 void *xrealloc(void *old, size_t size);
 void *xreallocarray(void *old, size_t count, size_t size);
-char *xstrdup(const char *text);
-char *xspandup(span text); /* with a terminator; a NUL inside is kept */
+char *xstrdup(const char *text) __attribute__((returns_nonnull));
+char *xspandup(span text) __attribute__((returns_nonnull)); /* with a terminator; a NUL inside is kept */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
@@ -29,7 +29,7 @@ typedef struct arena arena;
 
 /* Refuses (ends the process) beyond `maximum` bytes in all. */
 arena *arena_new(size_t maximum);
-void *arena_alloc(arena *a, size_t size); /* zeroed, aligned for any type */
+void *arena_alloc(arena *a, size_t size) __attribute__((returns_nonnull)); /* zeroed, aligned for any type */
 char *arena_strdup(arena *a, const char *text);
 char *arena_spandup(arena *a, span text); /* terminated copy */
 span arena_copy(arena *a, span bytes);    /* the copy lives as long as the arena */

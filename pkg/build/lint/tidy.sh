@@ -4,8 +4,11 @@
 set -eu
 
 mkdir -p build/lint
-echo '#define BANYAN_VERSION "0"' >build/lint/version.h
-flags="-std=gnu17 -I. -Ibuild -D_GNU_SOURCE -include build/lint/version.h $(pkg-config --cflags libmicrohttpd libcurl libssh2 \
+{
+    echo '#define BANYAN_VERSION "0"'
+    echo '#define BANYAN_SCHEMAS "build/edi/schemas.txt"'
+} >build/lint/defines.h
+flags="-std=gnu17 -I. -Ibuild -D_GNU_SOURCE -include build/lint/defines.h $(pkg-config --cflags libmicrohttpd libcurl libssh2 \
     sqlite3 lua5.4 jansson yaml-0.1 libxml-2.0 libseccomp libcrypto zlib | sed 's/-I/-isystem /g')"
 export flags
 
