@@ -2,7 +2,7 @@
 #
 # SAN=address,undefined   builds with these sanitizers, in a tree of its own
 # CRASH=1                 builds with the named crash points of core/base/crash.h, in a tree of its own
-# SUITES="unit lua"       what `make test` runs: unit lua ui integration e2e
+# SUITES="unit lua"       what `make test` runs: unit crash lua ui integration e2e
 # V=1                     shows the commands
 
 CC       ?= cc
@@ -11,7 +11,7 @@ CRASH    ?=
 V        ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
-SUITES   ?= unit lua ui integration e2e
+SUITES   ?= unit crash lua ui integration e2e
 Q        := $(if $(V),,@)
 BUILD    := build$(if $(SAN),/san-$(subst $(shell echo ,),-,$(SAN)))$(if $(CRASH),/crash)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
@@ -45,7 +45,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/u
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all deps run test unit integration e2e bench fuzz fuzzers lint format install clean help always
+.PHONY: all deps run test unit integration e2e bench fuzz fuzzers crashes lint format install clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -72,7 +72,11 @@ test: ## Build and run every test: unit, Lua, UI, integration, end to end
 	@pkg/deps.sh test
 	@$(MAKE) --no-print-directory $(JOBS) all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
 	@$(if $(filter integration,$(SUITES)),$(MAKE) --no-print-directory $(JOBS) CRASH=1 all)
+	$(if $(filter crash,$(SUITES)),@$(MAKE) --no-print-directory $(JOBS) CRASH=1 crashes)
 	@node tests/run.mjs $(BUILD) $(SUITES)
+
+# The tests that kill at named points, and the program with those points in it, in the tree of CRASH=1.
+crashes: all $(filter %_crash,$(UNIT))
 
 unit: $(BUILD)/tests/.built ## Build and run the unit tests
 	@node tests/run.mjs $(BUILD) unit

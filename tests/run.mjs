@@ -1,6 +1,6 @@
 // tests/run.mjs BUILD SUITE...: runs the tests that were built and tells the totals.
 //
-// Suites: unit (BUILD/tests/test_*), lua (`banyan script test scripts-lua`), ui (ui/test.mjs), integration and e2e
+// Suites: unit (BUILD/tests/test_*), crash (BUILD/crash/tests/test_*_crash: with named crash points), lua (`banyan script test scripts-lua`), ui (ui/test.mjs), integration and e2e
 // (tests/SUITE/*.mjs by `node --test`, tests/SUITE/*.sh by their exit code or their TAP). Every program has a time limit
 // and its own process group; one that crashes, hangs, says nothing or ends before its plan counts as a failure with its
 // name. What failed is shown whole. The last line is "N passed, N failed", with ", N skipped" when there were any.
@@ -57,6 +57,10 @@ function programs(suite) {
       // Only tests whose source is there: a program left by another branch is none of ours.
       const there = files("tests/unit", /^test_.*\.c$/).map((path) => path.slice("tests/unit/".length, -2));
       return there.map((name) => test(resolve(build, "tests", name), [], `unit/${name}`, 180));
+    }
+    case "crash": {
+      const there = files("tests/unit", /^test_.*_crash\.c$/).map((path) => path.slice("tests/unit/".length, -2));
+      return there.map((name) => test(resolve(build, "crash", "tests", name), [], `crash/${name}`, 300));
     }
     case "lua":
       return existsSync("scripts-lua") ? [test(banyan, ["script", "test", "scripts-lua"], "lua/scripts-lua", 120)] : [];

@@ -2,6 +2,7 @@
 #include "core/app/estate_values.h"
 
 #include "core/app/yaml.h"
+#include "core/base/base64.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
 
@@ -122,30 +123,16 @@ void estate_values_resolve(json_t *object, const char *directory, fault_list *fa
     free(w.pending);
 }
 
-static char *base64(span bytes) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = xmalloc(bytes.len / 3 * 4 + 5), *out = text;
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
-        uint32_t bits = 0;
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (k < n ? (unsigned char)bytes.data[i + k] : 0u);
-        for (size_t k = 0; k < 4; k++)
-            *out++ = k <= n ? digits[bits >> (18 - 6 * k) & 63] : '=';
-    }
-    *out = '\0';
-    return text;
-}
-
 json_t *estate_values_sample(const char *name, span bytes) {
     json_t *sample = json_object();
     json_put_text(sample, "name", name);
     if (span_is_utf8(bytes) && !memchr(bytes.data ? bytes.data : "", '\0', bytes.len)) {
         json_put_span(sample, "text", bytes.data ? bytes : SPAN(""));
     } else {
-        char *text = base64(bytes);
-        json_put_text(sample, "base64", text);
-        free(text);
+        buf text = BUF_MAX(SIZE_MAX);
+        base64_write(bytes, &text);
+        json_put_span(sample, "base64", buf_span(&text));
+        buf_free(&text);
     }
     return sample;
 }

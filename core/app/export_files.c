@@ -3,6 +3,7 @@
 #include "core/app/export_files.h"
 
 #include "core/app/yaml.h"
+#include "core/base/base64.h"
 #include "core/base/io.h"
 #include "core/base/settings.h"
 
@@ -52,38 +53,16 @@ static error *write_kind(const char *directory, const char *kind, json_t *items,
     return err;
 }
 
-static int digit_of(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-static void from_base64(const char *text, buf *bytes) {
-    uint32_t bits = 0;
-    int held = 0;
-    for (; *text; text++) {
-        int digit = digit_of(*text);
-        if (digit < 0) continue;
-        bits = bits << 6 | (uint32_t)digit;
-        held += 6;
-        if (held < 8) continue;
-        held -= 8;
-        buf_add_char(bytes, (char)(bits >> held & 0xFF));
-    }
-}
-
 static error *write_samples(const char *directory, const json_t *samples, size_t *files) {
     error *err = json_array_size(samples) ? io_make_directories(directory) : NULL;
     for (size_t i = 0; !err && i < json_array_size(samples); i++) {
         const json_t *sample = json_array_get(samples, i);
         const char *name = json_get_text(sample, "name", ""), *base64 = json_get_text(sample, "base64", NULL);
         buf bytes = BUF_MAX(SAMPLE_BYTES_MAX);
-        if (base64)
-            from_base64(base64, &bytes);
-        else
-            buf_add(&bytes, json_get_span(sample, "text"));
-        if (!settings_is_name(span_of(name)))
+        if (base64 && !base64_read(span_of(base64), &bytes))
+            err = error_new(ERROR_INVALID, "the sample \"%s\" is not base64", name);
+        if (!base64) buf_add(&bytes, json_get_span(sample, "text"));
+        if (!err && !settings_is_name(span_of(name)))
             err = error_new(ERROR_INVALID, "the sample \"%s\" has a name that no file may have", name);
         if (!err) err = write_text(directory, name, buf_span(&bytes), files);
         buf_free(&bytes);
