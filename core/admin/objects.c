@@ -9,9 +9,23 @@
 
 enum { ETAG_ROOM = 32 };
 
+/* What is shown of a certificate beside its settings; a client may send it back. */
+static const char *const shown_only[] = {"subject", "issuer", "serial", "fingerprint", "key", "not_before", "not_after",
+    "public_key", "has_private_key", "revision", "updated_at", "updated_by", "health", NULL};
+
+/* The details of a certificate stand at its top level, where people look for them. */
+static void spread_details(json_t *body) {
+    const json_t *details = json_get_object(body, "details");
+    if (!details) return;
+    json_object_update_missing(body, (json_t *)(uintptr_t)details);
+    json_object_set_new(body, "has_private_key", json_boolean(json_object_get(body, "private_key")));
+    json_object_del(body, "details");
+}
+
 /* An object as the API shows it: its body, with what secrets there are only as marks. */
 static json_t *shown(const json_t *stored) {
     json_t *body = json_deep_copy(json_get_object(stored, "body"));
+    spread_details(body);
     json_object_set(body, "revision", json_object_get(stored, "revision"));
     json_object_set(body, "updated_at", json_object_get(stored, "updated_at"));
     json_object_set(body, "updated_by", json_object_get(stored, "updated_by"));
@@ -61,6 +75,7 @@ static error *show(call *c, const char *kind, const char *name, int status, http
     char etag[ETAG_ROOM];
     error *err = store_object(c->admin->options.store, kind, name, &body, &revision);
     if (err) return err;
+    spread_details(body);
     json_object_set_new(body, "revision", json_integer(revision));
     snprintf(etag, sizeof etag, "\"%lld\"", (long long)revision);
     *response = call_json(status, body);
@@ -75,10 +90,8 @@ error *object_show(call *c, http_response **response) {
 
 /* What the appliance added when it showed the object is no setting; a client may send it back. */
 static void strip(json_t *body) {
-    json_object_del(body, "revision");
-    json_object_del(body, "updated_at");
-    json_object_del(body, "updated_by");
-    json_object_del(body, "health");
+    for (size_t i = 0; shown_only[i]; i++)
+        json_object_del(body, shown_only[i]);
 }
 
 error *object_put(call *c, http_response **response) {

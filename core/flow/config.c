@@ -4,6 +4,7 @@
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
 #include "core/crypto/secret.h"
+#include "core/flow/keys.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -237,6 +238,23 @@ static error *check_source(change_plan *plan, const char *kind, const char *name
     return NULL;
 }
 
+/* A faulty key or certificate is a fault of the estate like any other. */
+static void complete_key(change_plan *plan, const char *name, json_t *body, const json_t *before) {
+    fault_list found = {.faults = NULL, .count = 0};
+    settings_check(estate_settings("certificates"), body, "", &found);
+    error *err = found.count == 0 ? keys_complete(body) : NULL;
+    if (err) {
+        const char *where = error_where(err);
+        fault_list_add(plan->faults, error_at(error_new(error_code_of(err), "%s", error_text(err)),
+                                         "/certificates/%s%s%s", name, *where ? "/" : "", where));
+        error_free(err);
+    }
+    /* A key that was sealed before stays what it is when the object comes back with its mark. */
+    if (before && estate_is_sealed(json_object_get(body, "private_key")) && !json_object_get(body, "details"))
+        json_object_set(body, "details", json_object_get(before, "details"));
+    fault_list_free(&found);
+}
+
 /* Plans that `kind/name` becomes `body` (borrowed). */
 static error *plan_put(change_plan *plan, const char *kind, const char *name, const json_t *body, int64_t expected) {
     char place[NAME_ROOM];
@@ -248,6 +266,7 @@ static error *plan_put(change_plan *plan, const char *kind, const char *name, co
         return error_new(
             ERROR_CONFLICT, "%s has changed meanwhile: it is at revision %lld", place, (long long)revision);
     json_t *copy = json_deep_copy(body);
+    if (strcmp(kind, "certificates") == 0) complete_key(plan, name, copy, old_body);
     error *err = seal_secrets(plan->c, kind, name, copy, plan->change);
     complete(kind, copy);
     if (!err && old_body && json_equal(old_body, copy)) {

@@ -27,6 +27,7 @@ typedef struct task {
 typedef struct source_state {
     int64_t due_ms; /* monotonic */
     bool busy;
+    bool stirred; /* something came while a runner looked: to be looked at again at once */
 } source_state;
 
 typedef struct dispatcher {
@@ -97,7 +98,11 @@ static void look_at_source(engine *e, const char *name) {
     source_state *state = map_get(d->sources, span_of(name));
     if (state) {
         state->busy = false;
-        state->due_ms = clock_monotonic_ms() + pause_ms;
+        state->due_ms = state->stirred ? 0 : clock_monotonic_ms() + pause_ms;
+        if (state->stirred) {
+            d->woken = true;
+            pthread_cond_signal(&d->wake_dispatcher);
+        }
     }
     pthread_mutex_unlock(&d->lock);
     estate_release(snapshot);
@@ -172,6 +177,7 @@ static int64_t push_sources(engine *e) {
             task *t = xcalloc(1, sizeof *t);
             memcpy(t->source, name.data, name.len);
             state->busy = true;
+            state->stirred = false;
             push(d, t);
         }
         if (!state->busy && state->due_ms < next) next = state->due_ms;
@@ -275,6 +281,21 @@ void engine_wake(engine *e) {
     pthread_mutex_unlock(&d->lock);
 }
 
+/* A source notifies: its next look is now. On the watcher's thread. */
+static void stirred(void *context, const char *connection) {
+    engine *e = context;
+    dispatcher *d = e->dispatcher;
+    pthread_mutex_lock(&d->lock);
+    source_state *state = map_get(d->sources, span_of(connection));
+    if (state) {
+        state->stirred = true;
+        state->due_ms = 0;
+    }
+    d->woken = true;
+    pthread_cond_signal(&d->wake_dispatcher);
+    pthread_mutex_unlock(&d->lock);
+}
+
 void engine_reconfigured(engine *e) {
     dispatcher *d = e->dispatcher;
     size_t cursor = 0;
@@ -306,12 +327,15 @@ static dispatcher *dispatcher_new(void) {
 
 error *engine_start(const engine_options *options, engine **out) {
     engine *e = xcalloc(1, sizeof *e);
+    error *err = NULL;
     size_t wanted = (size_t)(options->runners > 0 ? options->runners : RUNNERS_DEFAULT);
     pthread_attr_t attributes;
     e->options = *options;
     e->health = health_new();
     e->dispatcher = dispatcher_new();
     dispatcher *d = e->dispatcher;
+    err = watcher_start(stirred, e, &e->watcher);
+    if (err) return err;
     d->runners = xcalloc(wanted, sizeof *d->runners);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
@@ -338,6 +362,7 @@ void engine_stop(engine *e) {
         if (!t->source[0]) claimed_job_free(&t->job);
         free(t);
     }
+    watcher_stop(e->watcher);
     map_free(d->sources, free);
     pthread_cond_destroy(&d->wake_dispatcher);
     pthread_cond_destroy(&d->wake_runner);

@@ -227,11 +227,20 @@ static const setting table_settings[] = {
     {.name = NULL},
 };
 
+static const setting generate_settings[] = {
+    {.name = "kind", .type = SETTING_CHOICE, .choices = "ec rsa ssh", .fallback = "ec", .help = "Kind of key."},
+    {.name = "common_name", .type = SETTING_TEXT, .min = 1, .max = 64, .help = "Subject of the certificate."},
+    {.name = "days", .type = SETTING_INTEGER, .min = 1, .max = 7300, .fallback = "730", .help = "Days of validity."},
+    {.name = NULL},
+};
+
 static const setting certificate_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
     {.name = "description", .type = SETTING_TEXT, .help = "For people."},
     {.name = "certificate", .type = SETTING_ANY, .help = "X.509 certificate, PEM."},
     {.name = "private_key", .type = SETTING_ANY, .secret = true, .help = "Private key, PEM; never shown."},
+    {.name = "generate", .type = SETTING_OBJECT, .nested = generate_settings, .help = "Makes the key and certificate."},
+    {.name = "details", .type = SETTING_ANY, .help = "What both are; made by the appliance."},
     {.name = NULL},
 };
 

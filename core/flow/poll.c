@@ -130,6 +130,19 @@ static error *take_listed(pick_up *p, const char *pattern) {
     return err;
 }
 
+/* From now on the source tells by itself when something comes, if it can. */
+static void watch_source(pick_up *p) {
+    json_t *answer = NULL;
+    frame reply;
+    error *err = ask(p, OPERATION_WATCH, json_object(), -1, &reply, &answer);
+    if (!err) {
+        watcher_put(p->engine->watcher, p->connection->name, frame_take_descriptor(&reply, 0));
+        frame_clear(&reply);
+    }
+    json_decref(answer);
+    error_free(err); /* the next look asks again */
+}
+
 void poll_source(engine *e, estate *snapshot, const estate_connection *connection) {
     pick_up p = {.engine = e, .connection = connection, .taken = 0};
     error *err = NULL;
@@ -140,6 +153,7 @@ void poll_source(engine *e, estate *snapshot, const estate_connection *connectio
         everything = flow->pattern == NULL;
         err = take_listed(&p, flow->pattern);
     }
+    if (!err && connection->adapter->watch) watch_source(&p);
     bool changed = health_note(e->health, connection->name, err);
     if (err && changed) log_warning("cannot collect from %s", error_text(err));
     if (!err && changed) log_info("connection %s works again", connection->name);

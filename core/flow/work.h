@@ -4,10 +4,12 @@
 
 #include "core/flow/engine.h"
 #include "core/flow/health.h"
+#include "core/flow/watcher.h"
 
 struct engine {
     engine_options options;
     health *health;
+    watcher *watcher;
     struct dispatcher *dispatcher;
 };
 

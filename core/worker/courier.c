@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -271,6 +272,14 @@ static error *do_remove(errand *e) {
     return NULL;
 }
 
+/* The desk only waits on the descriptor; what it holds is read here, by the next LIST. */
+static error *do_watch(errand *e) {
+    int fd = e->self->kind->watch ? e->self->kind->watch(e->self->session) : -1;
+    if (fd >= 0) fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) frame_put_descriptor(e->reply, fd);
+    return NULL;
+}
+
 static error *(*const operations[])(errand *) = {
     [OPERATION_PROBE] = do_probe,
     [OPERATION_LIST] = do_list,
@@ -281,6 +290,7 @@ static error *(*const operations[])(errand *) = {
     [OPERATION_PUBLISH] = do_publish,
     [OPERATION_READ] = do_read,
     [OPERATION_REMOVE] = do_remove,
+    [OPERATION_WATCH] = do_watch,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];

@@ -15,6 +15,8 @@
  *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  ->  {}
  *   READ     "path", "inline_limit" [+ descriptor]   ->  as GET
  *   REMOVE   "path"                                  ->  {}
+ *   WATCH                                            ->  {} + a descriptor that becomes readable when a LIST may find
+ *                                                        something new; without one, time alone tells
  *
  * A peer may have closed a session while nobody used it: when the first use of a kept session finds the peer
  * unreachable, the courier opens a new one and tries once more.

@@ -36,6 +36,7 @@ typedef enum frame_operation {
     OPERATION_PUBLISH,
     OPERATION_READ,
     OPERATION_REMOVE,
+    OPERATION_WATCH,
     /* questions that a worker asks the desk while it works on a request */
     QUESTION_SOURCE,  /* text of a Lua module of the estate */
     QUESTION_CONTROL, /* the next control number of a sequence */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {after, before, test} from "node:test";
+import {execFileSync} from "node:child_process";
 import {mkdirSync, readFileSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
 
@@ -234,4 +235,21 @@ test("a configuration survives a restart, and so does who may sign in", async ()
   await appliance.start();
   assert.equal((await appliance.get("/api/v1/stations/us")).x12_id, "ZZ:SEEN");
   assert.equal((await signIn()).status, 200);
+});
+
+test("CT-02: keys are made, described and exported, never shown; a key that does not fit its certificate is refused", async () => {
+  const made = appliance.run("cert", "new", "us-2026", "--common-name", "Us");
+  assert.equal(made.code, 0, made.err);
+  const shown = await appliance.get("/api/v1/certificates/us-2026");
+  assert.match(shown.key, /P-256/);
+  assert.match(shown.certificate, /BEGIN CERTIFICATE/);
+  assert.ok(!JSON.stringify(shown).includes("PRIVATE KEY"));
+  const ssh = await appliance.api("PUT", "/api/v1/certificates/us-ssh", {generate: {kind: "ssh"}});
+  assert.equal(ssh.status, 200, JSON.stringify(ssh.body));
+  assert.match(ssh.body.public_key, /^ssh-ed25519 /);
+  const other = execFileSync("openssl", ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], {encoding: "utf8"});
+  const wrong = await appliance.api("PUT", "/api/v1/certificates/mixed", {certificate: shown.certificate, private_key: other});
+  assert.equal(wrong.status, 422);
+  assert.equal(wrong.body.errors[0].pointer, "/certificates/mixed/private_key");
+  assert.match(appliance.run("cert", "list").out, /us-2026/);
 });

@@ -1,0 +1,12 @@
+/* core/flow/keys.h: what the appliance adds to a certificate object before it is stored. */
+#ifndef BANYAN_CORE_FLOW_KEYS_H
+#define BANYAN_CORE_FLOW_KEYS_H
+
+#include "core/base/json.h"
+
+/* "generate": {"kind": "ec"|"rsa"|"ssh", "common_name", "days"} becomes a private key, and for the first two a
+ * self-signed certificate. A certificate that came is held against the key that came; "details" tells what both are.
+ * `body` still holds the key in clear. */
+must_check error *keys_complete(json_t *body);
+
+#endif
