@@ -12,7 +12,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RUNNERS_DEFAULT = 16, RUNNERS_MAX = 256, CLAIM_MAX = 64, STACK_BYTES = 512 * 1024, LEASE_MS = 5 * 60 * 1000 };
+enum {
+    RUNNERS_DEFAULT = 32,
+    LANE_WIDTH = 4,
+    RUNNERS_MAX = 256,
+    CLAIM_MAX = 64,
+    STACK_BYTES = 512 * 1024,
+    LEASE_MS = 5 * 60 * 1000
+};
 
 static const int64_t longest_sleep_ms = 1000, release_every_ms = 60 * 1000;
 
@@ -22,6 +29,14 @@ typedef struct task {
     claimed_job job;
     char source[65]; /* name of the connection; "" for a job */
 } task;
+
+/* The deliveries of one connection. It is one session with a partner, where they happen one after another: to have a
+ * few under way keeps it busy, and leaves the other runners to others when the partner is slow or says nothing (FI-05).
+ */
+typedef struct lane {
+    size_t running;
+    task *first, *last; /* claimed, waiting for one that runs */
+} lane;
 
 /* When a source is looked at again; `busy` while a runner does. */
 typedef struct source_state {
@@ -37,6 +52,7 @@ typedef struct dispatcher {
     size_t runner_count, idle, queued;
     task *first, *last;
     map *sources; /* connection name → source_state, owned */
+    map *lanes;   /* connection name → lane, owned; those with deliveries */
     bool woken, stopping;
     bool starved;           /* there may be more jobs than there were idle runners */
     bool reconfigured;      /* what was held may run now */
@@ -63,6 +79,75 @@ static task *pop(dispatcher *d) {
     if (!d->first) d->last = NULL;
     d->queued--;
     return t;
+}
+
+/* ---- lanes ---- */
+
+static bool is_delivery(const task *t) {
+    return !t->source[0] && strcmp(t->job.kind, "deliver") == 0;
+}
+
+/* To the runners, or to its lane when that is busy. */
+static void push_job(dispatcher *d, task *t) {
+    lane *l = is_delivery(t) ? map_get(d->lanes, span_of(t->job.connection)) : NULL;
+    if (is_delivery(t) && !l) {
+        l = xcalloc(1, sizeof *l);
+        map_put(d->lanes, span_of(t->job.connection), l);
+    }
+    if (!l || l->running < LANE_WIDTH) {
+        if (l) l->running++;
+        push(d, t);
+        return;
+    }
+    t->next = NULL;
+    if (l->last)
+        l->last->next = t;
+    else
+        l->first = t;
+    l->last = t;
+}
+
+/* A delivery is over: the next of its lane takes its place. */
+static void leave_lane(dispatcher *d, const task *t) {
+    span name = span_of(t->job.connection);
+    lane *l = is_delivery(t) ? map_get(d->lanes, name) : NULL;
+    if (!l) return;
+    bool was_busy = l->running >= LANE_WIDTH;
+    task *next = l->first;
+    if (next) {
+        l->first = next->next;
+        if (!l->first) l->last = NULL;
+        push(d, next);
+        return;
+    }
+    if (--l->running == 0) free(map_remove(d->lanes, name));
+    if (!was_busy) return;
+    d->woken = true;
+    pthread_cond_signal(&d->wake_dispatcher);
+}
+
+/* The jobs that would only wait here, as store_claim_jobs wants them named; NULL: none. */
+static json_t *busy_lanes(dispatcher *d) {
+    json_t *busy = NULL;
+    size_t cursor = 0;
+    span name;
+    void *value;
+    while (map_next(d->lanes, &cursor, &name, &value)) {
+        if (((const lane *)value)->running < LANE_WIDTH) continue;
+        if (!busy) busy = json_array();
+        json_array_append_new(busy, json_sprintf("deliver/%.*s", (int)name.len, name.data));
+    }
+    return busy;
+}
+
+static void free_lane(void *value) {
+    lane *l = value;
+    for (task *t = l->first, *next; t; t = next) {
+        next = t->next;
+        claimed_job_free(&t->job);
+        free(t);
+    }
+    free(l);
 }
 
 /* ---- runners ---- */
@@ -129,9 +214,10 @@ static void *runner_main(void *context) {
             look_at_source(e, t->source);
         else
             run_job(e, &t->job);
+        pthread_mutex_lock(&d->lock);
+        leave_lane(d, t);
         if (!t->source[0]) claimed_job_free(&t->job);
         free(t);
-        pthread_mutex_lock(&d->lock);
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
@@ -139,11 +225,11 @@ static void *runner_main(void *context) {
 
 /* ---- the dispatcher ---- */
 
-static void push_jobs(engine *e, size_t room) {
+static void push_jobs(engine *e, const json_t *busy, size_t room) {
     claimed_job jobs[CLAIM_MAX];
     size_t count = 0;
     dispatcher *d = e->dispatcher;
-    error *err = store_claim_jobs(e->options.store, LEASE_MS, jobs, room < CLAIM_MAX ? room : CLAIM_MAX, &count);
+    error *err = store_claim_jobs(e->options.store, LEASE_MS, busy, jobs, room < CLAIM_MAX ? room : CLAIM_MAX, &count);
     if (err) {
         log_failure(LOG_ERROR, "cannot take jobs", err);
         return;
@@ -152,9 +238,9 @@ static void push_jobs(engine *e, size_t room) {
     for (size_t i = 0; i < count; i++) {
         task *t = xcalloc(1, sizeof *t);
         t->job = jobs[i];
-        push(d, t);
+        push_job(d, t);
     }
-    if (count == room) d->woken = true;
+    if (count > 0) d->woken = true; /* there may be more, and lanes may be busy now */
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -187,9 +273,9 @@ static int64_t push_sources(engine *e) {
     return next;
 }
 
-static int64_t next_job_at(engine *e) {
+static int64_t next_job_at(engine *e, const json_t *busy) {
     int64_t job_at = INT64_MAX;
-    log_failure(LOG_ERROR, "cannot look at the queue", store_next_job_at(e->options.store, &job_at));
+    log_failure(LOG_ERROR, "cannot look at the queue", store_next_job_at(e->options.store, busy, &job_at));
     return job_at;
 }
 
@@ -256,15 +342,14 @@ static void *dispatcher_main(void *context) {
     while (!d->stopping) {
         size_t room = d->idle > d->queued ? d->idle - d->queued : 0;
         d->starved = room == 0;
+        json_t *busy = busy_lanes(d);
         pthread_mutex_unlock(&d->lock);
         release_jobs_if_due(e);
         int64_t next_source_ms = push_sources(e);
         /* To look costs little, to claim a transaction. Without room, whoever becomes idle tells. */
-        int64_t job_at = room > 0 ? next_job_at(e) : INT64_MAX;
-        if (job_at <= clock_wall_ms()) {
-            push_jobs(e, room);
-            job_at = next_job_at(e);
-        }
+        int64_t job_at = room > 0 ? next_job_at(e, busy) : INT64_MAX;
+        if (job_at <= clock_wall_ms()) push_jobs(e, busy, room);
+        json_decref(busy);
         int64_t sleep_ms = sleep_for(job_at, next_source_ms);
         pthread_mutex_lock(&d->lock);
         wait_until_woken(d, sleep_ms);
@@ -321,6 +406,7 @@ static dispatcher *dispatcher_new(void) {
     pthread_cond_init(&d->wake_runner, NULL);
     pthread_condattr_destroy(&monotonic);
     d->sources = map_new();
+    d->lanes = map_new();
     d->reconfigured = true;
     return d;
 }
@@ -364,6 +450,7 @@ void engine_stop(engine *e) {
     }
     watcher_stop(e->watcher);
     map_free(d->sources, free);
+    map_free(d->lanes, free_lane);
     pthread_cond_destroy(&d->wake_dispatcher);
     pthread_cond_destroy(&d->wake_runner);
     pthread_mutex_destroy(&d->lock);

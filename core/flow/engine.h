@@ -16,7 +16,7 @@ typedef struct engine_options {
     config *config;
     worker_pool *pool;
     control_numbers *numbers;
-    int runners; /* 0: 16 */
+    int runners; /* 0: 32 */
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);

@@ -13,6 +13,10 @@ enum { STATUSES = MESSAGE_QUARANTINED + 1, SEARCH_SLOTS = 1 << 20, TALLY_BUCKET_
 enum { TALLY_IN = 100, TALLY_OUT = 101, TALLY_FAILED = 102 };
 enum { JOB_READY, JOB_LEASED, JOB_DEAD };
 
+/* The job is none of those that the array of "kind/connection" in this parameter names. */
+#define JOB_WANTED(parameter)                                                                                          \
+    "kind || '/' || coalesce(connection, '') not in (select value from json_each(" parameter "))"
+
 typedef struct tally {
     int by_status[STATUSES];
     int in, out, failed;

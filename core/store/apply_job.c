@@ -157,6 +157,9 @@ error *apply_revive_job(applier *a, const step *s) {
 /* Leases that ran out come before what waits: they waited longer. */
 static const char DUE_JOBS[] = "select id, kind, message, connection, attempt, created_at, detail from jobs "
                                "where state = ?1 and due_at <= ?2 order by due_at, id limit ?3";
+static const char DUE_WANTED[] =
+    "select id, kind, message, connection, attempt, created_at, detail from jobs "
+    "where state = ?1 and due_at <= ?2 and " JOB_WANTED("?4") " order by due_at, id limit ?3";
 static const char LEASE_JOB[] =
     "update jobs set state = 1, due_at = ?2, attempt = attempt + 1, epoch = ?3 where id = ?1";
 
@@ -174,8 +177,9 @@ static void read_job(sqlite3_stmt *statement, claimed_job *job, char **detail) {
 
 static error *find_due(applier *a, int state, job_claim *claim) {
     error *err = NULL;
-    sqlite3_stmt *statement = database_statement(a->db, DUE_JOBS, &err);
+    sqlite3_stmt *statement = database_statement(a->db, claim->busy ? DUE_WANTED : DUE_JOBS, &err);
     if (err) return err;
+    if (claim->busy) bind_text(statement, 4, claim->busy);
     bind_integer(statement, 1, state);
     bind_integer(statement, 2, a->now);
     bind_integer(statement, 3, (int64_t)(claim->room - claim->count));

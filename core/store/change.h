@@ -61,6 +61,7 @@ typedef struct step {
 /* What store_claim_jobs wants; filled by the writer. */
 typedef struct job_claim {
     int64_t lease_ms;
+    const char *busy; /* JSON; NULL: none */
     claimed_job *into;
     char **details; /* JSON texts, one a job, parsed by the asking thread */
     size_t room, count;

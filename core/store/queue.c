@@ -5,6 +5,7 @@
 #include "core/store/find.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- jobs ---------------------------------------------------------------------------------------------------------
  */
@@ -12,16 +13,24 @@
 static const char NEXT_JOB[] = "select min(at) from (select min(due_at) as at from jobs where state = 0 "
                                "union all select min(due_at) from jobs where state = 1)";
 
-error *store_next_job_at(store *s, int64_t *wall_ms) {
+#define NEXT_WANTED(state)                                                                                             \
+    "select due_at from (select due_at from jobs where state = " state                                                 \
+    " and " JOB_WANTED("?1") " order by due_at limit 1)"
+static const char NEXT_WANTED_JOB[] = "select min(due_at) from (" NEXT_WANTED("0") " union all " NEXT_WANTED("1") ")";
+
+error *store_next_job_at(store *s, const json_t *busy, int64_t *wall_ms) {
     database *db = NULL;
     *wall_ms = INT64_MAX;
     error *err = store_reader_take(s, &db);
     if (err) return err;
-    sqlite3_stmt *row = database_statement(db, NEXT_JOB, &err);
+    char *text = json_array_size(busy) > 0 ? json_text(busy, false) : NULL;
+    sqlite3_stmt *row = database_statement(db, text ? NEXT_WANTED_JOB : NEXT_JOB, &err);
+    if (!err && text) bind_text(row, 1, text);
     if (!err && database_next(db, row, "find the next job", &err) && !column_is_null(row, 0))
         *wall_ms = column_integer(row, 0);
     if (!err) database_reset(row);
     store_reader_return(s, db);
+    free(text);
     return err;
 }
 

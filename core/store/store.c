@@ -222,10 +222,11 @@ error *store_commit(store *s, store_change *take, store_commit_result *result) {
 }
 
 /* What was claimed but cannot be used is an error of ours: the lease runs out and the job is claimed again. */
-error *store_claim_jobs(store *s, int64_t lease_ms, claimed_job *into, size_t room, size_t *count) {
-    job_claim claim = {.lease_ms = lease_ms, .into = into, .room = room};
+error *store_claim_jobs(store *s, int64_t lease_ms, const json_t *busy, claimed_job *into, size_t room, size_t *count) {
     *count = 0;
     if (room == 0) return NULL;
+    char *text = json_array_size(busy) > 0 ? json_text(busy, false) : NULL;
+    job_claim claim = {.lease_ms = lease_ms, .busy = text, .into = into, .room = room};
     claim.details = xcalloc(room, sizeof *claim.details);
     store_change *change = store_change_new();
     change_claim_jobs(change, &claim);
@@ -235,6 +236,7 @@ error *store_claim_jobs(store *s, int64_t lease_ms, claimed_job *into, size_t ro
         free(claim.details[i]);
     }
     free(claim.details);
+    free(text);
     if (!err) {
         *count = claim.count;
         return NULL;

@@ -246,12 +246,15 @@ typedef struct claimed_job {
     json_t *detail; /* owned */
 } claimed_job;
 
-/* Leases up to `room` ready jobs, oldest first, until now + lease_ms. Jobs whose lease ran out, or was given in an
+/* `busy`: jobs that are not wanted now, an array of "kind/connection"; NULL: all are. Borrowed.
+ *
+ * Leases up to `room` ready jobs, oldest first, until now + lease_ms. Jobs whose lease ran out, or was given in an
  * earlier life of this node, are ready again and count as attempted. Blocks for the commit. */
-must_check error *store_claim_jobs(store *s, int64_t lease_ms, claimed_job *into, size_t room, size_t *count);
+must_check error *store_claim_jobs(
+    store *s, int64_t lease_ms, const json_t *busy, claimed_job *into, size_t room, size_t *count);
 void claimed_job_free(claimed_job *job);
 must_check error *store_next_job_at(
-    store *s, int64_t *wall_ms); /* when the next waiting job becomes ready; INT64_MAX: none */
+    store *s, const json_t *busy, int64_t *wall_ms); /* when the next waiting job becomes ready; INT64_MAX: none */
 
 /* The names of the connections that jobs are held for: an array. New reference. */
 must_check error *store_held_connections(store *s, json_t **out);

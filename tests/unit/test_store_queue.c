@@ -36,7 +36,7 @@ static void add_job(const store_job *job) {
 /* Claims at most one. */
 static size_t claim_one(int64_t lease_ms, claimed_job *job) {
     size_t count = 0;
-    must(store_claim_jobs(s, lease_ms, job, 1, &count));
+    must(store_claim_jobs(s, lease_ms, NULL, job, 1, &count));
     return count;
 }
 
@@ -82,7 +82,7 @@ static void jobs_come_in_the_order_of_their_time(void **state) {
     add_job(&early);
     claimed_job got[5];
     size_t count = 0;
-    must(store_claim_jobs(s, 60000, got, 5, &count));
+    must(store_claim_jobs(s, 60000, NULL, got, 5, &count));
     assert_int_equal(count, 2);
     assert_string_equal(got[0].id, early.id);
     assert_string_equal(got[1].id, late.id);
@@ -93,14 +93,14 @@ static void jobs_come_in_the_order_of_their_time(void **state) {
         must(store_commit(s, change, NULL));
         claimed_job_free(&got[i]);
     }
-    must(store_next_job_at(s, &at));
+    must(store_next_job_at(s, NULL, &at));
     assert_true(at == future.run_at);
 }
 
 static void an_empty_queue_has_no_next_job(void **state) {
     (void)state;
     int64_t at = 0;
-    must(store_next_job_at(s, &at));
+    must(store_next_job_at(s, NULL, &at));
     assert_true(at == INT64_MAX);
 }
 
@@ -137,6 +137,35 @@ static void every_step_on_a_job_needs_its_lease_and_attempt(void **state) {
     json_decref(note);
 }
 
+/* What is busy is passed over by claims and by the look at the clock; other kinds for the same connection are not. */
+static void jobs_that_are_not_wanted_now_stay_in_the_queue(void **state) {
+    (void)state;
+    claimed_job got[3];
+    size_t count;
+    int64_t at = 0;
+    store_job first = a_job(NULL), second = a_job(NULL), other = a_job(NULL);
+    json_t *busy = json_pack("[s, s]", "deliver/erp", "deliver/other");
+    first.kind = second.kind = "deliver";
+    first.connection = second.connection = other.connection = "erp";
+    other.kind = "process";
+    add_job(&first);
+    add_job(&other);
+    must(store_claim_jobs(s, 60000, busy, got, 3, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(got[0].id, other.id);
+    claimed_job_free(&got[0]);
+    must(store_next_job_at(s, busy, &at));
+    assert_true(at > clock_wall_ms()); /* the end of the lease */
+    must(store_next_job_at(s, NULL, &at));
+    assert_true(at <= clock_wall_ms());
+    add_job(&second);
+    must(store_claim_jobs(s, 60000, NULL, got, 3, &count));
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++)
+        claimed_job_free(&got[i]);
+    json_decref(busy);
+}
+
 static void expect_held(const char *connection) {
     json_t *names = NULL;
     must(store_held_connections(s, &names));
@@ -171,7 +200,7 @@ static void a_held_job_waits_for_its_release_and_counts_no_attempt(void **state)
     store_release_jobs(change, "erp");
     must(store_commit(s, change, NULL));
     expect_held(NULL);
-    must(store_claim_jobs(s, 60000, got, 2, &count));
+    must(store_claim_jobs(s, 60000, NULL, got, 2, &count));
     assert_int_equal(count, 2);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(got[i].attempt, 1);
@@ -368,7 +397,7 @@ static void *claim_many(void *context) {
     for (;;) {
         claimed_job got[7];
         size_t count = 0;
-        error *err = store_claim_jobs(s, 600000, got, 7, &count);
+        error *err = store_claim_jobs(s, 600000, NULL, got, 7, &count);
         if (err) abort();
         if (count == 0) return NULL;
         for (size_t i = 0; i < count; i++) {
@@ -471,6 +500,7 @@ int main(void) {
         WITH_STORE(jobs_come_in_the_order_of_their_time),
         WITH_STORE(an_empty_queue_has_no_next_job),
         WITH_STORE(every_step_on_a_job_needs_its_lease_and_attempt),
+        WITH_STORE(jobs_that_are_not_wanted_now_stay_in_the_queue),
         WITH_STORE(a_held_job_waits_for_its_release_and_counts_no_attempt),
         WITH_STORE(a_dead_job_is_kept_and_revived_but_not_a_leased_one),
         WITH_STORE(a_lease_that_ran_out_is_claimed_again_and_the_first_holder_is_refused),
