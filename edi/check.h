@@ -24,6 +24,9 @@ void edi_checker_free(edi_checker *checker);
 edi_fault *edi_checker_fault(
     edi_checker *checker, edi_fault_code code, unsigned element, unsigned component, unsigned repetition, span part);
 
+/* A new interchange begins: its delimiters and syntax hold from now on. */
+void edi_check_interchange(edi_checker *checker);
+
 /* Elements (check_elements.c): presence, notes, repetitions, types, lengths, codes, dates of the segment in hand. */
 void edi_check_elements(edi_checker *checker, const edi_segment_type *type);
 

@@ -200,19 +200,59 @@ static span decoded(edi_checker *c, const edi_delimiters *d, span raw) {
     return span_make(c->scratch, edi_decode(d, raw, c->scratch));
 }
 
-static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
+enum {
+    CLASS_DIGIT = 1,
+    CLASS_BLANK = 2,
+    CLASS_OTHER = 4, /* a letter or mark */
+    CLASS_HARD = 8,  /* separators, release, control characters, bytes beyond ASCII: to be looked at closely */
+};
+
+void edi_check_interchange(edi_checker *c) {
     const edi_interchange *interchange = edi_reader_interchange(c->reader);
     const edi_delimiters *d = &interchange->delimiters;
-    bool both = d->standard == EDI_EDIFACT && (!interchange->una || interchange->syntax >= 4);
-    char text[EDI_FAULT_TEXT];
-    edi_fault_code code = edi_check_value(slot, d->standard, d->decimal, both, decoded(c, d, raw), text);
+    c->delimiters = *d;
+    c->both_marks = d->standard == EDI_EDIFACT && (!interchange->una || interchange->syntax >= 4);
+    for (unsigned i = 0; i < 256; i++) {
+        bool hard = i < ' ' || i >= 0x7F || edi_is_delimiter(d, (char)i);
+        bool digit = i >= '0' && i <= '9';
+        c->classes[i] = hard ? CLASS_HARD : digit ? CLASS_DIGIT : i == ' ' ? CLASS_BLANK : CLASS_OTHER;
+    }
+}
+
+/* The common case, in one look at each byte: a value of plain characters, of the right length, without a closed list of
+ * codes. False says nothing. */
+static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value) {
+    const edi_element_type *element = slot->element;
+    if (element->codes.closed || slot->codes.count > 0 || slot->min > 0 || slot->max > 0 || value.len < element->min ||
+        value.len > element->max)
+        return false;
+    unsigned any = 0;
+    for (size_t i = 0; i < value.len; i++)
+        any |= c->classes[(unsigned char)value.data[i]];
+    if (any & CLASS_HARD) return false;
+    switch (element->type) {
+    case EDI_TYPE_TEXT:
+    case EDI_TYPE_ID: return any != CLASS_BLANK;
+    case EDI_TYPE_INTEGER:
+    case EDI_TYPE_DECIMAL: return any == CLASS_DIGIT && element->number != 17 && element->number != 19;
+    case EDI_TYPE_ALPHA:
+    case EDI_TYPE_DATE:
+    case EDI_TYPE_TIME:
+    case EDI_TYPE_BINARY: break;
+    }
+    return false;
+}
+
+static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    const edi_delimiters *d = &c->delimiters;
+    edi_fault_code code = edi_check_value(slot, d->standard, d->decimal, c->both_marks, decoded(c, d, raw), c->text);
     if (code == EDI_FAULT_COUNT) return;
     bool short_date =
         (code == EDI_FAULT_VALUE_SHORT) && slot->element->number == 17 && raw.len == 6 && edi_is_date(raw);
     edi_fault *fault =
         edi_checker_fault(c, short_date ? EDI_FAULT_SHORT_DATE : code, at.element, at.component, at.repetition, raw);
     fault->definition = slot->element->number;
-    snprintf(fault->text, sizeof fault->text, "%s", text);
+    memcpy(fault->text, c->text, sizeof fault->text);
 }
 
 static const char *slot_label(const edi_slot *slot) {
@@ -236,6 +276,7 @@ static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t pres
         const edi_note *note = &slots->notes[i];
         uint64_t have = present & note->members, first = UINT64_C(1) << note->first, lack = note->members & ~present;
         bool ok = true, excluded = false;
+        if (!have && note->kind != 'R' && note->kind != '1') continue;
         switch (note->kind) {
         case 'P': ok = have == 0 || lack == 0; break;
         case 'R': ok = have != 0; break;
@@ -277,7 +318,7 @@ static void note_trailing(edi_checker *c, unsigned element, const char *what) {
 
 /* Returns whether any component is there. */
 static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, place at) {
-    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    const edi_delimiters *d = &c->delimiters;
     const edi_slots *slots = &slot->composite->slots;
     uint64_t present = 0;
     unsigned count = 0;
@@ -292,6 +333,7 @@ static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, plac
             break;
         }
         present |= UINT64_C(1) << count;
+        if (plainly_right(c, &slots->list[count - 1], part)) continue;
         at.component = count;
         check_simple(c, &slots->list[count - 1], part, at);
     }
@@ -315,7 +357,7 @@ static void components_fault(edi_checker *c, const edi_slot *slot, span raw, pla
 }
 
 static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at) {
-    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
+    const edi_delimiters *d = &c->delimiters;
     if (raw.len == 0) return false;
     if (slot->composite) return check_composite(c, slot, raw, at);
     if (d->component && memchr(raw.data, d->component, raw.len) && edi_part_count(raw, d->component, d->release) > 1) {
@@ -337,9 +379,10 @@ static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at)
 
 /* The value of one place of a segment, with its repetitions. Returns whether it is there. */
 static bool check_slot(edi_checker *c, const edi_slot *slot, span raw, unsigned index, bool plain) {
-    const edi_delimiters *d = &edi_reader_interchange(c->reader)->delimiters;
-    place at = {.element = index};
+    const edi_delimiters *d = &c->delimiters;
     if (raw.len == 0) return false;
+    if (slot->element && !slot->unused && plainly_right(c, slot, raw)) return true;
+    place at = {.element = index};
     if (slot->unused) {
         edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_NOT_USED, index, 0, 0, raw);
         snprintf(fault->text, sizeof fault->text, "%s is not used%s%s", slot_label(slot), slot->reason ? ": " : "",

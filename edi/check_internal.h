@@ -30,6 +30,12 @@ struct edi_checker {
     bool lost; /* the last segment had no place: what follows from that is not told again */
     bool trailing_told;
 
+    /* of the interchange in hand */
+    edi_delimiters delimiters;
+    bool both_marks;            /* comma and point are decimal marks */
+    unsigned char classes[256]; /* what each byte is, in bits */
+    char text[EDI_FAULT_TEXT];  /* the sentence of a value's fault */
+
     char *scratch; /* a decoded value */
     size_t scratch_room;
 };

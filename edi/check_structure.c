@@ -58,6 +58,7 @@ uint64_t edi_check_instance(const edi_checker *c, size_t depth) {
 
 static size_t count_missing(const edi_checker *c, const check_frame *frame, size_t to) {
     size_t missing = 0;
+    if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
     for (size_t i = frame->at; i < to; i++)
         missing += c->counts[frame->loop->children[i].id] < frame->loop->children[i].min;
     return missing;
@@ -93,6 +94,7 @@ static void add_pending(edi_checker *c, const edi_node *node) {
 }
 
 static void pass_by(edi_checker *c, check_frame *frame, size_t to) {
+    if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
     for (size_t i = frame->at; i < to; i++) {
         const edi_node *node = &frame->loop->children[i];
         if (c->counts[node->id] < node->min) add_pending(c, node);
@@ -221,8 +223,7 @@ static bool occurs_below(const edi_node *loop, uint32_t key) {
 static void enter(edi_checker *c, const edi_node *loop, size_t *entered) {
     check_frame *frame = &c->frames[c->depth++];
     *frame = (check_frame){.loop = loop, .mark = c->pending_count};
-    for (size_t i = 0; i < loop->child_count; i++)
-        c->counts[loop->children[i].id] = 0;
+    memset(&c->counts[loop->children[0].id], 0, loop->child_count * sizeof *c->counts);
     c->counts[loop->children[0].id] = 1;
     ++*entered;
 }

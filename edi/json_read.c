@@ -4,38 +4,55 @@
  * beside a segment is honoured only while it still fits its elements, so that a script may edit those and leave the
  * rest.
  */
+#include "core/base/base64.h"
 #include "core/base/json.h"
 #include "edi/json.h"
 
 #include <stdio.h>
 
-enum { PATH_SIZE = 400, OUTPUT_SEGMENT_MAX = 512 << 20 };
+enum { PATH_SIZE = 400, STEPS_MAX = 2 * JSON_DEPTH_MAX, OUTPUT_SEGMENT_MAX = 512 << 20 };
+
+typedef struct step {
+    const char *key; /* NULL: the index */
+    size_t index;
+} step;
 
 typedef struct json_reader {
     buf *out;
     edi_delimiters d;
     bool latin1;
     span suffix;
-    char path[PATH_SIZE]; /* of the value in hand */
+    step steps[STEPS_MAX]; /* to the value in hand */
+    size_t depth;
+    char path[PATH_SIZE];
     buf scratch, canonical;
     uint64_t segments, documents, contents; /* of the level in hand, for its trailer */
 } json_reader;
 
+/* Where in the JSON we are is kept as steps, and written as a path only for an error. */
 static size_t enter(json_reader *r, const char *key, size_t index, bool by_index) {
-    size_t before = strlen(r->path);
-    if (by_index) {
-        snprintf(r->path + before, sizeof r->path - before, "/%zu", index);
-    } else {
-        snprintf(r->path + before, sizeof r->path - before, "/%s", key);
-    }
+    size_t before = r->depth;
+    if (r->depth < STEPS_MAX) r->steps[r->depth++] = (step){.key = by_index ? NULL : key, .index = index};
     return before;
 }
 
 static void leave(json_reader *r, size_t before) {
-    r->path[before] = '\0';
+    r->depth = before;
 }
 
-#define FAIL(r, ...) error_at(error_new(ERROR_INVALID, __VA_ARGS__), "%s", (r)->path[0] ? (r)->path : "/")
+static const char *path_of(json_reader *r) {
+    size_t len = 0;
+    snprintf(r->path, sizeof r->path, "/");
+    for (size_t i = 0; i < r->depth && len + 1 < sizeof r->path; i++) {
+        const step *s = &r->steps[i];
+        int more = s->key ? snprintf(r->path + len, sizeof r->path - len, "/%s", s->key)
+                          : snprintf(r->path + len, sizeof r->path - len, "/%zu", s->index);
+        len += (size_t)more;
+    }
+    return r->path;
+}
+
+#define FAIL(r, ...) error_at(error_new(ERROR_INVALID, __VA_ARGS__), "%s", path_of(r))
 
 /* --------------------------------------------------------------------------------------------------------------- texts
  */
@@ -62,29 +79,11 @@ static error *add_text(json_reader *r, buf *out, const json_t *value) {
     return NULL;
 }
 
-static int base64_value(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static error *add_base64(json_reader *r, buf *out, const json_t *object) {
     const json_t *value = json_object_get(object, "base64");
     if (!json_is_string(value)) return FAIL(r, "octets are an object with a member \"base64\"");
-    const char *text = json_string_value(value);
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (; *text && *text != '='; text++) {
-        int six = base64_value(*text);
-        if (six < 0) return FAIL(r, "no base64");
-        bits = bits << 6 | (uint32_t)six;
-        have += 6;
-        if (have < 8) continue;
-        have -= 8;
-        buf_add_char(out, (char)(bits >> have & 0xFF));
-    }
-    return NULL;
+    span text = span_make(json_string_value(value), json_string_length(value));
+    return base64_read(text, out) ? NULL : FAIL(r, "no base64");
 }
 
 /* A value with its delimiters released, or refused where there is no release character. */

@@ -1,10 +1,14 @@
 /* edi/json_write.c: EDI to JSON. See json.h. */
+#include "core/base/base64.h"
 #include "core/base/memory.h"
 #include "edi/json.h"
 #include "edi/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Binary data of one segment, written as base64. */
+#define BASE64_MAX ((size_t)2 << 30)
 
 enum { FLUSH_AT = 192 << 10, ROOM = 256 << 10, STACK = EDI_DEPTH_MAX + 4 };
 
@@ -111,18 +115,13 @@ static void put_text(json_writer *w, span text, bool decode) {
 }
 
 static void put_base64(json_writer *w, span bytes) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    buf text = BUF_MAX(BASE64_MAX);
+    base64_write(bytes, &text);
     PUT(w, "{\"base64\":\"");
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        uint32_t three = (uint32_t)(unsigned char)bytes.data[i] << 16;
-        if (left > 1) three |= (uint32_t)(unsigned char)bytes.data[i + 1] << 8;
-        if (left > 2) three |= (uint32_t)(unsigned char)bytes.data[i + 2];
-        char four[4] = {letters[three >> 18], letters[three >> 12 & 63], left > 1 ? letters[three >> 6 & 63] : '=',
-            left > 2 ? letters[three & 63] : '='};
-        put(w, span_make(four, 4));
-    }
+    put(w, buf_span(&text));
     PUT(w, "\"}");
+    if (!w->failure) w->failure = buf_check(&text, "binary data");
+    buf_free(&text);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- segments

@@ -133,20 +133,43 @@ size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks) {
     return SIZE_MAX;
 }
 
-size_t edi_scan_elements(span raw, const edi_delimiters *d, span *parts, size_t room) {
-    const char *at = raw.data, *end = raw.data + raw.len, *start = at;
-    size_t count = 0;
-    char separator = d->tag;
-    for (; at < end; at++) {
-        if (*at == separator) {
-            if (count < room) parts[count] = span_make(start, (size_t)(at - start));
+/* The plain way: also where release characters stand, and for the last bytes of a segment. */
+static size_t cut_scalar(
+    span raw, size_t from, const edi_delimiters *d, span *parts, size_t room, size_t start, size_t count) {
+    const char *data = raw.data;
+    char separator = count == 0 ? d->tag : d->element;
+    for (size_t at = from; at < raw.len; at++) {
+        if (data[at] == separator) {
+            if (count < room) parts[count] = span_make(data + start, at - start);
             count++;
             start = at + 1;
             separator = d->element;
-        } else if (*at == d->release && d->release) {
-            if (++at == end) break;
+        } else if (data[at] == d->release && d->release) {
+            at++;
         }
     }
-    if (count < room) parts[count] = span_make(start, (size_t)(end - start));
+    if (count < room) parts[count] = span_make(data + start, raw.len - start);
     return count + 1;
+}
+
+size_t edi_scan_elements(span raw, const edi_delimiters *d, span *parts, size_t room) {
+#if defined(__x86_64__)
+    bool releases = d->release && raw.len > 0 && memchr(raw.data, d->release, raw.len);
+    if (d->tag == d->element && !releases) {
+        __m128i wanted = _mm_set1_epi8(d->element);
+        size_t count = 0, start = 0, at = 0;
+        for (; at + 16 <= raw.len; at += 16) {
+            __m128i lane = _mm_loadu_si128((const __m128i *)(const void *)(raw.data + at));
+            unsigned hits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(lane, wanted));
+            for (; hits; hits &= hits - 1) {
+                size_t hit = at + (unsigned)__builtin_ctz(hits);
+                if (count < room) parts[count] = span_make(raw.data + start, hit - start);
+                count++;
+                start = hit + 1;
+            }
+        }
+        return cut_scalar(raw, at, d, parts, room, start, count);
+    }
+#endif
+    return cut_scalar(raw, 0, d, parts, room, 0, 0);
 }

@@ -94,6 +94,7 @@ struct edi_node {
     const edi_node *parent;
     const edi_node *children; /* of a loop; NULL for a segment */
     size_t child_count;
+    size_t last_mandatory; /* behind the last child that must occur: what lies further need not be looked through */
     const uint32_t *child_keys; /* the children's keys side by side, for the search */
     size_t index;               /* among its siblings */
     unsigned id;                /* in the schema, from 0 */

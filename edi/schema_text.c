@@ -546,6 +546,8 @@ static void build_children(arena *memory, edi_node *parent, const flat_node *lis
     parent->children = all;
     parent->child_keys = keys;
     parent->child_count = children;
+    unsigned first_id = *id;
+    *id += (unsigned)children;
     size_t at = 0;
     for (size_t i = 0; i < children; i++) {
         size_t end = at + 1;
@@ -555,8 +557,9 @@ static void build_children(arena *memory, edi_node *parent, const flat_node *lis
         all[i].parent = parent;
         keys[i] = all[i].key;
         all[i].index = i;
-        all[i].id = (*id)++;
+        all[i].id = first_id + (unsigned)i;
         all[i].depth = parent->depth + 1;
+        if (all[i].min > 0) parent->last_mandatory = i + 1;
         if (list[at].loop) build_children(memory, &all[i], list + at + 1, end - at - 1, id);
         at = end;
     }

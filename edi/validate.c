@@ -192,6 +192,7 @@ static void drop_header_lengths(edi_validator *v) {
 static void begin_interchange(edi_validator *v) {
     const edi_interchange *i = edi_reader_interchange(v->reader);
     char key[3 * EDI_ID_SIZE + 24];
+    edi_check_interchange(v->checker);
     check_service(v);
     drop_header_lengths(v);
     forget(&v->groups);
