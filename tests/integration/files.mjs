@@ -156,6 +156,20 @@ test("FI-05: a source that cannot be read pauses only itself, says why, and work
   await until("it came through", () => existsSync(join(folder("out"), "done", "later.txt")));
 });
 
+test("FI-04: a source is looked at when its directory stirs, long before the next poll", async () => {
+  mkdirSync(folder("slow"), {recursive: true});
+  await appliance.apply({
+    connections: [{name: "slow", kind: "file", directory: folder("slow"), poll: "1h"}],
+    flows: [{name: "slow", from: {connection: "slow"}, to: [{connection: "out", path: "slow/{filename}"}]}],
+  });
+  await until("it was looked at once", async () => (await appliance.get("/api/v1/connections")).items.find((c) => c.name === "slow").health);
+  for (const name of ["a.txt", "b.txt", "c.txt"]) {
+    writeFileSync(folder(`slow.${name}`), name);
+    renameSync(folder(`slow.${name}`), join(folder("slow"), name));
+    await until(`${name} came through`, () => existsSync(join(folder("out"), "slow", name)), 10);
+  }
+});
+
 test("resend: what was delivered is sent again as a message of its own, with the first as its parent", async () => {
   const first = await appliance.message("a delivered message", (m) => m.direction === "out" && m.filename === "first.bin" && m.status === "completed");
   renameSync(join(folder("out"), "done", "first.bin"), join(folder("out"), "done", "first.old"));
