@@ -64,6 +64,14 @@ static void put_if(json_t *object, const char *key, const char *text) {
     if (text[0]) json_put_span(object, key, span_of(text));
 }
 
+/* The place of a fault always has the same members, so that readers need not ask which are there. */
+static void fill_place(json_t *object) {
+    static const char *const members[] = {"segment", "position", "element", "component", "document"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (!json_object_get(object, members[i])) json_object_set_new(object, members[i], json_null());
+    }
+}
+
 json_t *edi_fault_json(const edi_fault *fault) {
     const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
     char code[24];
@@ -88,6 +96,7 @@ json_t *edi_fault_json(const edi_fault *fault) {
         snprintf(code, sizeof code, "0085=%d", kind->edifact);
         json_put_text(object, "edifact", code);
     }
+    fill_place(object);
     return object;
 }
 

@@ -1,6 +1,6 @@
-/* core/app/cmd_edi.c: see cmd_edi.h. One function a subcommand; what they do is in edi/. */
-#include "core/app/cmd_edi.h"
-
+/* core/app/cmd_edi.c: the `banyan edi` commands: one function each; what they do is in edi/. They need no running
+ * appliance. */
+#include "core/app/commands.h"
 #include "core/app/input.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
@@ -12,39 +12,32 @@
 #include "edi/report.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { DONE = 0, FOUND_BAD = 1, WRONG_USAGE = 2, NOT_DONE = 3 };
-
 #define OUTPUT_MAX ((size_t)4 << 30)
 
-/* What the options of all subcommands say; each takes those that it knows. */
+/* What the options of all commands say; each takes those that it knows. */
 typedef struct settings {
-    bool json, strict, compact, flat, help;
+    const command_line *line;
+    bool json, strict, compact, flat;
     const char *schema, *to, *output, *colour, *kind, *date, *time;
     bool in_place, with_ta1, accept_errors, rejected_only;
     uint64_t number;
     edi_validate_options validate;
-    char **files;
-    int file_count;
 } settings;
 
-typedef struct subcommand {
-    const char *name;
-    int (*run)(settings *s, edi_library *library);
-    int least, most; /* files */
-    const char *help;
-} subcommand;
+static const char *file_of(const settings *s, size_t index) {
+    return command_argument(s->line, index);
+}
 
 static int fail(error *take, const char *what) {
     fprintf(stderr, "banyan edi %s: %s", what, error_text(take));
     if (error_where(take)[0]) fprintf(stderr, " (%s)", error_where(take));
     fputc('\n', stderr);
-    int code = error_code_of(take) == ERROR_INVALID ? FOUND_BAD : NOT_DONE;
+    int code = error_code_of(take) == ERROR_INVALID ? EXIT_BAD : EXIT_IMPOSSIBLE;
     error_free(take);
     return code;
 }
@@ -104,28 +97,28 @@ static error *check_file(settings *s, edi_library *library, const char *path, ed
 }
 
 static int run_check(settings *s, edi_library *library) {
-    int code = DONE;
-    for (int i = 0; i < s->file_count; i++) {
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < command_argument_count(s->line); i++) {
         edi_report report;
-        error *err = check_file(s, library, s->files[i], &report);
+        error *err = check_file(s, library, file_of(s, i), &report);
         if (err) {
             fail(err, "check");
-            code = NOT_DONE;
+            code = EXIT_IMPOSSIBLE;
             continue;
         }
         if (s->json) {
-            json_t *object = edi_report_json(&report, s->files[i]);
+            json_t *object = edi_report_json(&report, file_of(s, i));
             char *text = json_text(object, false);
             puts(text);
             free(text);
             json_decref(object);
         } else {
-            print_report(&report, s->files[i]);
+            print_report(&report, file_of(s, i));
         }
-        if (!report.valid && code == DONE) code = FOUND_BAD;
+        if (!report.valid && code == EXIT_DONE) code = EXIT_BAD;
         edi_report_free(&report);
     }
-    return fflush(stdout) == 0 ? code : NOT_DONE;
+    return fflush(stdout) == 0 ? code : EXIT_IMPOSSIBLE;
 }
 
 /* ----------------------------------------------------------------------------------------------------- json, text,
@@ -133,38 +126,38 @@ static int run_check(settings *s, edi_library *library) {
 
 static int run_json(settings *s, edi_library *library) {
     input in;
-    error *err = input_open(s->files[0], &in);
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "json");
     edi_json_options options = {.validate = s->validate, .compact = s->compact};
     options.validate.envelope_only |= s->flat;
     err = edi_to_json(in.bytes, library, &options, write_stdout, NULL);
     input_close(&in);
-    return err ? fail(err, "json") : DONE;
+    return err ? fail(err, "json") : EXIT_DONE;
 }
 
 static int run_text(settings *s, edi_library *library) {
     input in;
     buf out = BUF_MAX(OUTPUT_MAX);
     (void)library;
-    error *err = input_open(s->files[0], &in);
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "text");
     err = edi_from_json(in.bytes, &out);
     if (!err) err = write_stdout(NULL, buf_span(&out));
     buf_free(&out);
     input_close(&in);
-    return err ? fail(err, "text") : DONE;
+    return err ? fail(err, "text") : EXIT_DONE;
 }
 
 static int run_explain(settings *s, edi_library *library) {
     input in;
-    error *err = input_open(s->files[0], &in);
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "explain");
     bool always = s->colour && strcmp(s->colour, "always") == 0, never = s->colour && strcmp(s->colour, "never") == 0;
     edi_explain_options options = {
         .validate = s->validate, .colour = always || (!never && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"))};
     err = edi_explain(in.bytes, library, &options, write_stdout, NULL);
     input_close(&in);
-    return err ? fail(err, "explain") : DONE;
+    return err ? fail(err, "explain") : EXIT_DONE;
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- ack
@@ -198,11 +191,9 @@ static int run_ack(settings *s, edi_library *library) {
         .control_context = &counter,
         .suffix = "\n",
         .validate = s->validate};
-    if (s->kind && !read_kind(s->kind, &options.kind)) {
-        fprintf(stderr, "banyan edi ack: --kind is 997, 999, ta1 or contrl, not %s\n", s->kind);
-        return WRONG_USAGE;
-    }
-    error *err = input_open(s->files[0], &in);
+    if (s->kind && !read_kind(s->kind, &options.kind))
+        return command_misused(s->line, "--kind is 997, 999, ta1 or contrl, not %s", s->kind);
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "ack");
     buf out = BUF_MAX(OUTPUT_MAX);
     edi_acknowledge_result result;
@@ -212,7 +203,7 @@ static int run_ack(settings *s, edi_library *library) {
         fprintf(stderr, "banyan edi ack: only acknowledgements in it, which are never acknowledged\n");
     buf_free(&out);
     input_close(&in);
-    return err ? fail(err, "ack") : DONE;
+    return err ? fail(err, "ack") : EXIT_DONE;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- split, fix
@@ -229,11 +220,8 @@ static void clean_name(const char *text, char *room, size_t size) {
 static int run_split(settings *s, edi_library *library) {
     input in;
     edi_documents documents;
-    if (!s->to) {
-        fprintf(stderr, "banyan edi split: --to DIRECTORY is missing\n");
-        return WRONG_USAGE;
-    }
-    error *err = input_open(s->files[0], &in);
+    if (!s->to) return command_misused(s->line, "--to DIRECTORY is missing");
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "split");
     err = io_make_directories(s->to);
     edi_documents_read(in.bytes, library, &s->validate, &documents);
@@ -254,7 +242,7 @@ static int run_split(settings *s, edi_library *library) {
     if (!err && none) err = error_new(ERROR_INVALID, "there is no document in %s: %s", in.name, documents.first.text);
     edi_documents_free(&documents);
     input_close(&in);
-    return err ? fail(err, "split") : DONE;
+    return err ? fail(err, "split") : EXIT_DONE;
 }
 
 static void show_changes(const edi_changes *changes) {
@@ -271,8 +259,8 @@ static int run_fix(settings *s, edi_library *library) {
     input in;
     edi_changes changes = {0};
     buf out = BUF_MAX(OUTPUT_MAX);
-    const char *target = s->in_place ? s->files[0] : s->output;
-    error *err = input_open(s->files[0], &in);
+    const char *target = s->in_place ? file_of(s, 0) : s->output;
+    error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "fix");
     err = edi_fix(in.bytes, library, &out, &changes);
     input_close(&in); /* before the same file is written */
@@ -284,93 +272,11 @@ static int run_fix(settings *s, edi_library *library) {
     }
     edi_changes_free(&changes);
     buf_free(&out);
-    return err ? fail(err, "fix") : DONE;
+    return err ? fail(err, "fix") : EXIT_DONE;
 }
 
-/* --------------------------------------------------------------------------------------------------------------
- * options */
-
-static const subcommand subcommands[] = {
-    {"check", run_check, 1, 1 << 30,
-        "Usage: banyan edi check [OPTIONS] FILE...\n\n"
-        "Validates X12, EDIFACT and TRADACOMS files: envelopes, structure, elements, codes. One report a file.\n\n"
-        "  --json            one JSON object a line and file\n"
-        "  --strict          customs that are tolerated otherwise are errors\n"
-        "  --schema FILE     definitions to add, before the built-in ones\n"
-        "  --tolerate NAME   accept this custom even with --strict (blanks-between-segments, line-break ..)\n"
-        "  --refuse NAME     do not tolerate it\n\n"
-        "Exit code 1 when any file is invalid.\n"},
-    {"json", run_json, 1, 1,
-        "Usage: banyan edi json [OPTIONS] FILE\n\n"
-        "Writes the file as JSON, from which `banyan edi text` makes the same bytes again.\n\n"
-        "  --compact         no line breaks\n"
-        "  --flat            a plain list of segments, no loops\n"
-        "  --schema FILE     definitions to add, before the built-in ones\n"},
-    {"text", run_text, 1, 1,
-        "Usage: banyan edi text FILE\n\n"
-        "Writes the EDI that a JSON file says. Trailers may be left out: counts and references are filled in.\n"},
-    {"ack", run_ack, 1, 1,
-        "Usage: banyan edi ack [OPTIONS] FILE\n\n"
-        "Writes the acknowledgement that answers the file.\n\n"
-        "  --kind KIND       997, 999, ta1 or contrl; else 997 for X12, contrl for EDIFACT\n"
-        "  --ta1             a TA1 besides, when ISA14 asks for it\n"
-        "  --accept-errors   documents with faults are accepted with errors instead of rejected\n"
-        "  --rejected-only   name rejected documents only\n"
-        "  --number N        the first control number (1)\n"
-        "  --date CCYYMMDD, --time HHMM   instead of now\n"
-        "  --schema FILE     definitions to add, before the built-in ones\n"},
-    {"explain", run_explain, 1, 1,
-        "Usage: banyan edi explain [OPTIONS] FILE\n\n"
-        "Shows every segment and element by its name, codes with their meaning, faults at their place.\n\n"
-        "  --colour WHEN     always, never or auto\n"
-        "  --strict          customs that are tolerated otherwise are errors\n"
-        "  --schema FILE     definitions to add, before the built-in ones\n"},
-    {"split", run_split, 1, 1,
-        "Usage: banyan edi split FILE --to DIRECTORY\n\n"
-        "Writes one file a document, each with its own envelope, and prints their names.\n"},
-    {"fix", run_fix, 1, 1,
-        "Usage: banyan edi fix [OPTIONS] FILE\n\n"
-        "Repairs what has only one repair: counts, references, missing trailers, padding of ISA, the last terminator.\n"
-        "The repaired file goes to standard output, the changes to standard error.\n\n"
-        "  --output FILE     write there instead\n"
-        "  --in-place        replace the file\n"},
-};
-
-enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
-
-enum {
-    OPT_JSON = 256,
-    OPT_STRICT,
-    OPT_SCHEMA,
-    OPT_TOLERATE,
-    OPT_REFUSE,
-    OPT_COMPACT,
-    OPT_FLAT,
-    OPT_KIND,
-    OPT_NUMBER,
-    OPT_DATE,
-    OPT_TIME,
-    OPT_ACCEPT,
-    OPT_TA1,
-    OPT_REJECTED,
-    OPT_COLOUR,
-    OPT_TO,
-    OPT_OUTPUT,
-    OPT_IN_PLACE,
-    OPT_HELP
-};
-
-static const struct option long_options[] = {{"json", no_argument, NULL, OPT_JSON},
-    {"strict", no_argument, NULL, OPT_STRICT}, {"schema", required_argument, NULL, OPT_SCHEMA},
-    {"tolerate", required_argument, NULL, OPT_TOLERATE}, {"refuse", required_argument, NULL, OPT_REFUSE},
-    {"compact", no_argument, NULL, OPT_COMPACT}, {"flat", no_argument, NULL, OPT_FLAT},
-    {"kind", required_argument, NULL, OPT_KIND}, {"number", required_argument, NULL, OPT_NUMBER},
-    {"date", required_argument, NULL, OPT_DATE}, {"time", required_argument, NULL, OPT_TIME},
-    {"accept-errors", no_argument, NULL, OPT_ACCEPT}, {"ta1", no_argument, NULL, OPT_TA1},
-    {"rejected-only", no_argument, NULL, OPT_REJECTED}, {"colour", required_argument, NULL, OPT_COLOUR},
-    {"color", required_argument, NULL, OPT_COLOUR}, {"to", required_argument, NULL, OPT_TO},
-    {"output", required_argument, NULL, OPT_OUTPUT}, {"in-place", no_argument, NULL, OPT_IN_PLACE},
-    {"help", no_argument, NULL, OPT_HELP}, {NULL, 0, NULL, 0}};
+/* ------------------------------------------------------------------------------------------------------------- options
+ */
 
 static bool switch_tolerance(const char *name, uint64_t *bits) {
     edi_fault_code code;
@@ -387,45 +293,41 @@ static bool switch_tolerance(const char *name, uint64_t *bits) {
     return true;
 }
 
-static bool take_option(settings *s, int option) {
-    edi_reader_options *reader = &s->validate.reader;
-    switch (option) {
-    case OPT_JSON: s->json = true; return true;
-    case OPT_STRICT: reader->strict = true; return true;
-    case OPT_SCHEMA: s->schema = optarg; return true;
-    case OPT_TOLERATE: return switch_tolerance(optarg, &reader->tolerate);
-    case OPT_REFUSE: return switch_tolerance(optarg, &reader->refuse);
-    case OPT_COMPACT: s->compact = true; return true;
-    case OPT_FLAT: s->flat = true; return true;
-    case OPT_KIND: s->kind = optarg; return true;
-    case OPT_NUMBER:
-        if (span_to_u64(span_of(optarg), 1, 999999999, &s->number)) return true;
-        fprintf(stderr, "banyan edi: --number is 1 to 999999999\n");
-        return false;
-    case OPT_DATE: s->date = optarg; return true;
-    case OPT_TIME: s->time = optarg; return true;
-    case OPT_ACCEPT: s->accept_errors = true; return true;
-    case OPT_TA1: s->with_ta1 = true; return true;
-    case OPT_REJECTED: s->rejected_only = true; return true;
-    case OPT_COLOUR: s->colour = optarg; return true;
-    case OPT_TO: s->to = optarg; return true;
-    case OPT_OUTPUT: s->output = optarg; return true;
-    case OPT_IN_PLACE: s->in_place = true; return true;
-    case OPT_HELP: s->help = true; return true;
-    default: return false;
-    }
+static bool read_tolerances(const command_line *line, edi_reader_options *reader) {
+    size_t cursor = 0;
+    const char *name;
+    bool good = true;
+    while (good && (name = command_next(line, "tolerate", &cursor)))
+        good = switch_tolerance(name, &reader->tolerate);
+    cursor = 0;
+    while (good && (name = command_next(line, "refuse", &cursor)))
+        good = switch_tolerance(name, &reader->refuse);
+    return good;
 }
 
-static void print_usage(FILE *out) {
-    fprintf(out, "Usage: banyan edi SUBCOMMAND [OPTIONS] FILE...\n\n"
-                 "  check FILE...           validate; one report a file\n"
-                 "  json FILE               EDI to JSON\n"
-                 "  text FILE               JSON to EDI\n"
-                 "  ack FILE                the 997, 999, TA1 or CONTRL that answers it\n"
-                 "  explain FILE            for people: every segment and element by its name\n"
-                 "  split FILE --to DIR     one file a document\n"
-                 "  fix FILE                repair counts, references, padding\n\n"
-                 "\"-\" is standard input. `banyan edi SUBCOMMAND --help` says more.\n");
+static error *read_settings(const command_line *line, settings *s) {
+    int64_t number = 1;
+    *s = (settings){
+        .line = line,
+        .json = command_flag(line, "json"),
+        .compact = command_flag(line, "compact"),
+        .flat = command_flag(line, "flat"),
+        .schema = command_text(line, "schema", NULL),
+        .to = command_text(line, "to", NULL),
+        .output = command_text(line, "output", NULL),
+        .colour = command_text(line, "colour", NULL),
+        .kind = command_text(line, "kind", NULL),
+        .date = command_text(line, "date", NULL),
+        .time = command_text(line, "time", NULL),
+        .in_place = command_flag(line, "in-place"),
+        .with_ta1 = command_flag(line, "ta1"),
+        .accept_errors = command_flag(line, "accept-errors"),
+        .rejected_only = command_flag(line, "rejected-only"),
+    };
+    s->validate.reader.strict = command_flag(line, "strict");
+    error *err = command_integer(line, "number", 1, 999999999, &number);
+    s->number = (uint64_t)number;
+    return err;
 }
 
 static error *add_schema(edi_library *library, const char *path) {
@@ -437,42 +339,126 @@ static error *add_schema(edi_library *library, const char *path) {
     return err;
 }
 
-int cmd_edi(int argc, char **argv) {
-    const subcommand *command = NULL;
-    settings s = {0};
-    int option;
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
-        print_usage(stdout);
-        return DONE;
-    }
-    for (size_t i = 0; argc >= 2 && i < SUBCOMMANDS; i++) {
-        if (strcmp(subcommands[i].name, argv[1]) == 0) command = &subcommands[i];
-    }
-    if (!command) {
-        if (argc >= 2) fprintf(stderr, "banyan edi: there is no subcommand \"%s\"\n", argv[1]);
-        print_usage(stderr);
-        return WRONG_USAGE;
-    }
-    optind = 0; /* starts anew, also when called twice */
-    while ((option = getopt_long(argc - 1, argv + 1, "ho:", long_options, NULL)) != -1) {
-        if (option == 'h') option = OPT_HELP;
-        if (option == 'o') option = OPT_OUTPUT;
-        if (!take_option(&s, option)) return WRONG_USAGE;
-    }
-    if (s.help) {
-        fputs(command->help, stdout);
-        return DONE;
-    }
-    s.files = argv + 1 + optind;
-    s.file_count = argc - 1 - optind;
-    if (s.file_count < command->least || s.file_count > command->most) {
-        fputs(command->help, stderr);
-        return WRONG_USAGE;
-    }
+/* Reads the options, loads the definitions, and does it. */
+static int with_library(const command_line *line, const char *name, int (*run)(settings *s, edi_library *library)) {
+    settings s;
+    error *err = read_settings(line, &s);
+    if (err) return command_failed(err);
+    if (!read_tolerances(line, &s.validate.reader)) return EXIT_USAGE;
     edi_library *library = edi_library_new();
-    int code;
-    error *err = s.schema ? add_schema(library, s.schema) : NULL;
-    code = err ? fail(err, command->name) : command->run(&s, library);
+    err = s.schema ? add_schema(library, s.schema) : NULL;
+    int code = err ? fail(err, name) : run(&s, library);
     edi_library_free(library);
     return code;
 }
+
+static int edi_check(const command_line *line) {
+    return with_library(line, "check", run_check);
+}
+
+static int edi_json(const command_line *line) {
+    return with_library(line, "json", run_json);
+}
+
+static int edi_text(const command_line *line) {
+    return with_library(line, "text", run_text);
+}
+
+static int edi_ack(const command_line *line) {
+    return with_library(line, "ack", run_ack);
+}
+
+static int edi_show(const command_line *line) {
+    return with_library(line, "explain", run_explain);
+}
+
+static int edi_split(const command_line *line) {
+    return with_library(line, "split", run_split);
+}
+
+static int edi_repair(const command_line *line) {
+    return with_library(line, "fix", run_fix);
+}
+
+#define SCHEMA_OPTION                                                                                                  \
+    { "schema", 0, "FILE", "Definitions to add, before the built-in ones" }
+#define STRICT_OPTION                                                                                                  \
+    { "strict", 0, NULL, "Customs that are tolerated otherwise are errors" }
+
+static const option_spec check_options[] = {{"json", 0, NULL, "Print one JSON object a line and file"}, STRICT_OPTION,
+    SCHEMA_OPTION, {"tolerate", 0, "NAME", "Accept this custom even with --strict (line-break, blanks …)"},
+    {"refuse", 0, "NAME", "Do not tolerate this custom"}, {.name = NULL}};
+static const option_spec json_options[] = {{"compact", 0, NULL, "No line breaks"},
+    {"flat", 0, NULL, "A plain list of segments, no loops"}, SCHEMA_OPTION, {.name = NULL}};
+static const option_spec ack_options[] = {
+    {"kind", 0, "KIND", "997, 999, ta1 or contrl; else 997 for X12, contrl for EDIFACT"},
+    {"ta1", 0, NULL, "A TA1 besides, when ISA14 asks for it"},
+    {"accept-errors", 0, NULL, "Documents with faults are accepted with errors instead of rejected"},
+    {"rejected-only", 0, NULL, "Name rejected documents only"}, {"number", 0, "N", "The first control number (1)"},
+    {"date", 0, "CCYYMMDD", "Instead of today"}, {"time", 0, "HHMM", "Instead of now"}, SCHEMA_OPTION, {.name = NULL}};
+static const option_spec explain_options[] = {
+    {"colour", 0, "WHEN", "always, never or auto"}, STRICT_OPTION, SCHEMA_OPTION, {.name = NULL}};
+static const option_spec split_options[] = {{"to", 0, "DIR", "Where the files go"}, SCHEMA_OPTION, {.name = NULL}};
+static const option_spec fix_options[] = {{"output", 'o', "FILE", "Write there instead of standard output"},
+    {"in-place", 0, NULL, "Replace the file"}, {.name = NULL}};
+
+const command edi_commands[] = {
+    {.name = "edi check",
+        .arguments = "FILE...",
+        .least = 1,
+        .most = -1,
+        .summary = "Validate EDI files; one report a file",
+        .details =
+            "X12, EDIFACT and TRADACOMS: envelopes, structure, elements, codes. Exit code 1 when any file is invalid, "
+            "after all were reported. \"-\" is standard input.",
+        .options = check_options,
+        .run = edi_check},
+    {.name = "edi json",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "EDI to JSON, lossless",
+        .details = "`banyan edi text` makes the same bytes of it again.",
+        .options = json_options,
+        .run = edi_json},
+    {.name = "edi text",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "JSON to EDI",
+        .details = "Trailers may be left out: counts and references are filled in.",
+        .run = edi_text},
+    {.name = "edi ack",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "The 997, 999, TA1 or CONTRL that answers a file",
+        .options = ack_options,
+        .run = edi_ack},
+    {.name = "edi explain",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "Every segment and element by its name, faults in place",
+        .options = explain_options,
+        .run = edi_show},
+    {.name = "edi split",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "One file a document",
+        .details = "Each gets an envelope of its own; their names are printed.",
+        .options = split_options,
+        .run = edi_split},
+    {.name = "edi fix",
+        .arguments = "FILE",
+        .least = 1,
+        .most = 1,
+        .summary = "Repair what has only one repair",
+        .details =
+            "Counts, references, missing trailers, padding of ISA, the last terminator. The repaired file goes to "
+            "standard output, the changes to standard error.",
+        .options = fix_options,
+        .run = edi_repair},
+    {.name = NULL},
+};

@@ -1,22 +1,11 @@
-/* core/app/cmd_schema.c: see cmd_schema.h. */
-#include "core/app/cmd_schema.h"
-
+/* core/app/cmd_schema.c: the `banyan schema` commands: which EDI definitions are known, and what they say. */
+#include "core/app/commands.h"
 #include "core/app/input.h"
 #include "core/base/json.h"
 #include "edi/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { DONE = 0, FOUND_BAD = 1, WRONG_USAGE = 2, NOT_DONE = 3 };
-
-static void usage(FILE *out) {
-    fprintf(out, "Usage: banyan schema list [--json] [FILE...]\n"
-                 "       banyan schema show STANDARD VERSION TYPE [FILE...]\n\n"
-                 "  list    the EDI definitions known\n"
-                 "  show    one of them as it holds, for example: banyan schema show X12 004010 850\n\n"
-                 "FILEs are definitions to add, before the built-in ones.\n");
-}
 
 static void list_json(edi_library *library) {
     size_t cursor = 0;
@@ -118,72 +107,78 @@ static void print_nodes(const edi_node *parent) {
     }
 }
 
-static int show(edi_library *library, char **names) {
+static int show(edi_library *library, const char *standard_name, const char *version, const char *type) {
     bool exact;
-    edi_standard standard = edi_standard_named(span_of(names[0]));
-    const edi_schema *schema =
-        standard == EDI_NONE ? NULL : edi_library_find(library, standard, names[2], names[1], &exact);
+    edi_standard standard = edi_standard_named(span_of(standard_name));
+    const edi_schema *schema = standard == EDI_NONE ? NULL : edi_library_find(library, standard, type, version, &exact);
     if (!schema) {
-        fprintf(stderr,
-            "banyan schema show: there is no schema %s %s %s; `banyan schema list` names those that there are\n",
-            names[0], names[1], names[2]);
-        return FOUND_BAD;
+        fprintf(stderr, "banyan: there is no schema %s %s %s; `banyan schema list` names those that there are\n",
+            standard_name, version, type);
+        return EXIT_BAD;
     }
     printf("schema %s %s %s \"%s\"", edi_standard_name(schema->standard), schema->version, schema->type, schema->title);
     if (schema->group) printf(" group %s", schema->group);
     printf("\n");
     print_nodes(&schema->root);
-    return DONE;
+    return EXIT_DONE;
 }
 
-static int add_files(edi_library *library, char **files, int count) {
-    for (int i = 0; i < count; i++) {
+/* The arguments from `first` on are files of definitions. */
+static int add_files(edi_library *library, const command_line *line, size_t first) {
+    for (size_t i = first; i < command_argument_count(line); i++) {
         input in;
-        error *err = input_open(files[i], &in);
+        const char *path = command_argument(line, i);
+        error *err = input_open(path, &in);
         if (!err) {
-            err = edi_library_add(library, in.bytes, files[i]);
+            err = edi_library_add(library, in.bytes, path);
             input_close(&in);
         }
         if (!err) continue;
-        int code = error_code_of(err) == ERROR_INVALID ? FOUND_BAD : NOT_DONE;
-        fprintf(stderr, "banyan schema: %s\n", error_text(err));
+        int code = error_code_of(err) == ERROR_INVALID ? EXIT_BAD : EXIT_IMPOSSIBLE;
+        fprintf(stderr, "banyan: %s\n", error_text(err));
         error_free(err);
         return code;
     }
-    return DONE;
+    return EXIT_DONE;
 }
 
-int cmd_schema(int argc, char **argv) {
-    bool json = false;
-    if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
-        usage(stdout);
-        return DONE;
-    }
-    bool list = argc >= 2 && strcmp(argv[1], "list") == 0, shown = argc >= 2 && strcmp(argv[1], "show") == 0;
-    int at = 2;
-    for (; list && at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
-        if (strcmp(argv[at], "--json") != 0) break;
-        json = true;
-    }
-    bool help = at < argc && strcmp(argv[at], "--help") == 0, names = shown && argc >= at + 3;
-    if (help) {
-        usage(stdout);
-        return DONE;
-    }
-    if ((!list && !names) || (list && at < argc && argv[at][0] == '-')) {
-        usage(stderr);
-        return WRONG_USAGE;
-    }
-    int first = shown ? at + 3 : at;
+static int schema_list(const command_line *line) {
     edi_library *library = edi_library_new();
-    int code = add_files(library, argv + first, argc - first);
-    if (code == DONE && shown) {
-        code = show(library, argv + at);
-    } else if (code == DONE && json) {
+    int code = add_files(library, line, 0);
+    if (code == EXIT_DONE && command_flag(line, "json"))
         list_json(library);
-    } else if (code == DONE) {
+    else if (code == EXIT_DONE)
         list_text(library);
-    }
     edi_library_free(library);
     return code;
 }
+
+static int schema_show(const command_line *line) {
+    edi_library *library = edi_library_new();
+    int code = add_files(library, line, 3);
+    if (code == EXIT_DONE)
+        code = show(library, command_argument(line, 0), command_argument(line, 1), command_argument(line, 2));
+    edi_library_free(library);
+    return code;
+}
+
+static const option_spec list_options[] = {{"json", 0, NULL, "Print JSON, one object a line"}, {.name = NULL}};
+
+const command schema_commands[] = {
+    {.name = "schema list",
+        .arguments = "[FILE...]",
+        .most = -1,
+        .summary = "The EDI definitions known, and how each was checked",
+        .details = "FILEs are definitions to add, before the built-in ones.",
+        .options = list_options,
+        .run = schema_list},
+    {.name = "schema show",
+        .arguments = "STANDARD VERSION TYPE [FILE...]",
+        .least = 3,
+        .most = -1,
+        .summary = "One definition as it holds",
+        .details =
+            "For example: banyan schema show X12 004010 850. FILEs are definitions to add, before the built-in ones.",
+        .run = schema_show},
+    {.name = NULL},
+};

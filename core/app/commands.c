@@ -68,6 +68,8 @@ const command *const command_tables[] = {
     message_commands,
     access_commands,
     script_commands,
+    edi_commands,
+    schema_commands,
     keeping_commands,
     basic_commands,
     NULL,

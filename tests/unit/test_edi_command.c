@@ -1,6 +1,5 @@
 /* tests/unit/test_edi_command.c: `banyan edi` and `banyan schema` as they are called: outputs and exit codes. */
-#include "core/app/cmd_edi.h"
-#include "core/app/cmd_schema.h"
+#include "core/app/commands.h"
 #include "core/base/io.h"
 #include "core/base/json.h"
 #include "core/base/memory.h"
@@ -21,10 +20,10 @@ static int make_folder(void **state) {
 }
 
 static int remove_folder(void **state) {
-    char command[128];
+    char removal[128];
     (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    snprintf(removal, sizeof removal, "rm -r %s", folder);
+    return system(removal);
 }
 
 static const char *file_of(const char *name, const char *content) {
@@ -40,7 +39,8 @@ static const char *file_of(const char *name, const char *content) {
 /* Runs the command in a process of its own, `input` on its standard input. Returns its exit code. */
 static int run(const char *input, const char *words) {
     char copy[1024], *argv[24];
-    int argc = 0, in[2], out[2], status;
+    int argc = 1, in[2], out[2], status;
+    argv[0] = (char *)"banyan";
     snprintf(copy, sizeof copy, "%s", words);
     for (char *word = strtok(copy, " "); word && argc < 23; word = strtok(NULL, " "))
         argv[argc++] = word;
@@ -55,7 +55,7 @@ static int run(const char *input, const char *words) {
         int quiet = open("/dev/null", O_WRONLY);
         dup2(quiet, 2);
         close(in[0]), close(in[1]), close(out[0]), close(out[1]);
-        int code = strcmp(argv[0], "edi") == 0 ? cmd_edi(argc, argv) : cmd_schema(argc, argv);
+        int code = commands_main(argc, argv);
         fflush(stdout);
         _exit(code);
     }
