@@ -228,7 +228,7 @@ error *decimal_divide(decimal a, decimal b, decimal *out) {
 error *decimal_divide_whole(decimal a, decimal b, decimal *quotient, decimal *remainder) {
     error *err = decimal_divide_to(a, b, 0, ROUND_FLOOR, quotient);
     if (err) return err;
-    decimal product;
+    decimal product = {0, 0};
     err = decimal_multiply(*quotient, b, &product);
     return err ? err : decimal_subtract(a, product, remainder);
 }
@@ -243,7 +243,7 @@ error *decimal_round(decimal value, int scale, decimal_rounding rounding, decima
         return err ? err : make(value.coefficient < 0, digits, scale, out);
     }
     if (scale >= 0) return decimal_divide_to(value, decimal_of_integer(1), scale, rounding, out);
-    decimal unit, tens;
+    decimal unit = {0, 0}, tens = {0, 0};
     error *err = make(false, power_of_ten(-scale), 0, &unit);
     if (!err) err = decimal_divide_to(value, unit, 0, rounding, &tens);
     return err ? err : decimal_multiply(tens, unit, out);

@@ -82,7 +82,7 @@ static void push_document(const builder *b, int number) {
 }
 
 /* Raises `words` with the place that the builder noted for the segment (0: for the document), if it did. */
-static void raise_at(builder *b, origin at, const char *words) {
+_Noreturn static void raise_at(builder *b, origin at, const char *words) {
     lua_State *L = b->L;
     const char *text = lua_pushstring(L, words);
     push_document(b, at.document);
@@ -97,6 +97,7 @@ static void raise_at(builder *b, origin at, const char *words) {
     else
         lua_pushstring(L, text);
     lua_error(L);
+    abort(); /* lua_error does not return */
 }
 
 static void check_at(builder *b, origin at, error *err) {
@@ -136,14 +137,14 @@ static const json_t *find_envelope(builder *b, const json_t *result) {
         if (to && strcmp(to, json_get_text(one, "connection", "")) != 0) continue;
         const json_t *envelope = json_get_object(json_get_object(one, "envelopes"), name);
         if (!envelope)
-            luaL_error(b->L,
+            sandbox_error(b->L,
                 "destination %s has no %s identities: its connection needs a station and a partner that have",
                 json_get_text(one, "connection", ""), name);
         if (found && !json_equal(found, envelope))
-            luaL_error(b->L, "the flow's destinations are addressed differently: the result must say `to`");
+            sandbox_error(b->L, "the flow's destinations are addressed differently: the result must say `to`");
         found = envelope;
     }
-    if (!found) luaL_error(b->L, "there is no destination whose %s identities the interchange could bear", name);
+    if (!found) sandbox_error(b->L, "there is no destination whose %s identities the interchange could bear", name);
     return found;
 }
 
@@ -200,17 +201,19 @@ static error *take_control(void *context, edi_level level, const char *kind, cha
 
 /* ---- values ---- */
 
+static bool is_ascii(span text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.data[i] >= 0x80) return false;
+    }
+    return true;
+}
+
 /* Pushes a text of this interchange's character set; UNOA and UNOB have ASCII, UNOC ISO 8859-1, others stay UTF-8. */
 static void push_encoded(builder *b, origin at, span text) {
     luaL_Buffer out;
     const char *set = b->envelope.version ? b->envelope.version : "UNOC";
-    bool plain = b->standard == EDI_X12 || strlen(set) != 4 || set[3] < 'A' || set[3] > 'C' || !span_is_utf8(text);
-    for (size_t i = 0; i < text.len && !plain; i++)
-        if ((unsigned char)text.data[i] >= 0x80)
-            break;
-        else if (i + 1 == text.len)
-            plain = true;
-    if (plain || text.len == 0) {
+    bool narrow = b->standard == EDI_EDIFACT && strlen(set) == 4 && set[3] >= 'A' && set[3] <= 'C';
+    if (!narrow || is_ascii(text) || !span_is_utf8(text)) {
         lua_pushlstring(b->L, text.data, text.len);
         return;
     }
@@ -235,7 +238,7 @@ static void number_to_text(builder *b, origin at, const edi_slot *slot) {
     const edi_element_type *type = slot ? slot->element : NULL;
     int top = lua_gettop(L);
     if (type && type->type == EDI_TYPE_INTEGER && type->decimals > 0) {
-        decimal value = value_check_decimal(L, top), scaled;
+        decimal value = value_check_decimal(L, top), scaled = {0, 0};
         error *err = decimal_round(value, (int)type->decimals, ROUND_DOWN, &scaled);
         if (!err && decimal_compare(value, scaled) != 0) {
             char digits[DECIMAL_TEXT_SIZE];
@@ -421,13 +424,13 @@ static bool wants_check(builder *b, int number) {
 }
 
 /* "BEG03: what is wrong", and what is wrong alone where the words name the segment themselves. */
-static void raise_fault(builder *b, origin at, const edi_fault *fault) {
+_Noreturn static void raise_fault(builder *b, origin at, const edi_fault *fault) {
     char name[32] = "";
     if (fault->element > 0)
         snprintf(name, sizeof name, fault->component > 0 ? "%s%02u-%u: " : "%s%02u: ", fault->tag, fault->element,
             fault->component);
     const char *words = lua_pushfstring(b->L, "%s%s", name, fault->text);
-    if (at.document == 0) luaL_error(b->L, "the envelope is wrong: %s", words);
+    if (at.document == 0) sandbox_error(b->L, "the envelope is wrong: %s", words);
     raise_at(b, at, words);
 }
 
@@ -464,25 +467,28 @@ static edi_standard standard_of(const char *type) {
 static void look_at_documents(builder *b) {
     lua_State *L = b->L;
     if (lua_type(L, b->value) != LUA_TTABLE)
-        luaL_error(L, "result: edi is a %s, not a document", luaL_typename(L, b->value));
+        sandbox_error(L, "result: edi is a %s, not a document", luaL_typename(L, b->value));
     b->is_list = lua_rawgeti(L, b->value, 1) != LUA_TNIL;
     lua_pop(L, 1);
     lua_Unsigned count = b->is_list ? lua_rawlen(L, b->value) : 1;
-    if (count > DOCUMENTS_MAX) luaL_error(L, "result: edi has more than %d documents", DOCUMENTS_MAX);
+    if (count > DOCUMENTS_MAX) sandbox_error(L, "result: edi has more than %d documents", DOCUMENTS_MAX);
     b->count = (int)count;
     for (int i = 1; i <= b->count; i++) {
         push_document(b, i);
-        if (lua_type(L, -1) != LUA_TTABLE) luaL_error(L, "result: edi: document %d is a %s", i, luaL_typename(L, -1));
+        if (lua_type(L, -1) != LUA_TTABLE)
+            sandbox_error(L, "result: edi: document %d is a %s", i, luaL_typename(L, -1));
         const char *type = field(L, "type"), *version = field(L, "version");
         if (!type || !version)
-            luaL_error(L, "result: edi: a document has type, version and segments; edi.document(\"850\", \"004010\", "
-                          "…) makes it");
+            sandbox_error(L,
+                "result: edi: a document has type, version and segments; edi.document(\"850\", \"004010\", "
+                "…) makes it");
         if (strlen(type) > 6 || strlen(version) > 12 || strlen(version) < 4)
-            luaL_error(L, "result: edi: '%s' of version '%s' is no document type", type, version);
-        if (lua_getfield(L, -1, "segments") != LUA_TTABLE) luaL_error(L, "result: edi: document %d has no segments", i);
+            sandbox_error(L, "result: edi: '%s' of version '%s' is no document type", type, version);
+        if (lua_getfield(L, -1, "segments") != LUA_TTABLE)
+            sandbox_error(L, "result: edi: document %d has no segments", i);
         edi_standard standard = standard_of(type);
         if (i > 1 && standard != b->standard)
-            luaL_error(L, "result: edi: one interchange has documents of one standard");
+            sandbox_error(L, "result: edi: one interchange has documents of one standard");
         b->standard = standard;
         lua_pop(L, 2);
     }

@@ -44,18 +44,19 @@ typedef struct run {
 static bool push_function(lua_State *L, const run *r) {
     sandbox *box = sandbox_of(L);
     const char *hash = NULL;
-    if (!library_load_script(L, box->script, &hash)) luaL_error(L, "there is no script '%s'", box->script);
+    if (!library_load_script(L, box->script, &hash)) sandbox_error(L, "there is no script '%s'", box->script);
     lua_pushfstring(L, "%s@%s", box->script, hash ? hash : "");
     json_put_text(r->out->result, "script", lua_tostring(L, -1));
     lua_pop(L, 1);
     lua_pushstring(L, box->script);
     lua_call(L, 1, 1);
     if (lua_type(L, -1) != LUA_TTABLE)
-        luaL_error(L, "the script %s does not return a table of functions: its last line is `return M`", box->script);
+        sandbox_error(
+            L, "the script %s does not return a table of functions: its last line is `return M`", box->script);
     lua_getfield(L, -1, r->function);
     if (lua_isfunction(L, -1)) return true;
     if (!lua_isnil(L, -1))
-        luaL_error(L, "%s.%s is a %s, not a function", box->script, r->function, luaL_typename(L, -1));
+        sandbox_error(L, "%s.%s is a %s, not a function", box->script, r->function, luaL_typename(L, -1));
     return false;
 }
 
@@ -63,7 +64,7 @@ static int run_function(lua_State *L) {
     run *r = lua_touserdata(L, 1);
     bool translate = strcmp(r->function, "translate") == 0;
     if (!push_function(L, r)) {
-        if (translate) luaL_error(L, "the script %s has no function translate(message)", sandbox_of(L)->script);
+        if (translate) sandbox_error(L, "the script %s has no function translate(message)", sandbox_of(L)->script);
         json_object_set_new(r->out->result, "passed", json_true());
         return 0;
     }

@@ -271,16 +271,16 @@ static int require(lua_State *L) {
 void library_require(lua_State *L, const char *name) {
     const char *hash;
     luaL_checkstack(L, 8, "require");
-    if (!settings_is_name(span_of(name))) luaL_error(L, "require: '%s' is not the name of a module", name);
+    if (!settings_is_name(span_of(name))) sandbox_error(L, "require: '%s' is not the name of a module", name);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
     int kind = lua_getfield(L, -1, name);
-    if (kind == LUA_TLIGHTUSERDATA) luaL_error(L, "module '%s' requires itself, directly or through others", name);
+    if (kind == LUA_TLIGHTUSERDATA) sandbox_error(L, "module '%s' requires itself, directly or through others", name);
     if (kind == LUA_TNIL) {
         lua_pop(L, 1);
         lua_pushlightuserdata(L, &loaded_key); /* stands there while the module loads */
         lua_setfield(L, -2, name);
         if (!load_from_library(L, name) && !library_load_script(L, name, &hash))
-            luaL_error(L, "module '%s' was not found, neither in the library nor among the scripts", name);
+            sandbox_error(L, "module '%s' was not found, neither in the library nor among the scripts", name);
         lua_pushstring(L, name);
         lua_call(L, 1, 1);
         if (lua_isnil(L, -1)) {

@@ -32,7 +32,8 @@ static char option_character(lua_State *L, int options, const char *name, char f
     char own[2] = {fallback, '\0'};
     const char *text = value_option_text(L, options, name, own);
     if (strcmp(text, "\\t") == 0 || strcmp(text, "tab") == 0) return '\t';
-    if (strlen(text) != 1 || *text == '\r' || *text == '\n') luaL_error(L, "csv: option '%s' is one character", name);
+    if (strlen(text) != 1 || *text == '\r' || *text == '\n')
+        sandbox_error(L, "csv: option '%s' is one character", name);
     return *text;
 }
 
@@ -129,7 +130,7 @@ static void check_columns(lua_State *L, int columns, bool reject, int line) {
     lua_Integer count = (lua_Integer)lua_rawlen(L, columns);
     lua_createtable(L, 0, (int)count);
     for (lua_Integer i = 1; i <= count; i++) {
-        if (lua_rawgeti(L, columns, i) != LUA_TSTRING) luaL_error(L, "csv: column %I has no name", i);
+        if (lua_rawgeti(L, columns, i) != LUA_TSTRING) sandbox_error(L, "csv: column %I has no name", i);
         lua_pushvalue(L, -1);
         if (lua_rawget(L, -3) != LUA_TNIL)
             fault(L, reject, line, lua_pushfstring(L, "two columns are called '%s'", lua_tostring(L, -2)));
@@ -202,7 +203,7 @@ typedef struct csv_writer {
 } csv_writer;
 
 static void add_field(csv_writer *w, span text) {
-    bool formula = w->safe && text.len > 0 && memchr("=+-@\t\r", text.data[0], 6) != NULL;
+    bool formula = w->safe && text.len > 0 && text.data[0] && strchr("=+-@\t\r", text.data[0]);
     bool quoted = w->quote_all || formula;
     for (size_t i = 0; i < text.len && !quoted; i++)
         quoted =
@@ -225,7 +226,7 @@ static void add_value(csv_writer *w, lua_Integer row, const char *column) {
     lua_State *L = w->L;
     if (!lua_isnil(L, -1) && !(lua_islightuserdata(L, -1))) {
         if (!value_push_text(L, lua_gettop(L)))
-            luaL_error(L, "csv: row %I, %s is a %s, not text or number", row, column, luaL_typename(L, -1));
+            sandbox_error(L, "csv: row %I, %s is a %s, not text or number", row, column, luaL_typename(L, -1));
         span text;
         text.data = lua_tolstring(L, -1, &text.len);
         add_field(w, text);
@@ -291,19 +292,19 @@ void csv_encode_rows(lua_State *L, int rows, int options, buf *out) {
     lua_Integer count = (lua_Integer)lua_rawlen(L, rows);
     for (lua_Integer i = 1; i <= count; i++) {
         if (lua_rawgeti(L, rows, i) != LUA_TTABLE)
-            luaL_error(L, "csv: row %I is a %s, not a table", i, luaL_typename(L, -1));
+            sandbox_error(L, "csv: row %I is a %s, not a table", i, luaL_typename(L, -1));
         int row = lua_gettop(L);
         if (is_listed(L, row))
             add_listed_row(&w, row, i, width);
         else if (columns)
             add_named_row(&w, row, columns, i);
         else
-            luaL_error(L, "csv: row %I is keyed by names, so `columns` must say their order", i);
+            sandbox_error(L, "csv: row %I is keyed by names, so `columns` must say their order", i);
         buf_add_text(out, w.line_end);
         if (out->overflow) break;
         lua_pop(L, 1);
     }
-    if (out->overflow) luaL_error(L, "output limit: the CSV is larger than %I bytes", (lua_Integer)out->maximum);
+    if (out->overflow) sandbox_error(L, "output limit: the CSV is larger than %I bytes", (lua_Integer)out->maximum);
 }
 
 static int decode(lua_State *L) {

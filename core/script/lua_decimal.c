@@ -59,7 +59,7 @@ decimal value_check_decimal(lua_State *L, int argument) {
 typedef error *(*operation)(decimal, decimal, decimal *);
 
 static int calculate(lua_State *L, operation function) {
-    decimal result;
+    decimal result = {0, 0};
     check(L, function(value_check_decimal(L, 1), value_check_decimal(L, 2), &result));
     value_push_decimal(L, result);
     return 1;
@@ -82,14 +82,14 @@ static int divide(lua_State *L) {
 }
 
 static int divide_whole(lua_State *L) {
-    decimal quotient, remainder;
+    decimal quotient = {0, 0}, remainder = {0, 0};
     check(L, decimal_divide_whole(value_check_decimal(L, 1), value_check_decimal(L, 2), &quotient, &remainder));
     value_push_decimal(L, quotient);
     return 1;
 }
 
 static int modulo(lua_State *L) {
-    decimal quotient, remainder;
+    decimal quotient = {0, 0}, remainder = {0, 0};
     check(L, decimal_divide_whole(value_check_decimal(L, 1), value_check_decimal(L, 2), &quotient, &remainder));
     value_push_decimal(L, remainder);
     return 1;
@@ -163,7 +163,7 @@ static int check_scale(lua_State *L, int argument, lua_Integer fallback) {
 }
 
 static int rounded(lua_State *L) {
-    decimal result;
+    decimal result = {0, 0};
     check(L, decimal_round(value_check_decimal(L, 1), check_scale(L, 2, 0), check_rounding(L, 3), &result));
     value_push_decimal(L, result);
     return 1;
@@ -171,7 +171,7 @@ static int rounded(lua_State *L) {
 
 /* d:divide(by, scale, rounding) */
 static int divide_to(lua_State *L) {
-    decimal result;
+    decimal result = {0, 0};
     check(L, decimal_divide_to(value_check_decimal(L, 1), value_check_decimal(L, 2), check_scale(L, 3, 0),
                  check_rounding(L, 4), &result));
     value_push_decimal(L, result);

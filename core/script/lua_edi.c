@@ -18,10 +18,10 @@
 
 #include "core/base/memory.h"
 #include "core/base/settings.h"
+#include "core/script/edi_values.h"
 #include "core/script/library.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
-#include "edi/value.h"
 #include "edi/view.h"
 
 enum { PLACES_MAX = 100000 };
@@ -113,159 +113,14 @@ static void push_segment(lua_State *L, int owner, edi_view *view, size_t index) 
     lua_setmetatable(L, -2);
 }
 
-/* ---- values ---- */
-
-typedef struct place {
-    edi_view *view;
-    size_t segment, element, component, repetition;
-} place;
-
-/* "BEG03", "NAD02-1" */
-static const char *push_name(lua_State *L, const place *p) {
-    span tag = edi_view_tag(p->view, p->segment);
-    lua_pushlstring(L, tag.data, tag.len);
-    lua_pushfstring(L, p->component > 1 ? "%s%s%d-%d" : "%s%s%d", lua_tostring(L, -1), p->element < 10 ? "0" : "",
-        (int)p->element, (int)p->component);
-    lua_remove(L, -2);
-    return lua_tostring(L, -1);
-}
-
-/* Rejects with the segment, its position in the document, and the element. */
-static int reject_place(lua_State *L, const place *p, const char *words) {
-    lua_pushcfunction(L, sandbox_lua_reject);
-    push_name(L, p);
-    lua_pushfstring(L, " %s", words);
-    lua_concat(L, 2);
-    lua_createtable(L, 0, 3);
-    span tag = edi_view_tag(p->view, p->segment);
-    lua_pushlstring(L, tag.data, tag.len);
-    lua_setfield(L, -2, "segment");
-    lua_pushinteger(L, (lua_Integer)p->segment + 1);
-    lua_setfield(L, -2, "position");
-    lua_pushinteger(L, (lua_Integer)p->element);
-    lua_setfield(L, -2, "element");
-    lua_call(L, 2, 0);
-    return 0;
-}
-
-/* Latin-1 to UTF-8: what is not UTF-8 in an interchange is nearly always that. */
-static void push_latin1(lua_State *L, span text) {
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c >= 0x80) luaL_addchar(&b, (char)(0xC0 | c >> 6));
-        luaL_addchar(&b, c >= 0x80 ? (char)(0x80 | (c & 0x3F)) : (char)c);
-    }
-    luaL_pushresult(&b);
-}
-
-/* Pushes a decoded value without the filler at its end; nil when nothing is left. */
-static bool push_decoded(lua_State *L, span text) {
-    text = edi_trim_right(text);
-    if (text.len == 0) {
-        lua_pushnil(L);
-        return false;
-    }
-    if (span_is_utf8(text))
-        lua_pushlstring(L, text.data, text.len);
-    else
-        push_latin1(L, text);
-    return true;
-}
-
-/* What was meant by an element without a component: all of it, or the first component where it is a composite. */
-static size_t whole_or_first(const place *p) {
-    const edi_slot *slot = edi_view_slot(p->view, p->segment, p->element, 0);
-    if (slot) return slot->composite ? 1 : 0;
-    return edi_view_components(p->view, p->segment, p->element, p->repetition) > 1 ? 1 : 0;
-}
-
-static bool push_value(lua_State *L, const place *p) {
-    size_t component = p->component ? p->component : whole_or_first(p);
-    const edi_delimiters *d = &edi_view_document(p->view)->interchange.delimiters;
-    span raw = edi_view_raw_value(p->view, p->segment, p->element, p->repetition, component);
-    if (raw.len == 0 || !edi_needs_decoding(d, raw)) return push_decoded(L, raw);
-    char *decoded = lua_newuserdatauv(L, raw.len, 0);
-    bool found = push_decoded(L, span_make(decoded, edi_decode(d, raw, decoded)));
-    lua_remove(L, -2);
-    return found;
-}
-
-static span top_text(lua_State *L) {
-    span text;
-    text.data = lua_tolstring(L, -1, &text.len);
-    return text;
-}
-
-static int push_number(lua_State *L, const place *p, bool whole_as_integer) {
-    char digits[EDI_DECIMAL_SIZE];
-    decimal value;
-    int64_t integer;
-    if (!push_value(L, p)) return 1;
-    const edi_slot *slot =
-        edi_view_slot(p->view, p->segment, p->element, p->component ? p->component : whole_or_first(p));
-    bool implied = slot && slot->element && slot->element->type == EDI_TYPE_INTEGER;
-    bool good = edi_decimal(top_text(L), implied ? slot->element->decimals : 0, digits);
-    if (good) {
-        error *err = decimal_parse(span_of(digits), &value);
-        good = !err;
-        error_free(err);
-    }
-    if (!good) return reject_place(L, p, lua_pushfstring(L, "'%s' is not a number", lua_tostring(L, -1)));
-    if (whole_as_integer && decimal_to_integer(value, &integer))
-        lua_pushinteger(L, integer);
-    else
-        value_push_decimal(L, value);
-    return 1;
-}
-
-/* A composite of three such as EDIFACT's C507 (qualifier, value, format), or the value itself. */
-static int push_date(lua_State *L, const place *p, bool time) {
-    char iso[EDI_DATE_SIZE];
-    bool good;
-    bool edifact = edi_view_document(p->view)->standard == EDI_EDIFACT;
-    if (edifact && !p->component && edi_view_components(p->view, p->segment, p->element, p->repetition) >= 3) {
-        place part = *p;
-        part.component = 3;
-        push_value(L, &part);
-        part.component = 2;
-        if (!push_value(L, &part)) return 1;
-        size_t len = 0;
-        const char *format = lua_tolstring(L, -2, &len);
-        good = edi_formatted_date(top_text(L), span_make(format ? format : "102", format ? len : 3), iso);
-    } else {
-        if (!push_value(L, p)) return 1;
-        good = time ? edi_iso_time(top_text(L), iso) : edi_iso_date(top_text(L), iso);
-    }
-    if (!good)
-        return reject_place(L, p, lua_pushfstring(L, "'%s' is not a %s", lua_tostring(L, -1), time ? "time" : "date"));
-    lua_pushstring(L, iso);
-    return 1;
-}
-
-typedef enum wanted { WANT_TEXT, WANT_NUMBER, WANT_DECIMAL, WANT_DATE, WANT_TIME, WANT_NEEDED } wanted;
-
-static int push_wanted(lua_State *L, const place *p, wanted kind) {
-    switch (kind) {
-    case WANT_TEXT: push_value(L, p); return 1;
-    case WANT_NUMBER: return push_number(L, p, true);
-    case WANT_DECIMAL: return push_number(L, p, false);
-    case WANT_DATE: return push_date(L, p, false);
-    case WANT_TIME: return push_date(L, p, true);
-    case WANT_NEEDED: return push_value(L, p) ? 1 : reject_place(L, p, "is missing");
-    }
-    return 0;
-}
-
 /* element, component, repetition from argument `first` on. */
-static place check_place(lua_State *L, edi_view *view, size_t segment, int first, lua_Integer fallback) {
+static edi_place check_place(lua_State *L, edi_view *view, size_t segment, int first, lua_Integer fallback) {
     lua_Integer element = fallback ? luaL_optinteger(L, first, fallback) : luaL_checkinteger(L, first);
     lua_Integer component = luaL_optinteger(L, first + 1, 0), repetition = luaL_optinteger(L, first + 2, 1);
     luaL_argcheck(L, element >= 1 && element <= PLACES_MAX, first, "elements count from 1");
     luaL_argcheck(L, component >= 0 && component <= PLACES_MAX, first + 1, "components count from 1");
     luaL_argcheck(L, repetition >= 1 && repetition <= PLACES_MAX, first + 2, "repetitions count from 1");
-    return (place){view, segment, (size_t)element, (size_t)component, (size_t)repetition};
+    return (edi_place){view, segment, (size_t)element, (size_t)component, (size_t)repetition};
 }
 
 /* ---- finding segments ---- */
@@ -302,7 +157,7 @@ static span optional_qualifier(lua_State *L, int argument) {
     return qualifier;
 }
 
-static int range_wanted(lua_State *L, wanted kind) {
+static int range_wanted(lua_State *L, edi_wanted kind) {
     range_handle *r = check_range(L);
     span tag = check_tag(L, 2), qualifier = optional_qualifier(L, 3);
     size_t segment = r->range.first;
@@ -310,7 +165,7 @@ static int range_wanted(lua_State *L, wanted kind) {
     /* A date beside its qualifier: DTM*002*date; DTM+137:date:102. */
     bool x12 = edi_view_document(r->view)->standard == EDI_X12;
     lua_Integer fallback = kind == WANT_DATE && qualifier.data ? (x12 ? 2 : 1) : 0;
-    place p = check_place(L, r->view, 0, first, fallback);
+    edi_place p = check_place(L, r->view, 0, first, fallback);
     if (!find(r, tag, qualifier, &segment)) {
         if (kind != WANT_NEEDED) {
             lua_pushnil(L);
@@ -325,7 +180,7 @@ static int range_wanted(lua_State *L, wanted kind) {
         lua_call(L, 2, 0);
     }
     p.segment = segment;
-    return push_wanted(L, &p, kind);
+    return edi_push_wanted(L, &p, kind);
 }
 
 static int range_text(lua_State *L) {
@@ -432,10 +287,10 @@ static int range_index(lua_State *L) {
 
 /* ---- segments ---- */
 
-static int segment_wanted(lua_State *L, wanted kind) {
+static int segment_wanted(lua_State *L, edi_wanted kind) {
     segment_handle *s = check_segment(L);
-    place p = check_place(L, s->view, s->index, 2, 0);
-    return push_wanted(L, &p, kind);
+    edi_place p = check_place(L, s->view, s->index, 2, 0);
+    return edi_push_wanted(L, &p, kind);
 }
 
 static int segment_text(lua_State *L) {
@@ -472,7 +327,7 @@ static int segment_qualified(lua_State *L) {
     holder *h = lua_touserdata(L, -1);
     arena_free(h->scratch);
     h->scratch = arena_new(4 * edi_view_raw(s->view, s->index).len + 65536);
-    push_decoded(L, edi_view_qualified(s->view, h->scratch, s->index, (size_t)element, qualifier));
+    edi_push_decoded(L, edi_view_qualified(s->view, h->scratch, s->index, (size_t)element, qualifier));
     return 1;
 }
 
@@ -508,7 +363,7 @@ static int segment_index(lua_State *L) {
 
 static int segment_show(lua_State *L) {
     segment_handle *s = check_segment(L);
-    push_decoded(L, edi_view_raw(s->view, s->index));
+    edi_push_decoded(L, edi_view_raw(s->view, s->index));
     return 1;
 }
 
@@ -552,13 +407,13 @@ static void push_document(lua_State *L, span file, int anchor, lua_Integer index
         const edi_fault *first = &h->documents.first;
         const char *words = first->code == EDI_FAULT_COUNT ? "it holds no document" : first->text;
         if (reject) sandbox_reject(L, "malformed", "", "the body is not readable EDI: %s", words);
-        luaL_error(L, "not readable EDI: %s", words);
+        sandbox_error(L, "not readable EDI: %s", words);
     }
     if (index < 0 && h->documents.count > 1)
-        luaL_error(L, "the file holds %d documents: edi.documents(message.body) gives all", (int)h->documents.count);
+        sandbox_error(L, "the file holds %d documents: edi.documents(message.body) gives all", (int)h->documents.count);
     if (index < 0) index = 0;
     if ((size_t)index >= h->documents.count)
-        luaL_error(L, "the file holds %d documents, there is no number %d", (int)h->documents.count, (int)index + 1);
+        sandbox_error(L, "the file holds %d documents, there is no number %d", (int)h->documents.count, (int)index + 1);
     error *err = edi_view_new(file, &h->documents.list[index], library, &h->view);
     if (err) sandbox_raise(L, err);
     range_handle *r = lua_newuserdatauv(L, sizeof *r, 2);

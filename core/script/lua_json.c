@@ -348,7 +348,7 @@ static void break_line(encoder *e) {
 
 /* Raises an error that names the place in the value. */
 static void refuse(encoder *e, const char *what) {
-    luaL_error(e->L, "json: %s %s", e->path[0] ? e->path : "the value", what);
+    sandbox_error(e->L, "json: %s %s", e->path[0] ? e->path : "the value", what);
 }
 
 /* Lengthens the path by a step; returns the length it had, to cut it again. */
@@ -436,7 +436,7 @@ static void encode_table(encoder *e, int table) {
     if ((size_t)last != count) {
         for (last = 1; lua_rawgeti(L, table, last) != LUA_TNIL; last++)
             lua_pop(L, 1);
-        luaL_error(L, "json: %s is a list with a hole: element %I is nil", e->path[0] ? e->path : "the value", last);
+        sandbox_error(L, "json: %s is a list with a hole: element %I is nil", e->path[0] ? e->path : "the value", last);
     }
     encode_array(e, table, last);
 }
@@ -444,7 +444,8 @@ static void encode_table(encoder *e, int table) {
 static void encode_value(encoder *e, int index) {
     lua_State *L = e->L;
     luaL_checkstack(L, 8, "JSON");
-    if (e->out->overflow) luaL_error(L, "output limit: the JSON is larger than %I bytes", (lua_Integer)e->out->maximum);
+    if (e->out->overflow)
+        sandbox_error(L, "output limit: the JSON is larger than %I bytes", (lua_Integer)e->out->maximum);
     switch (lua_type(L, index)) {
     case LUA_TNIL: buf_add_text(e->out, "null"); return;
     case LUA_TTABLE: encode_table(e, index); return;
@@ -474,7 +475,7 @@ static void encode_value(encoder *e, int index) {
 void value_encode_json(lua_State *L, int index, int indent, buf *out) {
     encoder e = {.L = L, .out = out, .indent = indent};
     encode_value(&e, lua_absindex(L, index));
-    if (out->overflow) luaL_error(L, "output limit: the JSON is larger than %I bytes", (lua_Integer)out->maximum);
+    if (out->overflow) sandbox_error(L, "output limit: the JSON is larger than %I bytes", (lua_Integer)out->maximum);
 }
 
 /* ---- jansson ---- */

@@ -16,6 +16,7 @@ enum { CAPTURE_OPEN = -1, CAPTURE_POSITION = -2 };
 typedef struct matcher {
     lua_State *L;
     const char *text, *text_end, *pattern_end;
+    const char *end; /* where the last match ended */
     unsigned steps;
     int depth, captures;
     struct {
@@ -24,7 +25,7 @@ typedef struct matcher {
     } capture[CAPTURES_MAX];
 } matcher;
 
-static const char *match(matcher *m, const char *s, const char *p);
+static bool match(matcher *m, const char *s, const char *p);
 
 static void step(matcher *m) {
     if (++m->steps % STEPS_BETWEEN_LOOKS == 0) sandbox_check_time(m->L);
@@ -54,15 +55,15 @@ static bool in_letter_class(unsigned char c, char letter) {
 static const char *item_end(matcher *m, const char *p) {
     char c = *p++;
     if (c == '%') {
-        if (p == m->pattern_end) luaL_error(m->L, "malformed pattern (ends with '%%')");
+        if (p == m->pattern_end) sandbox_error(m->L, "malformed pattern (ends with '%%')");
         return p + 1;
     }
     if (c != '[') return p;
     if (p < m->pattern_end && *p == '^') p++;
     do { /* the first character stands for itself, also ] */
-        if (p == m->pattern_end) luaL_error(m->L, "malformed pattern (missing ']')");
+        if (p == m->pattern_end) sandbox_error(m->L, "malformed pattern (missing ']')");
         if (*p++ == '%') p++;
-        if (p > m->pattern_end) luaL_error(m->L, "malformed pattern (missing ']')");
+        if (p > m->pattern_end) sandbox_error(m->L, "malformed pattern (missing ']')");
     } while (p == m->pattern_end || *p != ']');
     return p + 1;
 }
@@ -102,24 +103,22 @@ static bool matches_one(const matcher *m, const char *s, const char *p, const ch
 
 /* ---- items that are tried again ---- */
 
-static const char *match_greedy(matcher *m, const char *s, const char *p, const char *end) {
+static bool match_greedy(matcher *m, const char *s, const char *p, const char *end) {
     ptrdiff_t count = 0;
     while (matches_one(m, s + count, p, end)) {
         count++;
         step(m);
     }
     for (; count >= 0; count--) {
-        const char *rest = match(m, s + count, end + 1);
-        if (rest) return rest;
+        if (match(m, s + count, end + 1)) return true;
     }
-    return NULL;
+    return false;
 }
 
-static const char *match_lazy(matcher *m, const char *s, const char *p, const char *end) {
+static bool match_lazy(matcher *m, const char *s, const char *p, const char *end) {
     for (;;) {
-        const char *rest = match(m, s, end + 1);
-        if (rest) return rest;
-        if (!matches_one(m, s, p, end)) return NULL;
+        if (match(m, s, end + 1)) return true;
+        if (!matches_one(m, s, p, end)) return false;
         s++;
         step(m);
     }
@@ -127,7 +126,7 @@ static const char *match_lazy(matcher *m, const char *s, const char *p, const ch
 
 /* %bxy, `p` at x */
 static const char *match_balanced(matcher *m, const char *s, const char *p) {
-    if (m->pattern_end - p < 2) luaL_error(m->L, "malformed pattern (missing arguments to '%%b')");
+    if (m->pattern_end - p < 2) sandbox_error(m->L, "malformed pattern (missing arguments to '%%b')");
     if (s >= m->text_end || *s != p[0]) return NULL;
     int open = 1;
     for (s++; s < m->text_end; s++) {
@@ -141,78 +140,84 @@ static const char *match_balanced(matcher *m, const char *s, const char *p) {
     return NULL;
 }
 
-static const char *start_capture(matcher *m, const char *s, const char *p, ptrdiff_t kind) {
-    if (m->captures >= CAPTURES_MAX) luaL_error(m->L, "too many captures");
+static bool start_capture(matcher *m, const char *s, const char *p, ptrdiff_t kind) {
+    if (m->captures >= CAPTURES_MAX) sandbox_error(m->L, "too many captures");
     m->capture[m->captures].start = s;
     m->capture[m->captures].len = kind;
     m->captures++;
-    const char *rest = match(m, s, p);
-    if (!rest) m->captures--;
-    return rest;
+    if (match(m, s, p)) return true;
+    m->captures--;
+    return false;
 }
 
-static const char *end_capture(matcher *m, const char *s, const char *p) {
+static bool end_capture(matcher *m, const char *s, const char *p) {
     int open = m->captures - 1;
     while (open >= 0 && m->capture[open].len != CAPTURE_OPEN)
         open--;
-    if (open < 0) luaL_error(m->L, "invalid pattern capture");
+    if (open < 0) sandbox_error(m->L, "invalid pattern capture");
     m->capture[open].len = s - m->capture[open].start;
-    const char *rest = match(m, s, p);
-    if (!rest) m->capture[open].len = CAPTURE_OPEN;
-    return rest;
+    if (match(m, s, p)) return true;
+    m->capture[open].len = CAPTURE_OPEN;
+    return false;
 }
 
 /* %1 to %9: the text of a capture again. */
 static const char *match_again(matcher *m, const char *s, char digit) {
     int index = digit - '1';
     if (index < 0 || index >= m->captures || m->capture[index].len == CAPTURE_OPEN)
-        luaL_error(m->L, "invalid capture index %%%d in pattern", index + 1);
+        sandbox_error(m->L, "invalid capture index %%%d in pattern", index + 1);
     if (m->capture[index].len < 0) return NULL;
     size_t len = (size_t)m->capture[index].len;
-    if ((size_t)(m->text_end - s) < len || memcmp(m->capture[index].start, s, len) != 0) return NULL;
+    if ((size_t)(m->text_end - s) < len) return NULL;
+    /* A capture below m->captures has a start. */
+    if (memcmp(m->capture[index].start, s, len) != 0) return NULL; /* NOLINT(clang-analyzer-core.NonNullParamChecker) */
     return s + len;
 }
 
 /* %f[set]: a border into the set. Returns the pattern behind the set, NULL when there is no border. */
 static const char *match_frontier(matcher *m, const char *s, const char *p) {
-    if (p >= m->pattern_end || *p != '[') luaL_error(m->L, "missing '[' after '%%f' in pattern");
+    if (p >= m->pattern_end || *p != '[') sandbox_error(m->L, "missing '[' after '%%f' in pattern");
     const char *end = item_end(m, p);
     unsigned char before = s == m->text ? 0 : (unsigned char)s[-1];
     unsigned char here = s < m->text_end ? (unsigned char)*s : 0;
     return !in_set(before, p, end) && in_set(here, p, end) ? end : NULL;
 }
 
-/* Where the match of `p` at `s` ends; NULL when there is none. */
-static const char *match(matcher *m, const char *s, const char *p) {
-    const char *result = NULL;
-    if (++m->depth > DEPTH_MAX) luaL_error(m->L, "pattern too complex");
+/* Does `p` match at `s`? Then m->end is where. */
+static bool match(matcher *m, const char *s, const char *p) {
+    bool found = false;
+    if (++m->depth > DEPTH_MAX) sandbox_error(m->L, "pattern too complex");
     for (;;) {
         step(m);
         if (p == m->pattern_end) {
-            result = s;
+            m->end = s;
+            found = true;
             break;
         }
         if (*p == '(') {
             bool position = p + 1 < m->pattern_end && p[1] == ')';
-            result = start_capture(m, s, p + (position ? 2 : 1), position ? CAPTURE_POSITION : CAPTURE_OPEN);
+            found = start_capture(m, s, p + (position ? 2 : 1), position ? CAPTURE_POSITION : CAPTURE_OPEN);
             break;
         }
         if (*p == ')') {
-            result = end_capture(m, s, p + 1);
+            found = end_capture(m, s, p + 1);
             break;
         }
         if (*p == '$' && p + 1 == m->pattern_end) {
-            result = s == m->text_end ? s : NULL;
+            m->end = s;
+            found = s == m->text_end;
             break;
         }
         if (*p == '%' && p + 1 < m->pattern_end && (p[1] == 'b' || p[1] == 'f' || isdigit((unsigned char)p[1]))) {
             char kind = p[1];
             if (kind == 'f') {
-                p = match_frontier(m, s, p + 2);
-                if (!p) break;
+                const char *behind = match_frontier(m, s, p + 2);
+                if (!behind) break;
+                p = behind;
             } else {
-                s = kind == 'b' ? match_balanced(m, s, p + 2) : match_again(m, s, kind);
-                if (!s) break;
+                const char *next = kind == 'b' ? match_balanced(m, s, p + 2) : match_again(m, s, kind);
+                if (!next) break;
+                s = next;
                 p += kind == 'b' ? 4 : 2;
             }
             continue;
@@ -220,15 +225,15 @@ static const char *match(matcher *m, const char *s, const char *p) {
         const char *end = item_end(m, p);
         char suffix = end < m->pattern_end ? *end : '\0';
         if (suffix == '*' || (suffix == '+' && matches_one(m, s, p, end))) {
-            result = match_greedy(m, suffix == '+' ? s + 1 : s, p, end);
+            found = match_greedy(m, suffix == '+' ? s + 1 : s, p, end);
             break;
         }
         if (suffix == '-') {
-            result = match_lazy(m, s, p, end);
+            found = match_lazy(m, s, p, end);
             break;
         }
         if (suffix == '?') {
-            if (matches_one(m, s, p, end) && (result = match(m, s + 1, end + 1))) break;
+            if (matches_one(m, s, p, end) && (found = match(m, s + 1, end + 1))) break;
             p = end + 1;
             continue;
         }
@@ -237,7 +242,7 @@ static const char *match(matcher *m, const char *s, const char *p) {
         p = end;
     }
     m->depth--;
-    return result;
+    return found;
 }
 
 /* ---- captures ---- */
@@ -245,12 +250,12 @@ static const char *match(matcher *m, const char *s, const char *p) {
 /* Pushes capture `index`, or the whole match when there is none. */
 static void push_capture(matcher *m, int index, const char *s, const char *e) {
     if (index >= m->captures) {
-        if (index != 0) luaL_error(m->L, "invalid capture index %%%d", index + 1);
+        if (index != 0) sandbox_error(m->L, "invalid capture index %%%d", index + 1);
         lua_pushlstring(m->L, s, (size_t)(e - s));
         return;
     }
     ptrdiff_t len = m->capture[index].len;
-    if (len == CAPTURE_OPEN) luaL_error(m->L, "unfinished capture");
+    if (len == CAPTURE_OPEN) sandbox_error(m->L, "unfinished capture");
     if (len == CAPTURE_POSITION)
         lua_pushinteger(m->L, m->capture[index].start - m->text + 1);
     else
@@ -271,8 +276,11 @@ static void start_match(matcher *m) {
 }
 
 static matcher matcher_of(lua_State *L, span text, span pattern) {
-    return (matcher){
-        .L = L, .text = text.data, .text_end = text.data + text.len, .pattern_end = pattern.data + pattern.len};
+    return (matcher){.L = L,
+        .text = text.data,
+        .text_end = text.data + text.len,
+        .end = text.data,
+        .pattern_end = pattern.data + pattern.len};
 }
 
 /* ---- the functions ---- */
@@ -311,8 +319,8 @@ static int find_or_match(lua_State *L, bool find) {
     matcher m = matcher_of(L, text, pattern);
     do {
         start_match(&m);
-        const char *e = match(&m, s, pattern.data + anchored);
-        if (!e) continue;
+        if (!match(&m, s, pattern.data + anchored)) continue;
+        const char *e = m.end;
         if (!find) return push_captures(&m, s, e, true);
         lua_pushinteger(L, s - text.data + 1);
         lua_pushinteger(L, e - text.data);
@@ -339,8 +347,8 @@ static int next_match(lua_State *L) {
     matcher m = matcher_of(L, text, pattern);
     for (const char *s = text.data + lua_tointeger(L, lua_upvalueindex(3)); s <= m.text_end; s++) {
         start_match(&m);
-        const char *e = match(&m, s, pattern.data);
-        if (!e || e - text.data == last) continue;
+        if (!match(&m, s, pattern.data) || m.end - text.data == last) continue;
+        const char *e = m.end;
         lua_pushinteger(L, e - text.data);
         lua_copy(L, -1, lua_upvalueindex(3));
         lua_replace(L, lua_upvalueindex(4));
@@ -385,17 +393,17 @@ static void add_replacement_text(matcher *m, luaL_Buffer *b, const char *s, cons
             lua_remove(m->L, -2);
             luaL_addvalue(b);
         } else {
-            luaL_error(m->L, "invalid use of '%%' in replacement string");
+            sandbox_error(m->L, "invalid use of '%%' in replacement string");
         }
     }
 }
 
-/* Adds what replaces the match; returns false when the match stays as it is. */
-static bool add_replacement(matcher *m, luaL_Buffer *b, const char *s, const char *e, int kind) {
+/* Adds what replaces the match: itself for false and nil. */
+static void add_replacement(matcher *m, luaL_Buffer *b, const char *s, const char *e, int kind) {
     lua_State *L = m->L;
     if (kind == LUA_TSTRING || kind == LUA_TNUMBER) {
         add_replacement_text(m, b, s, e);
-        return true;
+        return;
     }
     if (kind == LUA_TFUNCTION) {
         lua_pushvalue(L, 3);
@@ -407,11 +415,10 @@ static bool add_replacement(matcher *m, luaL_Buffer *b, const char *s, const cha
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
         luaL_addlstring(b, s, (size_t)(e - s));
-        return false;
+        return;
     }
-    if (!lua_isstring(L, -1)) luaL_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
+    if (!lua_isstring(L, -1)) sandbox_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
     luaL_addvalue(b);
-    return true;
 }
 
 static int string_gsub(lua_State *L) {
@@ -430,13 +437,14 @@ static int string_gsub(lua_State *L) {
     luaL_buffinit(L, &b);
     while (count < limit) {
         start_match(&m);
-        const char *e = match(&m, s, pattern.data + anchored);
-        if (e && e != last) {
+        bool found = match(&m, s, pattern.data + anchored);
+        const char *e = m.end;
+        if (found && e != last) {
             count++;
             add_replacement(&m, &b, s, e, kind);
             s = last = e;
         } else if (s < m.text_end) {
-            luaL_addchar(&b, *s++);
+            luaL_addlstring(&b, s++, 1);
         } else {
             break;
         }

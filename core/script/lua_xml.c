@@ -85,7 +85,7 @@ static void push_attributes(lua_State *L, const xmlNode *node) {
     }
     for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
         if (++count > XML_ATTRIBUTES_MAX)
-            luaL_error(L, "xml: an element has more than %d attributes", XML_ATTRIBUTES_MAX);
+            sandbox_error(L, "xml: an element has more than %d attributes", XML_ATTRIBUTES_MAX);
         push_name(L, attribute->ns, attribute->name);
         const xmlNode *value = attribute->children; /* one text: entities other than the five are not known here */
         lua_pushstring(L, value && value->content ? (const char *)value->content : "");
@@ -131,7 +131,7 @@ static void push_tree(lua_State *L, const xmlNode *root) {
     while (depth > 0) {
         const xmlNode *below = next_element(node->children);
         if (below) {
-            if (++depth > XML_DEPTH_MAX) luaL_error(L, "xml: nested deeper than %d levels", XML_DEPTH_MAX);
+            if (++depth > XML_DEPTH_MAX) sandbox_error(L, "xml: nested deeper than %d levels", XML_DEPTH_MAX);
             luaL_checkstack(L, 8, "XML");
             push_element(L, below);
             node = below;

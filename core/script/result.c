@@ -29,8 +29,8 @@ typedef struct collector {
 } collector;
 
 static void refuse(collector *c, const char *field, const char *words) {
-    if (c->number > 0) luaL_error(c->L, "result %d: %s %s", c->number, field, words);
-    luaL_error(c->L, "result: %s %s", field, words);
+    if (c->number > 0) sandbox_error(c->L, "result %d: %s %s", c->number, field, words);
+    sandbox_error(c->L, "result: %s %s", field, words);
 }
 
 /* ---- the payload ---- */
@@ -83,7 +83,7 @@ static void collect_payload(collector *c, const char *field) {
             collect_xml(c, payload);
     }
     if (payload->overflow)
-        luaL_error(
+        sandbox_error(
             L, "output limit: the results are larger than %I bytes", (lua_Integer)sandbox_of(L)->limits.output_bytes);
     if (content_type) json_put_text(c->result, "content_type", content_type);
 }
@@ -93,7 +93,7 @@ static void collect_payloads(collector *c) {
     for (size_t i = 0; i < COUNT(payload_fields); i++) {
         if (lua_getfield(c->L, c->table, payload_fields[i]) != LUA_TNIL) {
             if (found)
-                luaL_error(c->L, "result: has both %s and %s; one result has one payload", found, payload_fields[i]);
+                sandbox_error(c->L, "result: has both %s and %s; one result has one payload", found, payload_fields[i]);
             found = payload_fields[i];
             collect_payload(c, found);
         }
@@ -238,19 +238,19 @@ void result_collect(lua_State *L, result_rules rules, script_outcome *out) {
     json_object_set_new(out->result, "results", json_array());
     if (lua_isnil(L, value)) return;
     if (lua_type(L, value) != LUA_TTABLE)
-        luaL_error(
+        sandbox_error(
             L, "the function returned a %s; a result is a table such as {body = \"…\"}", luaL_typename(L, value));
     if (!is_list(L, value)) {
         collect_one(&c);
         return;
     }
-    if (rules == RESULT_ENDPOINT) luaL_error(L, "the function returned a list; an endpoint has one result");
+    if (rules == RESULT_ENDPOINT) sandbox_error(L, "the function returned a list; an endpoint has one result");
     lua_Unsigned count = lua_rawlen(L, value);
-    if (count > RESULTS_MAX) luaL_error(L, "the function returned more than %d results", RESULTS_MAX);
+    if (count > RESULTS_MAX) sandbox_error(L, "the function returned more than %d results", RESULTS_MAX);
     for (lua_Unsigned i = 1; i <= count; i++) {
         c.number = (int)i;
         if (lua_rawgeti(L, value, (lua_Integer)i) != LUA_TTABLE)
-            luaL_error(L, "result %d is a %s, not a table", (int)i, luaL_typename(L, -1));
+            sandbox_error(L, "result %d is a %s, not a table", (int)i, luaL_typename(L, -1));
         collect_one(&c);
         lua_settop(L, value);
     }

@@ -54,7 +54,7 @@ static void watch_time(lua_State *L, lua_Debug *record) {
     if (!sandbox_of(L)->out_of_time && cpu_now_ns() < sandbox_of(L)->cpu_end_ns) return;
     sandbox_of(L)->out_of_time = true;
     lua_sethook(L, watch_time, LUA_MASKCOUNT, 1);
-    luaL_error(L, "CPU limit: the script computed for more than %d ms", (int)sandbox_of(L)->limits.time_ms);
+    sandbox_error(L, "CPU limit: the script computed for more than %d ms", (int)sandbox_of(L)->limits.time_ms);
 }
 
 void sandbox_check_time(lua_State *L) {
@@ -108,12 +108,14 @@ error *sandbox_new(const script_services *services, chunk_cache *chunks, const s
     sandbox_restart(box);
     *out = box;
     box->L = lua_newstate(allocate, box);
-    error *err = box->L ? NULL : error_new(ERROR_LIMIT, "memory limit: not even an empty script fits");
-    if (!err) {
-        *(sandbox **)lua_getextraspace(box->L) = box;
-        lua_atpanic(box->L, panic);
-        err = sandbox_call(box, open_libraries, NULL, NULL);
+    if (!box->L) {
+        sandbox_free(box);
+        *out = NULL;
+        return error_new(ERROR_LIMIT, "memory limit: not even an empty script fits");
     }
+    *(sandbox **)lua_getextraspace(box->L) = box;
+    lua_atpanic(box->L, panic);
+    error *err = sandbox_call(box, open_libraries, NULL, NULL);
     if (!err) return NULL;
     sandbox_free(box);
     *out = NULL;
@@ -334,6 +336,17 @@ error *sandbox_call(sandbox *box, lua_CFunction body, void *argument, json_t **r
     return error_of_value(box, status);
 }
 
+void sandbox_error(lua_State *L, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    luaL_where(L, 1);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    lua_concat(L, 2);
+    lua_error(L);
+    abort(); /* lua_error does not return */
+}
+
 void sandbox_raise(lua_State *L, error *take) {
     luaL_where(L, 1);
     lua_pushstring(L, error_text(take)); /* out of memory here loses the error's own memory: the process ends anyway */
@@ -394,7 +407,7 @@ static void keep_chunk(lua_State *L, chunk_cache *cache, span key) {
 
 void sandbox_load(lua_State *L, const char *chunk, span source, const char *hash) {
     sandbox *box = sandbox_of(L);
-    if (source.len > SCRIPT_SOURCE_MAX) luaL_error(L, "%s is larger than %d bytes", chunk, (int)SCRIPT_SOURCE_MAX);
+    if (source.len > SCRIPT_SOURCE_MAX) sandbox_error(L, "%s is larger than %d bytes", chunk, (int)SCRIPT_SOURCE_MAX);
     if (span_starts(source, SPAN("\xEF\xBB\xBF"))) source = span_make(source.data + 3, source.len - 3);
     const char *name = lua_pushfstring(L, "@%s", chunk);
     span key = {NULL, 0};

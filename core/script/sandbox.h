@@ -69,6 +69,10 @@ must_check error *sandbox_call(sandbox *box, lua_CFunction body, void *argument,
  * ("order.lua"), `hash` names the version for the cache (NULL: not cached). */
 void sandbox_load(lua_State *L, const char *chunk, span source, const char *hash);
 
+/* luaL_error for functions that have nothing to return: the compiler knows that it does not come back. Formats are
+ * those of lua_pushfstring. */
+_Noreturn void sandbox_error(lua_State *L, const char *format, ...);
+
 /* Raises `take` as an error of Lua, with the place of the caller. */
 _Noreturn void sandbox_raise(lua_State *L, error *take);
 

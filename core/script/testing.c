@@ -265,10 +265,10 @@ static void tell(const tests *t, const char *name, error *take, size_t *passed, 
 static error *open_tests(tests *t, script_host *host, const char *name, const script_test_options *options) {
     *t = (tests){.outer = host, .name = name, .options = options, .directory = -1};
     t->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (t->directory < 0) return error_from_errno(errno, "directory %s", options->directory);
-    reset(t);
+    error *err = t->directory < 0 ? error_from_errno(errno, "directory %s", options->directory) : NULL;
     const script_services services = {source, control, table, now_ms, t};
-    return script_host_new(&services, &t->inner);
+    reset(t);
+    return err ? err : script_host_new(&services, &t->inner);
 }
 
 static void close_tests(tests *t) {

@@ -1,6 +1,8 @@
 /* core/script/values.c: see values.h; decimals and text are in lua_decimal.c, JSON in lua_json.c. */
 #include "core/script/values.h"
 
+#include "core/script/sandbox.h"
+
 static char buffer_key; /* its address names the metatable of owned buffers in the registry */
 
 static int free_buffer(lua_State *L) {
@@ -25,7 +27,7 @@ buf *value_new_buf(lua_State *L, size_t maximum) {
 }
 
 void value_push_buf(lua_State *L, buf *b) {
-    if (b->overflow) luaL_error(L, "output limit: the text is larger than %I bytes", (lua_Integer)b->maximum);
+    if (b->overflow) sandbox_error(L, "output limit: the text is larger than %I bytes", (lua_Integer)b->maximum);
     lua_pushlstring(L, buf_text(b), b->len);
     buf_free(b);
 }
@@ -41,7 +43,7 @@ static bool push_option(lua_State *L, int index, const char *name) {
 
 const char *value_option_text(lua_State *L, int index, const char *name, const char *fallback) {
     if (!push_option(L, index, name)) return fallback;
-    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "option '%s' is a %s, not a text", name, luaL_typename(L, -1));
+    if (lua_type(L, -1) != LUA_TSTRING) sandbox_error(L, "option '%s' is a %s, not a text", name, luaL_typename(L, -1));
     const char *text = lua_tostring(L, -1);
     lua_pop(L, 1);
     return text;
@@ -50,7 +52,7 @@ const char *value_option_text(lua_State *L, int index, const char *name, const c
 bool value_option_flag(lua_State *L, int index, const char *name, bool fallback) {
     if (!push_option(L, index, name)) return fallback;
     if (lua_type(L, -1) != LUA_TBOOLEAN)
-        luaL_error(L, "option '%s' is a %s, not true or false", name, luaL_typename(L, -1));
+        sandbox_error(L, "option '%s' is a %s, not true or false", name, luaL_typename(L, -1));
     bool flag = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return flag;
