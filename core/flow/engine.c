@@ -15,6 +15,7 @@
 enum {
     RUNNERS_DEFAULT = 32,
     LANE_WIDTH = 4,
+    STOP_MS = 5000,
     RUNNERS_MAX = 256,
     CLAIM_MAX = 64,
     STACK_BYTES = 512 * 1024,
@@ -47,9 +48,9 @@ typedef struct source_state {
 
 typedef struct dispatcher {
     pthread_mutex_t lock;
-    pthread_cond_t wake_dispatcher, wake_runner;
+    pthread_cond_t wake_dispatcher, wake_runner, runner_ended;
     pthread_t thread, *runners;
-    size_t runner_count, idle, queued;
+    size_t runner_count, running, idle, queued;
     task *first, *last;
     map *sources; /* connection name → source_state, owned */
     map *lanes;   /* connection name → lane, owned; those with deliveries */
@@ -219,6 +220,8 @@ static void *runner_main(void *context) {
         if (!t->source[0]) claimed_job_free(&t->job);
         free(t);
     }
+    d->running--;
+    pthread_cond_signal(&d->runner_ended);
     pthread_mutex_unlock(&d->lock);
     return NULL;
 }
@@ -320,15 +323,20 @@ static int64_t sleep_for(int64_t job_at, int64_t next_source_ms) {
     return sleep_ms < 1 ? 1 : sleep_ms;
 }
 
-static void wait_until_woken(dispatcher *d, int64_t sleep_ms) {
+static struct timespec time_in(int64_t ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += sleep_ms / 1000;
-    until.tv_nsec += sleep_ms % 1000 * 1000000;
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    return until;
+}
+
+static void wait_until_woken(dispatcher *d, int64_t sleep_ms) {
+    struct timespec until = time_in(sleep_ms);
     while (!d->woken && !d->stopping) {
         if (pthread_cond_timedwait(&d->wake_dispatcher, &d->lock, &until) != 0) break;
     }
@@ -403,6 +411,7 @@ static dispatcher *dispatcher_new(void) {
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&d->wake_dispatcher, &monotonic);
+    pthread_cond_init(&d->runner_ended, &monotonic);
     pthread_cond_init(&d->wake_runner, NULL);
     pthread_condattr_destroy(&monotonic);
     d->sources = map_new();
@@ -426,8 +435,13 @@ error *engine_start(const engine_options *options, engine **out) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     int failed = pthread_create(&d->thread, &attributes, dispatcher_main, e);
-    for (; !failed && d->runner_count < wanted; d->runner_count++)
+    while (!failed && d->runner_count < wanted) {
         failed = pthread_create(&d->runners[d->runner_count], &attributes, runner_main, e);
+        if (!failed) d->runner_count++;
+    }
+    pthread_mutex_lock(&d->lock);
+    d->running += d->runner_count;
+    pthread_mutex_unlock(&d->lock);
     pthread_attr_destroy(&attributes);
     *out = e;
     return failed ? error_from_errno(failed, "cannot start the engine's threads") : NULL;
@@ -440,7 +454,16 @@ void engine_stop(engine *e) {
     d->stopping = true;
     pthread_cond_broadcast(&d->wake_dispatcher);
     pthread_cond_broadcast(&d->wake_runner);
+    struct timespec until = time_in(STOP_MS);
+    int waited = 0;
+    while (waited == 0 && d->running > 0)
+        waited = pthread_cond_timedwait(&d->runner_ended, &d->lock, &until);
+    bool late = d->running > 0;
     pthread_mutex_unlock(&d->lock);
+    if (late) {
+        atomic_store(&e->abandoned, true);
+        worker_pool_abandon(e->options.pool);
+    }
     pthread_join(d->thread, NULL);
     for (size_t i = 0; i < d->runner_count; i++)
         pthread_join(d->runners[i], NULL);
@@ -453,6 +476,7 @@ void engine_stop(engine *e) {
     map_free(d->lanes, free_lane);
     pthread_cond_destroy(&d->wake_dispatcher);
     pthread_cond_destroy(&d->wake_runner);
+    pthread_cond_destroy(&d->runner_ended);
     pthread_mutex_destroy(&d->lock);
     free(d->runners);
     free(d);

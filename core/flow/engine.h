@@ -20,7 +20,9 @@ typedef struct engine_options {
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);
-void engine_stop(engine *e); /* finishes what is under way; what is not begun stays in the queue */
+/* Finishes what is under way, for five seconds; what is late or was not begun stays in the queue. The pool is of no use
+ * afterwards. */
+void engine_stop(engine *e);
 
 /* New work may be ready, or the configuration changed. From any thread, cheap. */
 void engine_wake(engine *e);

@@ -74,6 +74,10 @@ static void give_up(work *w, store_change *change, const error *why, message_sta
 
 void work_failed(work *w, error *take) {
     const claimed_job *job = w->job;
+    if (atomic_load(&w->engine->abandoned)) {
+        log_failure(LOG_INFO, "left to the next start", take);
+        return;
+    }
     estate_retry retry = retry_of(job->detail);
     error_code code = error_code_of(take);
     store_change *change = store_change_new();

@@ -6,11 +6,14 @@
 #include "core/flow/health.h"
 #include "core/flow/watcher.h"
 
+#include <stdatomic.h>
+
 struct engine {
     engine_options options;
     health *health;
     watcher *watcher;
     struct dispatcher *dispatcher;
+    atomic_bool abandoned; /* it ends, and what fails now is the end's fault: the next life does it */
 };
 
 /* A job on its runner. The kinds of jobs each have a function that ends it with one transaction, or returns why it

@@ -100,7 +100,7 @@ static void show(worker_pool *pool) {
 static error *refusal(const worker_pool *pool, const task *t) {
     size_t maximum = pool->options.waiting_max;
     if (pool->lost) return error_new(ERROR_CRASHED, "the worker and its nursery are gone");
-    if (pool->stopping) return error_new(ERROR_UNREACHABLE, "the appliance is stopping");
+    if (pool->stopping || pool->abandoned) return error_new(ERROR_UNREACHABLE, "the appliance is stopping");
     if (t->request.call.overflow)
         return error_new(ERROR_LIMIT, "a request to a worker is larger than %d bytes or has more than %d files",
             FRAME_BYTES_MAX, FRAME_DESCRIPTORS_MAX);
@@ -116,8 +116,7 @@ static void fail_waiting(worker_pool *pool, worker_kind kind, error *take) {
     error_free(take);
 }
 
-static void begin_stop(worker_pool *pool) {
-    pool->stopping = true;
+static void fail_all_waiting(worker_pool *pool) {
     fail_waiting(pool, WORKER_TRANSLATOR, error_new(ERROR_UNREACHABLE, "the appliance is stopping"));
     fail_waiting(pool, WORKER_COURIER, error_new(ERROR_UNREACHABLE, "the appliance is stopping"));
 }
@@ -126,8 +125,10 @@ static void take_orders(worker_pool *pool) {
     for (mail *m = mailbox_take(pool->box), *next; m; m = next) {
         next = m->next;
         task *t = (task *)m;
-        if (t == &pool->stop_order) {
-            begin_stop(pool);
+        if (t == &pool->stop_order || t == &pool->abandon_order) {
+            pool->stopping = pool->stopping || t == &pool->stop_order;
+            pool->abandoned = pool->abandoned || t == &pool->abandon_order;
+            fail_all_waiting(pool);
             continue;
         }
         error *no = refusal(pool, t);
@@ -236,10 +237,10 @@ static bool all_empty(const worker_pool *pool) {
 static void work(worker_pool *pool) {
     for (size_t i = 0; i < pool->slot_count; i++)
         slot_check_time(pool, &pool->slots[i]);
-    if (pool->stopping) begin_stop(pool); /* what a dead worker gave back */
+    if (pool->stopping || pool->abandoned) fail_all_waiting(pool); /* what a dead worker gave back */
     if (pool->stopping)
         retire_idle(pool);
-    else if (!pool->lost) {
+    else if (!pool->lost && !pool->abandoned) {
         start_translators(pool);
         dispatch_to_translators(pool);
         lanes_dispatch(pool);
@@ -351,6 +352,10 @@ error *worker_pool_start(nursery *n, const worker_pool_options *options, worker_
     else
         *out = pool;
     return err;
+}
+
+void worker_pool_abandon(worker_pool *pool) {
+    mailbox_post(pool->box, &pool->abandon_order.link);
 }
 
 void worker_pool_stop(worker_pool *pool) {

@@ -61,6 +61,10 @@ void worker_pool_submit(worker_pool *pool, const worker_request *request); /* fr
 json_t *worker_pool_status(worker_pool *pool);
 size_t worker_pool_waiting(worker_pool *pool); /* requests that no worker has yet; from any thread */
 
+/* Kills what is under way and refuses all else from now on, each with ERROR_UNREACHABLE; the pool itself answers until
+ * worker_pool_stop. For an end that cannot wait any longer. */
+void worker_pool_abandon(worker_pool *pool);
+
 /* Waits for what is under way up to its deadline, then kills; requests that no worker has yet fail with
  * ERROR_UNREACHABLE. Submit nothing after it. */
 void worker_pool_stop(worker_pool *pool);

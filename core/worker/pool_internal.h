@@ -59,7 +59,7 @@ typedef enum slot_state {
     SLOT_ENDING, /* killed or told to end; its death is not reported yet */
 } slot_state;
 
-typedef enum slot_end { END_UNKNOWN, END_DEADLINE, END_MALFORMED, END_WANTED } slot_end;
+typedef enum slot_end { END_UNKNOWN, END_DEADLINE, END_ABANDONED, END_MALFORMED, END_WANTED } slot_end;
 
 typedef struct lane lane;
 
@@ -116,8 +116,8 @@ struct worker_pool {
     map *lanes;
     lane *line_first, *line_last;
     size_t waiting_in_lanes;
-    task stop_order; /* posted by worker_pool_stop */
-    bool stopping, lost;
+    task stop_order, abandon_order; /* posted by worker_pool_stop and worker_pool_abandon */
+    bool stopping, abandoned, lost;
     _Atomic size_t waiting_shown;
     pthread_mutex_t view_lock;
     slot_view *views; /* for worker_pool_status, under the lock */

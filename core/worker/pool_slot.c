@@ -228,7 +228,9 @@ void slot_read(worker_pool *pool, slot *s) {
 
 void slot_check_time(worker_pool *pool, slot *s) {
     if (s->state == SLOT_ENDING && pool->now_ms >= s->kill_at_ms) kill_now(pool, s, s->end);
-    if (s->state == SLOT_READY && s->first && pool->now_ms >= s->first->head_since_ms + s->first->time_ms)
+    if (s->state == SLOT_READY && s->first && pool->abandoned)
+        kill_now(pool, s, END_ABANDONED);
+    else if (s->state == SLOT_READY && s->first && pool->now_ms >= s->first->head_since_ms + s->first->time_ms)
         kill_now(pool, s, END_DEADLINE);
 }
 
@@ -276,6 +278,7 @@ static error *death_in_words(const worker_pool *pool, const slot *s, const fligh
     const char *name = kind_name(s->kind);
     uint64_t mebibytes =
         (s->kind == WORKER_COURIER ? (uint64_t)COURIER_MEMORY_BYTES : pool->options.memory_bytes) >> 20;
+    if (s->end == END_ABANDONED) return error_new(ERROR_UNREACHABLE, "the appliance is stopping");
     if (s->end == END_DEADLINE)
         return error_new(ERROR_TIMEOUT, "not done after %lld ms: the %s was stopped", (long long)head->time_ms, name);
     if (s->end == END_MALFORMED)

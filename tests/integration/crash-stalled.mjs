@@ -47,3 +47,9 @@ test("with many messages waiting for a silent partner, those for others leave at
   for (let i = 0; i < 10; i++) await post("/out");
   await until("they arrived", () => readdirSync(out).filter((name) => !name.startsWith(".")).length === 10, 8);
 });
+
+test("SIGTERM ends it in time, although a partner keeps it waiting", async () => {
+  const asked = Date.now();
+  assert.equal((await victim.end("SIGTERM")).code, 0);
+  assert.ok(Date.now() - asked < 30000, `${Date.now() - asked} ms`);
+});
