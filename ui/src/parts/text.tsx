@@ -68,7 +68,7 @@ const tones: {[status: string]: "good" | "calm" | "wait" | "bad" | "held"} = {
 
 export function StatusWord({status}: {status: string}): JSX.Element {
   return (
-    <span class={`status ${tones[status] ?? "calm"}`}>
+    <span class={`status ${tones[status] ?? "calm unknown"}`}>
       <span class="dot" aria-hidden="true" />
       {status}
     </span>
