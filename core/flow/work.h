@@ -8,6 +8,8 @@
 
 #include <stdatomic.h>
 
+#include <stdatomic.h>
+
 struct engine {
     engine_options options;
     health *health;
