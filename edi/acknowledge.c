@@ -117,11 +117,11 @@ static bool same_segment(const edi_fault *a, const edi_fault *b) {
 }
 
 static error *write_details(answer *a, fault_run run) {
-    const edi_fault *faults = a->judged->faults + run.first, *open = NULL;
+    const edi_fault *open = NULL;
     size_t elements = 0;
     error *err = NULL;
     for (size_t i = 0; i < run.count && !err; i++) {
-        const edi_fault *fault = &faults[i];
+        const edi_fault *fault = &a->judged->faults[run.first + i];
         const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
         bool header = strcmp(fault->tag, "ST") == 0 || strcmp(fault->tag, "SE") == 0;
         if (kind->level < EDI_LEVEL_SEGMENT || header || !kind->x12) continue;

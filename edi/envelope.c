@@ -196,7 +196,7 @@ static void fill_document(edi_reader *r) {
 static void open_one(edi_reader *r, int level, const envelope_tag *tag) {
     open_level *l = &r->levels[level];
     span reference = tag && tag->reference ? reader_component(r, tag->reference, 1) : none;
-    *l = (open_level){.open = true, .reference_len = reference.data ? reference.len : SIZE_MAX};
+    *l = (open_level){.open = true, .bare = !tag, .reference_len = reference.data ? reference.len : SIZE_MAX};
     if (reference.data && reference.len <= sizeof l->reference) memcpy(l->reference, reference.data, reference.len);
 }
 
@@ -306,10 +306,7 @@ static void expect_trailer(const edi_reader *r, int level, edi_fault *fault) {
 void envelope_close(edi_reader *r, int level) {
     for (int i = DOCUMENT; i >= level; i--) {
         if (!r->levels[i].open) continue;
-        bool headless = (i == INTERCHANGE && r->interchange.headless) ||
-                        (i == GROUP && r->levels[GROUP].reference_len == SIZE_MAX &&
-                            r->delimiters.standard == EDI_X12); /* its missing header has been told */
-        if (!headless) {
+        if (!r->levels[i].bare) {
             edi_fault *fault = reader_fault(r, trailer_missing[i], 0, none);
             const char *before = r->has_segment ? "before" : "before the end of the file";
             snprintf(fault->text, sizeof fault->text, "%s is missing %s%s%.3s", trailer_name(r, i), before,
@@ -476,6 +473,12 @@ void envelope_segment(edi_reader *r) {
         envelope_close(r, INTERCHANGE);
         r->cursor = (size_t)(r->segment.raw.data - r->data);
         return;
+    }
+    bool begins = tag && tag->role == ROLE_HEADER && tag->level == INTERCHANGE;
+    if (!begins && !r->levels[INTERCHANGE].open) { /* what looked like a header is cut by a line break or the like */
+        envelope_open_bare(r);
+        edi_fault *fault = reader_fault(r, EDI_FAULT_HEADER_MISSING, 0, none);
+        snprintf(fault->text, sizeof fault->text, "the header of the interchange cannot be read");
     }
     if (!tag) {
         if (r->levels[DOCUMENT].open) {

@@ -182,6 +182,7 @@ static edi_header_outcome read_una(span at, edi_header *h) {
     if (!span_starts(rest, SPAN("UNB")) && !span_starts(rest, SPAN("UIB")) && !span_starts(rest, SPAN("UNH")) &&
         !span_starts(rest, SPAN("UNG")))
         return EDI_HEADER_NONE;
+    if (rest.len < 4 || edi_is_alphanumeric(rest.data[3])) return EDI_HEADER_NONE;
     h->una = true;
     h->prefix = next;
     h->interactive = rest.data[1] == 'I';

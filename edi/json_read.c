@@ -193,7 +193,8 @@ static error *write_segment(json_reader *r, const json_t *object) {
     bool isa = strcmp(tag, "ISA") == 0 && r->d.standard == EDI_X12;
     if (!json_is_array(elements)) return FAIL(r, "the elements of a segment are an array");
     for (const char *c = tag; *c; c++) {
-        if (!edi_is_alphanumeric(*c)) return FAIL(r, "\"%s\" is no segment tag", tag);
+        bool nesting = c > tag && *c == r->d.component && r->d.standard == EDI_EDIFACT;
+        if (!edi_is_alphanumeric(*c) && !nesting) return FAIL(r, "\"%s\" is no segment tag", tag);
     }
     buf_add_text(r->out, tag);
     for (size_t i = 0; i < json_array_size(elements) && !err; i++) {
@@ -332,15 +333,17 @@ static error *write_group(json_reader *r, const json_t *object) {
     error *err = known_members(r, object, members);
     if (!err) err = write_header(r, object);
     if (!err && !json_is_array(documents)) err = FAIL(r, "\"documents\" is an array");
+    uint64_t count = 0; /* documents and packages */
     for (size_t i = 0; !err && i < json_array_size(documents); i++) {
         const json_t *one = json_array_get(documents, i);
+        count += json_object_get(one, "segments") || json_object_get(one, "UNO");
         size_t before = enter(r, "documents", 0, false);
         enter(r, NULL, i, true);
         err = json_object_get(one, "segments") ? write_document(r, one) : write_segment(r, one);
         if (!err) leave(r, before);
     }
     if (err) return err;
-    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], json_array_size(documents));
+    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], count);
 }
 
 static error *read_delimiter(json_reader *r, const json_t *object, const char *name, char *delimiter) {
@@ -396,25 +399,24 @@ static error *write_interchange(json_reader *r, const json_t *object) {
     if (!err) err = read_delimiters(r, object);
     if (!err) err = write_header(r, object);
     if (!err && !json_is_array(content)) err = FAIL(r, "\"content\" is an array");
-    uint64_t groups = 0, documents = 0;
+    uint64_t count = 0; /* groups, documents and packages */
     for (size_t i = 0; !err && i < json_array_size(content); i++) {
         const json_t *one = json_array_get(content, i);
         size_t outer = enter(r, "content", 0, false);
         enter(r, NULL, i, true);
         if (json_object_get(one, "documents")) {
-            groups++;
+            count++;
             err = write_group(r, one);
         } else if (json_object_get(one, "segments")) {
-            documents++;
+            count++;
             err = write_document(r, one);
         } else {
-            documents += json_object_get(one, "UNO") != NULL;
+            count += json_object_get(one, "UNO") != NULL;
             err = write_segment(r, one);
         }
         if (!err) leave(r, outer);
     }
     if (err) return err;
-    uint64_t count = standard == EDI_X12 || groups > 0 ? groups : documents;
     return write_trailer(r, object, trailers[standard], references[standard], count);
 }
 

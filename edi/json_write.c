@@ -25,6 +25,7 @@ typedef struct json_writer {
     edi_reader *reader;
     edi_delimiters d;
     uint64_t covered; /* bytes of the file that are accounted for */
+    bool refused; /* the interchange in hand has no header that can be read */
     bool first_interchange, first_content, first_document;
     span suffix; /* what follows most terminators of this interchange */
     bool in_group;
@@ -74,6 +75,8 @@ static void line(json_writer *w, unsigned indent) {
 
 static void put_escaped(json_writer *w, unsigned char c) {
     char room[8];
+    if (c == '\0' && !w->failure) /* no standard knows it as a character, and JSON texts with it are refused */
+        w->failure = error_new(ERROR_INVALID, "not well-formed: a NUL byte stands in the data");
     if (c == '"' || c == '\\') {
         room[0] = '\\';
         room[1] = (char)c;
@@ -181,7 +184,7 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
     bool isa = span_is(segment->tag, "ISA") && w->d.standard == EDI_X12;
     const span *elements = edi_reader_elements(w->reader, &count);
     put_char(w, '{');
-    put_text(w, segment->tag, false);
+    put_text(w, elements[-1], false);
     PUT(w, ":[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0) put_char(w, ',');
@@ -194,8 +197,7 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
         }
     }
     put_char(w, ']');
-    bool plain_tag = segment->tag.len == segment->raw.len || segment->raw.data[segment->tag.len] == w->d.tag;
-    if ((!isa && !is_canonical(w, segment)) || (isa && segment->wrapped) || !plain_tag) {
+    if ((!isa && !is_canonical(w, segment)) || (isa && segment->wrapped)) {
         PUT(w, ",\"_raw\":");
         put_text(w, segment->raw, false);
     }
@@ -430,6 +432,7 @@ static bool breaks_form(const edi_fault *fault) {
     case EDI_FAULT_SEGMENT_OUTSIDE:
     case EDI_FAULT_INTERCHANGE_CONTENT:
     case EDI_FAULT_SEGMENT_EMPTY:
+    case EDI_FAULT_SEGMENT_TAG:
     case EDI_FAULT_SEGMENT_LIMIT:
     case EDI_FAULT_RELEASE_AT_END: return true;
     case EDI_FAULT_DELIMITER_CLASH: return fault->element != 11; /* ISA11: read as no repetition */
@@ -440,13 +443,13 @@ static bool breaks_form(const edi_fault *fault) {
 static error *write_event(json_writer *w, edi_event event) {
     switch (event) {
     case EDI_INTERCHANGE:
-        if (!edi_reader_segment(w->reader)) return NULL; /* its fault comes next */
-        begin_interchange(w);
+        w->refused = !edi_reader_segment(w->reader); /* its fault comes next */
+        if (!w->refused) begin_interchange(w);
         break;
     case EDI_SERVICE:
         next_content(w);
         put_segment(w, edi_reader_segment(w->reader));
-        if (span_is(edi_reader_segment(w->reader)->tag, "UNO")) w->contents++;
+        if (span_is(edi_reader_segment(w->reader)->tag, "UNO")) ++*(w->in_group ? &w->group_documents : &w->contents);
         break;
     case EDI_GROUP: begin_group(w); break;
     case EDI_DOCUMENT: begin_document(w); break;
@@ -456,7 +459,7 @@ static error *write_event(json_writer *w, edi_event event) {
     case EDI_INTERCHANGE_END: end_interchange(w); break;
     case EDI_FAULT: {
         const edi_fault *fault = edi_validator_fault(w->validator);
-        if (breaks_form(fault))
+        if (w->refused || breaks_form(fault))
             return error_at(error_new(ERROR_INVALID, "not well-formed at byte %llu: %s",
                                 (unsigned long long)fault->offset, fault->text),
                 "byte %llu", (unsigned long long)fault->offset);

@@ -113,7 +113,7 @@ edi_fault *reader_fault(edi_reader *r, edi_fault_code code, unsigned element, sp
     edi_fault *fault = &r->faults[r->fault_count];
     edi_reader_place(r, code, element, 0, 0, part, fault);
     size_t slot = (r->queue_first + r->queue_count++) % QUEUE;
-    r->queue[slot] = (queued){.event = EDI_FAULT, .fault = r->fault_count++};
+    r->queue[slot] = (queued){.event = EDI_FAULT, .bare = !r->has_segment, .fault = r->fault_count++};
     return fault;
 }
 
@@ -398,7 +398,8 @@ static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks
     r->elements_of = 0;
     size_t tag_len = 0;
     const edi_delimiters *d = &r->delimiters;
-    while (tag_len < end && start[tag_len] != d->tag && start[tag_len] != d->component)
+    char nesting = d->standard == EDI_EDIFACT ? d->component : d->tag; /* LIN:1:2 of syntax version 1 */
+    while (tag_len < end && start[tag_len] != d->tag && start[tag_len] != nesting)
         tag_len++;
     r->segment.tag = span_make(start, tag_len);
     r->clean_len = 0;
@@ -411,7 +412,7 @@ static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks
             if (!edi_is_break(start[i])) r->clean[r->clean_len++] = start[i];
         }
         size_t clean_tag = 0;
-        while (clean_tag < r->clean_len && r->clean[clean_tag] != d->tag && r->clean[clean_tag] != d->component)
+        while (clean_tag < r->clean_len && r->clean[clean_tag] != d->tag && r->clean[clean_tag] != nesting)
             clean_tag++;
         r->segment.tag = span_make(r->clean, clean_tag);
     }
@@ -544,11 +545,8 @@ edi_event edi_reader_next(edi_reader *r) {
             queued next = r->queue[r->queue_first];
             r->queue_first = (r->queue_first + 1) % QUEUE;
             if (--r->queue_count == 0) r->fault_count = 0;
-            if (next.event == EDI_FAULT) {
-                r->fault = &r->faults[next.fault];
-            } else {
-                r->has_segment = !next.bare;
-            }
+            if (next.event == EDI_FAULT) r->fault = &r->faults[next.fault];
+            r->has_segment = !next.bare;
             return next.event;
         }
         if (r->in_interchange) {

@@ -113,7 +113,8 @@ const edi_segment *edi_reader_segment(const edi_reader *reader);
 /* The fault of EDI_FAULT. */
 const edi_fault *edi_reader_fault(const edi_reader *reader);
 
-/* The elements of the segment in hand, without its tag, raw; lives until the next event. */
+/* The elements of the segment in hand, without its tag, raw; lives until the next event. What stands before the first
+ * of them, elements[-1], is the tag with its nesting indication (LIN:1 of EDIFACT syntax 1). */
 const span *edi_reader_elements(edi_reader *reader, size_t *count);
 
 /* Where `part` of an element (as handed out) stands in the file. */

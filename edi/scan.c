@@ -153,6 +153,7 @@ static size_t cut_scalar(
 }
 
 size_t edi_scan_elements(span raw, const edi_delimiters *d, span *parts, size_t room) {
+    if (!raw.data) raw = span_make("", 0);
 #if defined(__x86_64__)
     bool releases = d->release && raw.len > 0 && memchr(raw.data, d->release, raw.len);
     if (d->tag == d->element && !releases) {

@@ -1,0 +1,143 @@
+/* tests/fuzz/edi.c: any bytes as an EDI file. Events nest, every consumer comes through, a well-formed file comes back
+ * from JSON byte for byte, a stream gives the events of the buffer, fix comes through, and
+ * so do answers and views.
+ */
+#include "core/base/memory.h"
+#include "edi/acknowledge.h"
+#include "edi/explain.h"
+#include "edi/fix.h"
+#include "edi/view.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct trickle {
+    span rest;
+    size_t chunk;
+} trickle;
+
+static size_t drip(void *context, char *into, size_t room) {
+    trickle *t = context;
+    size_t n = t->chunk < t->rest.len ? t->chunk : t->rest.len;
+    if (n > room) n = room;
+    if (n > 0) memcpy(into, t->rest.data, n);
+    t->rest = span_make(t->rest.data + n, t->rest.len - n);
+    return n;
+}
+
+/* Begins and ends alternate as brackets do. */
+static void check_nesting(edi_event event, int *depth) {
+    static const int levels[] = {0, 1, 0, 2, 3, 0, 3, 2, 1, 0};
+    int level = levels[event];
+    bool begins = event == EDI_INTERCHANGE || event == EDI_GROUP || event == EDI_DOCUMENT;
+    bool ends = event == EDI_INTERCHANGE_END || event == EDI_GROUP_END || event == EDI_DOCUMENT_END;
+    if (begins && *depth & 1 << level) abort();
+    if (ends && !(*depth & 1 << level)) abort();
+    if (begins) *depth |= 1 << level;
+    if (ends) *depth &= ~(1 << level);
+    if (event == EDI_SEGMENT && !(*depth & 1 << 3)) abort();
+    if (event == EDI_END && *depth) abort();
+}
+
+static void read_twice(span file, edi_library *library) {
+    trickle t = {.rest = file, .chunk = 1 + file.len % 7};
+    edi_validator *whole = edi_validator_new(file, library, NULL);
+    edi_validator *stream = edi_validator_open(drip, &t, library, NULL);
+    int depth = 0;
+    edi_event event;
+    do {
+        event = edi_validator_next(whole);
+        if (edi_validator_next(stream) != event) abort();
+        check_nesting(event, &depth);
+        const edi_segment *a = edi_reader_segment(edi_validator_reader(whole));
+        const edi_segment *b = edi_reader_segment(edi_validator_reader(stream));
+        if (event == EDI_FAULT && edi_validator_fault(whole)->code != edi_validator_fault(stream)->code) abort();
+        if (event == EDI_FAULT || !a) continue;
+        if (!b || a->offset != b->offset || !span_equal(a->raw, b->raw)) abort();
+    } while (event != EDI_END);
+    edi_validator_free(whole);
+    edi_validator_free(stream);
+}
+
+static void round_trip(span file, edi_library *library) {
+    buf json = BUF_MAX(64 << 20), again = BUF_MAX(64 << 20);
+    error *err = edi_to_json(file, library, NULL, edi_sink_buf, &json);
+    if (!err) {
+        if (edi_from_json(buf_span(&json), &again)) abort();
+        if (!span_equal(buf_span(&again), file)) abort();
+    }
+    error_free(err);
+    buf_free(&json);
+    buf_free(&again);
+}
+
+static void fix_once(span file, edi_library *library) {
+    buf once = BUF_MAX(64 << 20);
+    edi_changes changes;
+    if (edi_fix(file, library, &once, &changes)) abort();
+    edi_changes_free(&changes);
+    buf_free(&once);
+}
+
+static void answer(span file, edi_library *library) {
+    edi_counter counter = {.first = 1};
+    edi_acknowledge_options options = {.control = edi_counter_control,
+        .control_context = &counter,
+        .date = "20260101",
+        .time = "1200",
+        .with_ta1 = true};
+    edi_acknowledge_result result;
+    edi_acknowledged_list judgements;
+    buf out = BUF_MAX(64 << 20);
+    error_free(edi_acknowledge(file, library, &options, &out, &result));
+    buf_free(&out);
+    edi_acknowledged_read(file, &judgements);
+    edi_acknowledged_free(&judgements);
+}
+
+static void view_all(span file, edi_library *library) {
+    edi_documents documents;
+    edi_documents_read(file, library, NULL, &documents);
+    for (size_t i = 0; i < documents.count && i < 8; i++) {
+        edi_view *view;
+        arena *memory = arena_new(64 << 20);
+        error *err = edi_view_new(file, &documents.list[i], library, &view);
+        if (!err) {
+            edi_range all = edi_view_all(view), loop;
+            size_t cursor = all.first;
+            for (size_t k = 0; k < all.end; k++) {
+                edi_view_value(view, memory, k, 1, 1, 1);
+                edi_view_qualified(view, memory, k, 1, SPAN("VP"));
+            }
+            while (all.end > 1 && edi_view_next_loop(view, all, edi_view_tag(view, 1), &cursor, &loop))
+                if (loop.end <= loop.first || loop.end > all.end) abort();
+            edi_view_free(view);
+        }
+        error_free(err);
+        arena_free(memory);
+        buf alone = BUF_MAX(64 << 20);
+        error_free(edi_document_alone(file, &documents.list[i], &alone));
+        buf_free(&alone);
+    }
+    edi_documents_free(&documents);
+}
+
+static error *swallow(void *context, span piece) {
+    (void)context;
+    (void)piece;
+    return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static edi_library *library;
+    if (!library) library = edi_library_new();
+    span file = span_make((const char *)data, size);
+    read_twice(file, library);
+    round_trip(file, library);
+    fix_once(file, library);
+    answer(file, library);
+    view_all(file, library);
+    error_free(edi_explain(file, library, NULL, swallow, NULL));
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* tests/fuzz/edi_json.c: any bytes as the JSON of an EDI file: refused, or written; what it wrote is read without harm.
+ */
+#include "edi/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    buf out = BUF_MAX(64 << 20);
+    error *err = edi_from_json(span_make((const char *)data, size), &out);
+    if (!err) {
+        edi_reader *reader = edi_reader_new(buf_span(&out), NULL);
+        while (edi_reader_next(reader) != EDI_END)
+            continue;
+        edi_reader_free(reader);
+    }
+    error_free(err);
+    buf_free(&out);
+    return 0;
+}
