@@ -223,8 +223,8 @@ void edi_check_interchange(edi_checker *c) {
  * codes. False says nothing. */
 static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value) {
     const edi_element_type *element = slot->element;
-    if (element->codes.closed || slot->codes.count > 0 || slot->min > 0 || slot->max > 0 || value.len < element->min ||
-        value.len > element->max)
+    if (!element || element->codes.closed || slot->codes.count > 0 || slot->min > 0 || slot->max > 0 ||
+        value.len < element->min || value.len > element->max)
         return false;
     unsigned any = 0;
     for (size_t i = 0; i < value.len; i++)
@@ -245,6 +245,7 @@ static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value
 
 static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
     const edi_delimiters *d = &c->delimiters;
+    if (!slot->element) return; /* composites are taken apart before */
     edi_fault_code code = edi_check_value(slot, d->standard, d->decimal, c->both_marks, decoded(c, d, raw), c->text);
     if (code == EDI_FAULT_COUNT) return;
     bool short_date =
@@ -352,7 +353,7 @@ static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, plac
 /* A simple element with component separators in it. */
 static void components_fault(edi_checker *c, const edi_slot *slot, span raw, place at) {
     edi_fault *fault = edi_checker_fault(c, EDI_FAULT_COMPONENTS_MANY, at.element, 2, at.repetition, raw);
-    fault->definition = slot->element->number;
+    fault->definition = slot->element ? slot->element->number : 0;
     snprintf(fault->text, sizeof fault->text, "%s is no composite: it has no components", slot_label(slot));
 }
 

@@ -130,7 +130,7 @@ void edi_documents_read(
             document = begin(documents, v);
         } else if (event == EDI_SEGMENT && document) {
             look_for_keys(reader, document);
-        } else if (event == EDI_DOCUMENT_END) {
+        } else if (event == EDI_DOCUMENT_END && document) {
             document->complete = segment != NULL;
         }
         if (document && segment && event != EDI_FAULT && (event != EDI_DOCUMENT_END || document->complete)) {

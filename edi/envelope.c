@@ -304,7 +304,7 @@ static void expect_trailer(const edi_reader *r, int level, edi_fault *fault) {
 }
 
 void envelope_close(edi_reader *r, int level) {
-    for (int i = DOCUMENT; i >= level; i--) {
+    for (int i = DOCUMENT; i >= level && i >= INTERCHANGE; i--) {
         if (!r->levels[i].open) continue;
         if (!r->levels[i].bare) {
             edi_fault *fault = reader_fault(r, trailer_missing[i], 0, none);

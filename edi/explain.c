@@ -140,7 +140,7 @@ static void show_segment(explainer *e) {
     show(e, segment->tag);
     end_style(e);
     if (type && type->name[0]) buf_printf(&e->out, "  %s", type->name);
-    if (node && entered > 0 && strcmp(node->parent->name, node->segment->tag) != 0)
+    if (node && node->parent && entered > 0 && strcmp(node->parent->name, node->segment->tag) != 0)
         styled(e, NAME, "  [%s]", node->parent->name);
     styled(e, NAME, "  #%llu, byte %llu", (unsigned long long)(segment->position ? segment->position : segment->number),
         (unsigned long long)segment->offset);

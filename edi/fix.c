@@ -42,10 +42,9 @@ static void pad_header(fixer *f, edi_reader *reader, const edi_fault *fault) {
     const edi_segment *segment = edi_reader_segment(reader);
     size_t count;
     const span *elements = edi_reader_elements(reader, &count);
-    char room[128], element = edi_reader_interchange(reader)->delimiters.element;
+    char room[128] = "ISA", element = edi_reader_interchange(reader)->delimiters.element;
     size_t len = 3;
     if (count != 16 || segment->wrapped) return;
-    memcpy(room, "ISA", 3);
     for (size_t i = 0; i < 16; i++) {
         span value = elements[i];
         while (value.len > lengths[i] && value.data[value.len - 1] == ' ')

@@ -185,10 +185,10 @@ static bool is_loop_name(const char *key) {
 }
 
 static error *write_segment(json_reader *r, const json_t *object) {
-    const char *tag;
-    json_t *elements;
+    const char *tag = NULL;
+    json_t *elements = NULL;
     error *err = find_tag(r, object, &tag, &elements);
-    if (err) return err;
+    if (err || !tag) return err;
     size_t outer = enter(r, tag, 0, false), start = r->out->len;
     bool isa = strcmp(tag, "ISA") == 0 && r->d.standard == EDI_X12;
     if (!json_is_array(elements)) return FAIL(r, "the elements of a segment are an array");
@@ -285,8 +285,8 @@ static error *write_trailer(json_reader *r, const json_t *object, const char *ta
         if (!err) leave(r, before);
         return err;
     }
-    const char *header_tag;
-    json_t *elements;
+    const char *header_tag = NULL;
+    json_t *elements = NULL;
     error *err = find_tag(r, header, &header_tag, &elements);
     if (err) return err;
     buf_printf(r->out, "%s%c%llu", tag, r->d.tag, (unsigned long long)count);

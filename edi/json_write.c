@@ -25,7 +25,7 @@ typedef struct json_writer {
     edi_reader *reader;
     edi_delimiters d;
     uint64_t covered; /* bytes of the file that are accounted for */
-    bool refused; /* the interchange in hand has no header that can be read */
+    bool refused;     /* the interchange in hand has no header that can be read */
     bool first_interchange, first_content, first_document;
     span suffix; /* what follows most terminators of this interchange */
     bool in_group;

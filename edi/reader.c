@@ -370,22 +370,22 @@ static void skip_long_segment(edi_reader *r, size_t end) {
 }
 
 /* Line breaks (and blanks) behind a terminator belong to it. */
-static span take_after(edi_reader *r, size_t *from) {
-    size_t at = *from;
+static span take_after(edi_reader *r, size_t from) {
+    size_t at = from;
     for (;;) {
         while (r->cursor + at < r->len) {
             char c = r->data[r->cursor + at];
-            if (!edi_is_break(c) && c != ' ' && c != '\t') return span_make(r->data + r->cursor + *from, at - *from);
+            if (!edi_is_break(c) && c != ' ' && c != '\t') return span_make(r->data + r->cursor + from, at - from);
             at++;
         }
         if (!more(r)) break;
     }
-    return span_make(r->data + r->cursor + *from, at - *from);
+    return span_make(r->data + r->cursor + from, at - from);
 }
 
 static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks, bool binary) {
     size_t next = end + (terminated ? 1 : 0);
-    span after = take_after(r, &next);
+    span after = take_after(r, next);
     const char *start = r->data + r->cursor;
     r->segment = (edi_segment){.raw = span_make(start, end),
         .after = after,

@@ -11,7 +11,7 @@
 /* Control numbers are compared whole; a header keeps as much of its own as any standard allows. */
 typedef struct open_level {
     bool open;
-    bool bare; /* its header is missing, which has been told */
+    bool bare;      /* its header is missing, which has been told */
     uint64_t count; /* what its trailer counts */
     char reference[64];
     size_t reference_len; /* of the original: longer than what is kept never compares equal */

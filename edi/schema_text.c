@@ -33,6 +33,7 @@ static void skip_blanks(span *rest) {
 static bool next_word(span *rest, span *word, bool *quoted) {
     skip_blanks(rest);
     *quoted = false;
+    *word = (span){NULL, 0};
     if (rest->len == 0) return false;
     size_t len = 0;
     if (rest->data[0] == '"') {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 bool edi_decimal(span value, unsigned implied, char out[EDI_DECIMAL_SIZE]) {
-    char digits[EDI_DECIMAL_SIZE];
+    char digits[EDI_DECIMAL_SIZE] = {0};
     size_t count = 0, fraction = 0;
     bool negative = value.len > 0 && value.data[0] == '-', mark = false;
     value = edi_trim_right(value);

@@ -12,6 +12,7 @@
 #include "edi/report.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -42,6 +43,15 @@ static int fail(error *take, const char *what) {
     return code;
 }
 
+static error *add_schema(edi_library *library, const char *path) {
+    input in;
+    error *err = input_open(path, &in);
+    if (err) return err;
+    err = edi_library_add(library, in.bytes, path);
+    input_close(&in);
+    return err;
+}
+
 static error *write_stdout(void *context, span piece) {
     (void)context;
     return io_write_all(STDOUT_FILENO, piece, "standard output");
@@ -50,28 +60,28 @@ static error *write_stdout(void *context, span piece) {
 /* --------------------------------------------------------------------------------------------------------------- check
  */
 
-static void print_report(const edi_report *report, const char *file) {
-    printf("%s: %s", file, report->valid ? "valid" : "INVALID");
+static void print_report(const edi_report *report, const char *file, FILE *out) {
+    fprintf(out, "%s: %s", file, report->valid ? "valid" : "INVALID");
     if (report->standard != EDI_NONE) {
-        printf(", %s, %llu segments, %llu documents", edi_standard_name(report->standard),
+        fprintf(out, ", %s, %llu segments, %llu documents", edi_standard_name(report->standard),
             (unsigned long long)report->totals.segments, (unsigned long long)report->totals.documents);
         for (size_t i = 0; i < report->type_count; i++)
-            printf("%s%s%s", i ? " " : " (", report->types[i], report->schemas[i][0] ? "" : ": no schema");
-        if (report->type_count) putchar(')');
+            fprintf(out, "%s%s%s", i ? " " : " (", report->types[i], report->schemas[i][0] ? "" : ": no schema");
+        if (report->type_count) putc(')', out);
     }
-    if (report->errors) printf(", %llu errors", (unsigned long long)report->errors);
-    if (report->warnings) printf(", %llu notes", (unsigned long long)report->warnings);
-    putchar('\n');
+    if (report->errors) fprintf(out, ", %llu errors", (unsigned long long)report->errors);
+    if (report->warnings) fprintf(out, ", %llu notes", (unsigned long long)report->warnings);
+    putc('\n', out);
     for (size_t i = 0; i < report->fault_count; i++) {
         const edi_fault *fault = &report->faults[i];
         char place[160];
-        printf("  %s: %s: %s", fault->warning ? "note" : "error", edi_fault_place(fault, place, sizeof place),
+        fprintf(out, "  %s: %s: %s", fault->warning ? "note" : "error", edi_fault_place(fault, place, sizeof place),
             fault->text);
-        if (fault->value[0]) printf(" (\"%s\")", fault->value);
-        printf(" [%s]\n", edi_fault_kind_of(fault->code)->name);
+        if (fault->value[0]) fprintf(out, " (\"%s\")", fault->value);
+        fprintf(out, " [%s]\n", edi_fault_kind_of(fault->code)->name);
     }
     uint64_t more = report->errors + report->warnings - report->fault_count;
-    if (more) printf("  and %llu more\n", (unsigned long long)more);
+    if (more) fprintf(out, "  and %llu more\n", (unsigned long long)more);
 }
 
 static size_t read_stdin(void *context, char *into, size_t room) {
@@ -83,46 +93,115 @@ static size_t read_stdin(void *context, char *into, size_t room) {
     return n > 0 ? (size_t)n : 0;
 }
 
-static error *check_file(settings *s, edi_library *library, const char *path, edi_report *report) {
+/* One file's report as text; what could not be read is told in *failure. */
+static void check_file(settings *s, edi_library *library, const char *path, FILE *out, bool *valid, error **failure) {
+    edi_report report;
+    input in = {0};
+    *valid = false;
     if (strcmp(path, "-") == 0) {
-        edi_report_read(edi_validator_open(read_stdin, NULL, library, &s->validate), report);
-        return NULL;
+        edi_report_read(edi_validator_open(read_stdin, NULL, library, &s->validate), &report);
+    } else {
+        if ((*failure = input_open(path, &in))) return;
+        edi_report_read(edi_validator_new(in.bytes, library, &s->validate), &report);
     }
-    input in;
-    error *err = input_open(path, &in);
-    if (err) return err;
-    edi_report_read(edi_validator_new(in.bytes, library, &s->validate), report);
+    if (s->json) {
+        json_t *object = edi_report_json(&report, path);
+        char *text = json_text(object, false);
+        fprintf(out, "%s\n", text);
+        free(text);
+        json_decref(object);
+    } else {
+        print_report(&report, path, out);
+    }
+    *valid = report.valid;
+    edi_report_free(&report);
     input_close(&in);
+}
+
+/* Many files are checked by several threads, each with a library of its own; their reports come in the order of the
+ * files. A thread takes a run of files and keeps what it has to say until all before it have spoken. */
+enum { RUN = 32, THREADS_MAX = 16, MANY_FILES = 64 };
+
+typedef struct check_work {
+    settings *s;
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    int count;  /* of files */
+    int next;   /* the first file of the next run */
+    int spoken; /* files whose reports are out */
+    int code;
+} check_work;
+
+static void check_run(check_work *work, edi_library *library, int first, int end) {
+    char *text = NULL;
+    size_t len = 0;
+    int code = EXIT_DONE;
+    FILE *out = open_memstream(&text, &len);
+    error *failures[RUN] = {0};
+    if (!out) abort();
+    for (int i = first; i < end; i++) {
+        bool valid;
+        check_file(work->s, library, file_of(work->s, (size_t)i), out, &valid, &failures[i - first]);
+        if (failures[i - first]) {
+            code = EXIT_IMPOSSIBLE;
+        } else if (!valid && code == EXIT_DONE) {
+            code = EXIT_BAD;
+        }
+    }
+    fclose(out);
+    pthread_mutex_lock(&work->lock);
+    while (work->spoken != first)
+        pthread_cond_wait(&work->turn, &work->lock);
+    error *err = io_write_all(STDOUT_FILENO, span_make(text, len), "standard output");
+    for (int i = first; i < end; i++) {
+        if (failures[i - first]) fail(failures[i - first], "check");
+    }
+    if (err) code = fail(err, "check");
+    if (code > work->code) work->code = code;
+    work->spoken = end;
+    pthread_cond_broadcast(&work->turn);
+    pthread_mutex_unlock(&work->lock);
+    free(text);
+}
+
+static void *check_thread(void *context) {
+    check_work *work = context;
+    edi_library *library = edi_library_new();
+    error_free(work->s->schema ? add_schema(library, work->s->schema) : NULL); /* it went well once already */
+    for (;;) {
+        pthread_mutex_lock(&work->lock);
+        int first = work->next, end = first + RUN < work->count ? first + RUN : work->count;
+        work->next = end;
+        pthread_mutex_unlock(&work->lock);
+        if (first >= end) break;
+        check_run(work, library, first, end);
+    }
+    edi_library_free(library);
     return NULL;
 }
 
 static int run_check(settings *s, edi_library *library) {
-    int code = EXIT_DONE;
-    for (size_t i = 0; i < command_argument_count(s->line); i++) {
-        edi_report report;
-        error *err = check_file(s, library, file_of(s, i), &report);
-        if (err) {
-            fail(err, "check");
-            code = EXIT_IMPOSSIBLE;
-            continue;
-        }
-        if (s->json) {
-            json_t *object = edi_report_json(&report, file_of(s, i));
-            char *text = json_text(object, false);
-            puts(text);
-            free(text);
-            json_decref(object);
-        } else {
-            print_report(&report, file_of(s, i));
-        }
-        if (!report.valid && code == EXIT_DONE) code = EXIT_BAD;
-        edi_report_free(&report);
+    check_work work = {.s = s,
+        .count = (int)command_argument_count(s->line),
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .turn = PTHREAD_COND_INITIALIZER};
+    pthread_t threads[THREADS_MAX];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int wanted = processors > THREADS_MAX ? THREADS_MAX : (int)processors, started = 0;
+    if (work.count < MANY_FILES) {
+        for (int i = 0; i < work.count; i += RUN)
+            check_run(&work, library, i, i + RUN < work.count ? i + RUN : work.count);
+        return work.code;
     }
-    return fflush(stdout) == 0 ? code : EXIT_IMPOSSIBLE;
+    while (started < wanted && pthread_create(&threads[started], NULL, check_thread, &work) == 0)
+        started++;
+    if (started == 0) check_thread(&work);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    return work.code;
 }
 
-/* ----------------------------------------------------------------------------------------------------- json, text,
- * explain */
+/* ---- json, text, explain ---- */
 
 static int run_json(settings *s, edi_library *library) {
     input in;
@@ -327,15 +406,6 @@ static error *read_settings(const command_line *line, settings *s) {
     s->validate.reader.strict = command_flag(line, "strict");
     error *err = command_integer(line, "number", 1, 999999999, &number);
     s->number = (uint64_t)number;
-    return err;
-}
-
-static error *add_schema(edi_library *library, const char *path) {
-    input in;
-    error *err = input_open(path, &in);
-    if (err) return err;
-    err = edi_library_add(library, in.bytes, path);
-    input_close(&in);
     return err;
 }
 
