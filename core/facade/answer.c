@@ -90,8 +90,8 @@ http_response *answer_bytes(span bytes, const char *path) {
 span answer_result_bytes(const json_t *result, frame *reply) {
     const json_t *place = json_object_get(result, "payload");
     int64_t field = json_get_integer(place, "field", -1);
-    span bytes = field >= 0 ? frame_get(reply, TAG_PAYLOAD, (size_t)field) : (span){NULL, 0};
-    return bytes.data ? bytes : SPAN("");
+    if (!place) return SPAN("");
+    return field >= 0 ? frame_get(reply, TAG_PAYLOAD, (size_t)field) : (span){NULL, 0};
 }
 
 /* Headers that frame the answer are the server's, whatever a script says. */

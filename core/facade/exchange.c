@@ -223,7 +223,7 @@ static void track_read(exchange *x, const http_response *response, span bytes) {
         .received_at = x->started_at,
     };
     memcpy(message.id, x->id, ID_SIZE);
-    bool small = bytes.len <= BODY_IN_MEMORY;
+    bool small = bytes.data && bytes.len <= BODY_IN_MEMORY; /* larger answers are told, not kept */
     error *err = small ? payload_of(x->services.store, bytes, &copy) : NULL;
     store_add_message(change, &message, small && !err ? &copy : NULL);
     snprintf(text, sizeof text, "%.*s %.*s answered %d", (int)method.len, method.data,

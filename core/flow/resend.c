@@ -5,6 +5,7 @@
 #include "core/flow/work.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TEXT_ROOM = 160 };
 
@@ -41,7 +42,25 @@ static error *copy_payload(resending *r, payload *bytes) {
     return err;
 }
 
-/* The same bytes once more to the same place, as a message of its own. */
+/* Where it was delivered before, a new text; NULL when it never was. */
+static char *delivered_path(resending *r) {
+    json_t *events = NULL;
+    char *path = NULL;
+    error_free(store_message_events(r->engine->options.store, r->original, &events));
+    const json_t *list = json_get_array(events, "events");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *event = json_array_get(list, i);
+        const char *told = json_get_text(json_get_object(event, "detail"), "path", NULL);
+        if (!told || strcmp(json_get_text(event, "kind", ""), "delivered") != 0) continue;
+        free(path);
+        path = xstrdup(told);
+    }
+    json_decref(events);
+    return path;
+}
+
+/* The same bytes once more to the same place, as a message of its own. What lies there under its name is the same, or
+ * older: it is replaced. */
 static error *send_again(resending *r, const estate *snapshot, char id[ID_SIZE]) {
     payload bytes = {.bytes = NULL};
     const estate_connection *connection =
@@ -49,7 +68,8 @@ static error *send_again(resending *r, const estate *snapshot, char id[ID_SIZE])
     if (!connection) return error_new(ERROR_INVALID, "its connection is not there any more");
     const char *flow = json_get_text(r->message, "flow", NULL);
     const estate_flow *made_by = estate_find_flow(snapshot, flow);
-    const estate_destination destination = {.connection = connection, .path = NULL, .replace = true};
+    char *path = delivered_path(r);
+    const estate_destination destination = {.connection = connection, .path = path, .replace = true};
     json_t *result =
         json_pack("{s:O?, s:O?, s:O?}", "filename", json_object_get(r->message, "filename"), "content_type",
             json_object_get(r->message, "content_type"), "documents", json_object_get(r->message, "documents"));
@@ -63,13 +83,11 @@ static error *send_again(resending *r, const estate *snapshot, char id[ID_SIZE])
         .why = "sent again by hand",
     };
     if (made_by) o.expect = made_by->expect;
-    for (size_t i = 0; made_by && i < made_by->to_count; i++) {
-        if (made_by->to[i].connection == connection) o.destination = &made_by->to[i];
-    }
     error *err = copy_payload(r, &bytes);
     if (!err) err = outgoing_add(r->change, &o, &bytes, id);
     payload_free(&bytes);
     json_decref(result);
+    free(path);
     return err;
 }
 
@@ -114,11 +132,13 @@ error *engine_resend(engine *e, const char *message_id, const char *who, char id
     snprintf(id, ID_SIZE, "%s", message_id);
     err = revive_jobs(&r, &revived);
     if (!err && !revived) {
-        if (json_get_text(r.message, "endpoint", NULL) && !outgoing_one)
+        /* A request that was delivered as it came is what it became. */
+        bool passed_on = json_get_text(r.message, "endpoint", NULL) && json_get_text(r.message, "connection", NULL);
+        if (json_get_text(r.message, "endpoint", NULL) && !outgoing_one && !passed_on)
             err = error_new(
                 ERROR_INVALID, "a request to an endpoint is not repeated; resend the messages that it became");
         else
-            err = outgoing_one ? send_again(&r, snapshot, id) : process_again(&r, id);
+            err = outgoing_one || passed_on ? send_again(&r, snapshot, id) : process_again(&r, id);
     }
     if (!err) {
         snprintf(text, sizeof text, "%s by %s", revived ? "set going again" : "sent again", who);

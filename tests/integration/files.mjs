@@ -181,6 +181,18 @@ test("resend: what was delivered is sent again as a message of its own, with the
   assert.equal(again.parent, first.id);
 });
 
+test("resend: a POST that was delivered as it came is delivered again to the same place", async () => {
+  const {id} = await (await fetch(`${appliance.public}/drop/again`, {method: "POST", body: "once more"})).json();
+  await until("it is there", () => existsSync(join(folder("erp"), "in", "again.txt")));
+  renameSync(join(folder("erp"), "in", "again.txt"), join(folder("erp"), "in", "again.old"));
+  const answer = await until("it can be resent", async () => {
+    const sent = await appliance.api("POST", `/api/v1/messages/${id}/resend`);
+    return sent.status === 202 && sent;
+  });
+  await until("it is there again", () => existsSync(join(folder("erp"), "in", "again.txt")));
+  assert.equal((await appliance.get(`/api/v1/messages/${answer.body.id}`)).parent, id);
+});
+
 test("messages are found by status, direction, words, and page by page", async () => {
   const outgoing = await appliance.messages("&direction=out&status=completed");
   assert.ok(outgoing.length >= 3);
