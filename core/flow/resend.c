@@ -68,6 +68,7 @@ static error *send_again(resending *r, const estate *snapshot, char id[ID_SIZE])
     if (!connection) return error_new(ERROR_INVALID, "its connection is not there any more");
     const char *flow = json_get_text(r->message, "flow", NULL);
     const estate_flow *made_by = estate_find_flow(snapshot, flow);
+    const estate_endpoint *endpoint = estate_find_endpoint(snapshot, json_get_text(r->message, "endpoint", NULL));
     char *path = delivered_path(r);
     const estate_destination destination = {.connection = connection, .path = path, .replace = true};
     json_t *result =
@@ -77,12 +78,15 @@ static error *send_again(resending *r, const estate *snapshot, char id[ID_SIZE])
         .destination = &destination,
         .parent = r->original,
         .flow = flow,
+        .endpoint = json_get_text(r->message, "endpoint", NULL),
         .principal = r->who,
         .result = result,
         .retry = made_by ? made_by->retry : (estate_retry){.attempts = 20, .first_ms = 5000, .maximum_ms = 3600000},
         .why = "sent again by hand",
     };
     if (made_by) o.expect = made_by->expect;
+    if (endpoint) o.expect = endpoint->expect;
+    if (endpoint) o.retry = endpoint->retry;
     error *err = copy_payload(r, &bytes);
     if (!err) err = outgoing_add(r->change, &o, &bytes, id);
     payload_free(&bytes);
