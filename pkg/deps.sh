@@ -26,7 +26,7 @@ lint) wanted=$lint ;;
     exit 2
     ;;
 esac
-if [ "$purpose" != run ] && ls tests/e2e/*.mjs >/dev/null 2>&1; then
+if [ "$purpose" != run ] && ls tests/e2e/*.sh >/dev/null 2>&1; then
     command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
 fi
 
