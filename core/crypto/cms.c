@@ -91,9 +91,10 @@ bool digest_from_micalg(span name, digest_kind *kind) {
     name = span_trim(name);
     if (name.len >= 4 && strncasecmp(name.data, "rsa-", 4) == 0) name = span_make(name.data + 4, name.len - 4);
     for (size_t i = 0; i < name.len; i++) {
-        if (memchr("-_\" ", name.data[i], 4)) continue;
+        char c = name.data[i];
+        if (c == '-' || c == '_' || c == '"' || c == ' ') continue;
         if (len == sizeof bare) return false;
-        bare[len++] = name.data[i];
+        bare[len++] = c;
     }
     /* "sha2_256": the family's number stands before the size. */
     if (len == 7 && strncasecmp(bare, "sha2", 4) == 0) {
@@ -158,7 +159,8 @@ void cms_certificate_free(cms_certificate *certificate) {
 }
 
 static int refuse_passphrase(char *room, int size, int writing, void *context) {
-    (void)room, (void)size, (void)writing, (void)context;
+    (void)writing, (void)context;
+    if (size > 0) room[0] = '\0';
     return -1;
 }
 

@@ -5,6 +5,7 @@
 #include "core/crypto/cms_ber.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST /* its input is not changed */
 #include <zlib.h>
 
 enum { PIECE = 64 * 1024, IN_MAX = 1 << 30 };
@@ -115,7 +116,7 @@ error *cms_compressor_write(cms_compressor *compressor, span piece) {
     error *err = NULL;
     while (!err && piece.len > 0) {
         size_t take = piece.len < IN_MAX ? piece.len : IN_MAX;
-        compressor->stream.next_in = (unsigned char *)(uintptr_t)piece.data;
+        compressor->stream.next_in = (const unsigned char *)piece.data;
         compressor->stream.avail_in = (uInt)take;
         err = deflate_all(compressor, Z_NO_FLUSH);
         piece = span_make(piece.data + take, piece.len - take);

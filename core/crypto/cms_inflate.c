@@ -10,6 +10,7 @@
 #include "core/crypto/cms_ber.h"
 
 #include <stdlib.h>
+#define ZLIB_CONST /* its input is not changed */
 #include <zlib.h>
 
 enum { PIECE = 64 * 1024, RATIO_MAX = 100, RATIO_FREE = 8 * 1024 * 1024, IN_MAX = 1 << 30 };
@@ -73,7 +74,7 @@ static error *inflate_piece(void *context, span piece) {
     z_stream *stream = &inflater->stream;
     if (inflater->ended) return broken(inflater->facts, "bytes follow its end");
     inflater->taken += piece.len;
-    stream->next_in = (unsigned char *)(uintptr_t)piece.data;
+    stream->next_in = (const unsigned char *)piece.data;
     stream->avail_in = (uInt)piece.len;
     do {
         stream->next_out = inflater->out;

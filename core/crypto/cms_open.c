@@ -182,7 +182,7 @@ error *cms_opener_new(
     size_t tag_len = 0;
     ERR_clear_error();
     error *err = check_cipher(walk, options, facts, &rule, &tag_len);
-    if (err) return err;
+    if (err || !rule) return err;
     snprintf(facts->cipher, sizeof facts->cipher, "%s", rule->name);
 
     buf der = BUF_MAX(2 * CMS_SKELETON_MAX);
