@@ -107,7 +107,7 @@ static void trailers_follow_what_was_edited(void **state) {
     for (size_t i = 0; i < json_array_size(segments) && !items; i++)
         items = json_object_get(json_array_get(segments, i), "items");
     assert_int_equal(json_array_size(items), 2);
-    json_array_append(items, json_deep_copy(json_array_get(items, 1)));
+    json_array_append_new(items, json_deep_copy(json_array_get(items, 1)));
     char *edited = json_text(root, false);
     buf out = BUF_MAX(1 << 20);
     assert_null(edi_from_json(span_of(edited), &out));
