@@ -133,12 +133,8 @@ static error *start_engine(desk *d) {
 static error *make_facade(desk *d) {
     facade *f = NULL;
     const facade_options options = {
-        .services = {.store = d->store,
-            .config = d->config,
-            .pool = d->pool,
-            .numbers = d->numbers,
-            .engine = atomic_load(&d->engine),
-            .blocking = d->blocking},
+        .services =
+            {.store = d->store, .config = d->config, .pool = d->pool, .numbers = d->numbers, .blocking = d->blocking},
         .accounts = d->accounts,
         .version = BANYAN_VERSION,
     };
@@ -177,6 +173,8 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     error *err = load_certificate(d, certificate_name, &certificate, &key);
     const http_server_options options = {
         .address = address,
+        .threads =
+            1, /* one loop serves tens of thousands a second; the processors are for the writer and the workers */
         .encoded_slash = handler == admin_handle, /* an endpoint's name holds slashes */
         .tls_certificate = certificate,
         .tls_key = key,

@@ -17,7 +17,6 @@ typedef struct exchange_services {
     config *config;
     worker_pool *pool;
     control_numbers *numbers;
-    engine *engine;
     blocking *blocking;
 } exchange_services;
 
