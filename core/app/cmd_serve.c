@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { KEPT_BYTES = 8 * 1024 * 1024, GROWTH_BYTES = 256 * 1024 };
 
 /* Tells the service manager, when there is one (sd_notify(3): a datagram to the socket that NOTIFY_SOCKET names). */
 static void notify(const char *state) {
@@ -49,11 +52,19 @@ static int faulty_settings(const fault_list *faults) {
     return EXIT_IMPOSSIBLE;
 }
 
+/* Memory that one request gives back is wanted by the next: handing it to the system in between costs calls that stop
+ * all threads. */
+static void keep_freed_memory(void) {
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TOP_PAD, GROWTH_BYTES);
+}
+
 static int serve_until_stopped(nursery *n, const json_t *configuration) {
     sigset_t stopping;
     desk *d = NULL;
     int received;
     block_signals(&stopping);
+    keep_freed_memory();
     error *err = desk_start(n, configuration, &d);
     if (err) return command_failed(err);
     notify("READY=1");
