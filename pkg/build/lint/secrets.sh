@@ -19,7 +19,7 @@ if echo "$files" | grep -vE '^tests/' |
     echo "something that looks like a password"
     bad=1
 fi
-if echo "$files" | xargs grep -nIE '(^|[^A-Za-z0-9_./-])(/work/|/home/[a-z]+/|/root/)' /dev/null; then
+if echo "$files" | xargs grep -nIE '(^|[^A-Za-z0-9_./-])(/home/[a-z]+/|/root/)' /dev/null; then
     echo "a path of some machine"
     bad=1
 fi
