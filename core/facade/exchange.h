@@ -9,7 +9,7 @@
 #define BANYAN_CORE_FACADE_EXCHANGE_H
 
 #include "core/base/blocking.h"
-#include "core/flow/engine.h"
+#include "core/flow/call.h"
 #include "core/http/request.h"
 
 typedef struct exchange_services {

@@ -16,7 +16,6 @@ enum {
     RUNNERS_DEFAULT = 32,
     LANE_WIDTH = 4,
     STOP_MS = 5000,
-    RUNNERS_MAX = 256,
     CLAIM_MAX = 64,
     STACK_BYTES = 512 * 1024,
     LEASE_MS = 5 * 60 * 1000

@@ -45,7 +45,6 @@ typedef struct estate_destination {
     const estate_connection *connection;
     const char *path; /* template; NULL: the connection's own */
     bool replace;     /* an existing file of that name is replaced */
-    bool tolerant;    /* a resource that is not there is no error (unused by puts) */
 } estate_destination;
 
 /* What a delivered document waits for. */
