@@ -3,6 +3,7 @@
 
 #include "core/base/id.h"
 #include "core/base/io.h"
+#include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/crypto/token.h"
 
@@ -18,9 +19,9 @@ static const char first_user[] = "admin", local_key[] = "local-admin", starter[]
 
 struct bootstrap {
     accounts *accounts;
-    char *directory;
     pthread_t thread;
-    error *result;
+    char password[TOKEN_ROOM];
+    bool given;
 };
 
 static error *check_private(const char *path) {
@@ -51,26 +52,8 @@ error *bootstrap_master_key(const char *directory, unsigned char key[CONFIG_KEY_
     return err;
 }
 
-static error *make_user(accounts *a) {
-    char token[TOKEN_ROOM];
-    const char *given = getenv("BANYAN_ADMIN_PASSWORD");
-    if (accounts_user_count(a) > 0) return NULL;
-    if (!given || !*given) {
-        token_new("", token);
-        token[PASSWORD_LENGTH] = '\0';
-    }
-    error *err = accounts_put_user(a, first_user, given && *given ? given : token, ROLE_ADMIN, starter);
-    if (err) return error_wrap(err, "the first administrator");
-    if (given && *given)
-        printf("  sign in as \"%s\" with the password of BANYAN_ADMIN_PASSWORD\n", first_user);
-    else
-        printf("  sign in as \"%s\" with the password \"%s\" (shown only now)\n", first_user, token);
-    explicit_bzero(token, sizeof token);
-    return NULL;
-}
-
 /* The file is the only copy of the key: when it is gone, the old key is worth nothing and a new one takes its place. */
-static error *make_key(accounts *a, const char *directory) {
+error *bootstrap_local_key(accounts *a, const char *directory) {
     char key[TOKEN_ROOM];
     error *err = NULL;
     char *path = xasprintf("%s/admin.key", directory);
@@ -84,32 +67,49 @@ static error *make_key(accounts *a, const char *directory) {
     return err;
 }
 
-static void *run(void *context) {
+static void *make_user(void *context) {
     bootstrap *b = context;
-    b->result = make_key(b->accounts, b->directory);
-    if (!b->result) b->result = make_user(b->accounts);
+    const char *given = getenv("BANYAN_ADMIN_PASSWORD");
+    const char *password = b->given ? given : b->password;
+    error *err = accounts_put_user(b->accounts, first_user, password, ROLE_ADMIN, starter);
+    if (err)
+        log_failure(LOG_ERROR, "the first administrator was not made; nobody can sign in until a restart", err);
+    else if (b->given)
+        printf("  sign in as \"%s\" with the password of BANYAN_ADMIN_PASSWORD\n", first_user);
+    else
+        printf("  sign in as \"%s\" with the password \"%s\" (shown only now)\n", first_user, b->password);
+    fflush(stdout);
+    explicit_bzero(b->password, sizeof b->password);
+    accounts_expect_user(b->accounts, false);
     return NULL;
 }
 
-error *bootstrap_begin(accounts *a, const char *directory, bootstrap **out) {
+error *bootstrap_begin(accounts *a, bootstrap **out) {
+    const char *given = getenv("BANYAN_ADMIN_PASSWORD");
+    if (accounts_user_count(a) > 0) return NULL;
     bootstrap *b = xcalloc(1, sizeof *b);
     b->accounts = a;
-    b->directory = xstrdup(directory);
-    int failed = pthread_create(&b->thread, NULL, run, b);
+    b->given = given && *given;
+    token_new("", b->password);
+    b->password[PASSWORD_LENGTH] = '\0';
+    error *err = b->given ? accounts_check_password(given) : NULL;
+    if (err) {
+        free(b);
+        return error_at(err, "BANYAN_ADMIN_PASSWORD");
+    }
+    accounts_expect_user(a, true);
+    int failed = pthread_create(&b->thread, NULL, make_user, b);
     if (!failed) {
         *out = b;
         return NULL;
     }
-    free(b->directory);
+    accounts_expect_user(a, false);
     free(b);
     return error_from_errno(failed, "cannot start a thread");
 }
 
-error *bootstrap_end(bootstrap *b) {
-    if (!b) return NULL;
+void bootstrap_end(bootstrap *b) {
+    if (!b) return;
     pthread_join(b->thread, NULL);
-    error *result = b->result;
-    free(b->directory);
     free(b);
-    return result;
 }

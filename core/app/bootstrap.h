@@ -9,11 +9,15 @@
 /* DATA/master.key: 32 random bytes, mode 0600; made when missing. ERROR_DENIED when others may read it. */
 must_check error *bootstrap_master_key(const char *directory, unsigned char key[CONFIG_KEY_SIZE]);
 
-/* Makes the first administrator ("admin"; password from BANYAN_ADMIN_PASSWORD, else a random one that is shown once on
- * standard output) and DATA/admin.key when they are missing. Hashing the password takes a tenth of a second, so that it
- * goes on beside the rest of the start until bootstrap_end. */
+/* DATA/admin.key: an API key of the role admin; made when the file is missing. */
+must_check error *bootstrap_local_key(accounts *a, const char *directory);
+
+/* Makes the first administrator when there is none: "admin", password from BANYAN_ADMIN_PASSWORD, else a random one
+ * that is shown once on standard output, after it is durable. Hashing takes a tenth of a second, so that it goes on
+ * beside everything else until bootstrap_end; whoever signs in meanwhile waits. ERROR_INVALID: the password will not
+ * do. */
 typedef struct bootstrap bootstrap;
-must_check error *bootstrap_begin(accounts *a, const char *directory, bootstrap **out);
-must_check error *bootstrap_end(bootstrap *b); /* NULL is fine */
+must_check error *bootstrap_begin(accounts *a, bootstrap **out);
+void bootstrap_end(bootstrap *b); /* NULL is fine */
 
 #endif

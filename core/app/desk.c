@@ -30,6 +30,7 @@ struct desk {
     _Atomic(admin *) admin;
     http_server *public_server, *admin_server;
     char *public_address;
+    bootstrap *first_user; /* on its way, at the very first start */
 };
 
 /* ---- what one room tells another ---- */
@@ -247,12 +248,12 @@ static error *announce(desk *d, const json_t *configuration, const char *directo
 error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     desk *d = xcalloc(1, sizeof *d);
     const char *directory = configuration_data(configuration);
-    bootstrap *first = NULL;
     error *err = io_make_directories(directory);
     *out = d;
     if (!err) err = open_store(d, configuration, directory);
     if (!err) err = accounts_open(d->store, &d->accounts);
-    if (!err) err = bootstrap_begin(d->accounts, directory, &first);
+    if (!err) err = bootstrap_begin(d->accounts, &d->first_user);
+    if (!err) err = bootstrap_local_key(d->accounts, directory);
     if (!err) err = start_workers(d, n, configuration);
     if (!err) d->numbers = control_numbers_new(d->store);
     if (!err) err = open_config(d, directory);
@@ -261,11 +262,6 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) err = make_facade(d);
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
-    error *bootstrap_error = bootstrap_end(first);
-    if (!err)
-        err = bootstrap_error;
-    else
-        error_free(bootstrap_error);
     if (!err) err = announce(d, configuration, directory);
     if (!err) return NULL;
     desk_stop(d);
@@ -275,6 +271,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
 
 void desk_stop(desk *d) {
     if (!d) return;
+    bootstrap_end(d->first_user);
     admin *a = atomic_load(&d->admin);
     http_server_stop(d->public_server, STOP_MS);
     if (a) admin_close_streams(a);

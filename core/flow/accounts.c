@@ -32,6 +32,8 @@ typedef struct failures {
 struct accounts {
     store *store;
     pthread_mutex_t lock;
+    pthread_cond_t came;
+    bool expected;        /* the first user is on its way */
     json_t *users, *keys; /* name → body */
     map *by_hash;         /* key hash → its name, owned */
     map *sessions;        /* token hash → open_session, owned */
@@ -85,6 +87,7 @@ error *accounts_open(store *s, accounts **out) {
     json_t *body;
     a->store = s;
     pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->came, NULL);
     a->users = json_object();
     a->keys = json_object();
     a->by_hash = map_new();
@@ -108,6 +111,7 @@ void accounts_close(accounts *a) {
     map_free(a->by_hash, free);
     map_free(a->sessions, free);
     map_free(a->failures, free);
+    pthread_cond_destroy(&a->came);
     pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -119,6 +123,13 @@ size_t accounts_user_count(accounts *a) {
     return count;
 }
 
+void accounts_expect_user(accounts *a, bool expected) {
+    pthread_mutex_lock(&a->lock);
+    a->expected = expected;
+    pthread_cond_broadcast(&a->came);
+    pthread_mutex_unlock(&a->lock);
+}
+
 /* ---- users ---- */
 
 static error *check_name(const char *name) {
@@ -126,7 +137,7 @@ static error *check_name(const char *name) {
     return error_new(ERROR_INVALID, "\"%s\" is not a name: letters, digits, . _ and -, at most 64", name);
 }
 
-static error *check_password(const char *password) {
+error *accounts_check_password(const char *password) {
     size_t len = strlen(password);
     if (len >= PASSWORD_LEAST && len <= PASSWORD_MOST) return NULL;
     return error_new(ERROR_INVALID, "a password has %d to %d characters", PASSWORD_LEAST, PASSWORD_MOST);
@@ -169,7 +180,7 @@ static void end_sessions_of(accounts *a, const char *name) {
 
 static error *new_user_body(const json_t *before, const char *password, role r, json_t **body) {
     char hash[PASSWORD_HASH_ROOM], now[CLOCK_TEXT_SIZE];
-    error *err = password ? check_password(password) : NULL;
+    error *err = password ? accounts_check_password(password) : NULL;
     if (!err && !password && !before) err = error_new(ERROR_INVALID, "a new user needs a password");
     if (!err && password) err = password_hash(span_of(password), hash);
     if (err) return err;
@@ -366,6 +377,8 @@ error *accounts_log_in(accounts *a, const char *name, const char *password, sess
     error *err = check_pause(a, name);
     if (err) return err;
     pthread_mutex_lock(&a->lock);
+    while (a->expected)
+        pthread_cond_wait(&a->came, &a->lock);
     const json_t *body = json_object_get(a->users, name);
     if (body) {
         who = principal_of(name, body);

@@ -27,6 +27,12 @@ void accounts_close(accounts *a);
 
 size_t accounts_user_count(accounts *a);
 
+/* ERROR_INVALID when it is too short or too long to be one. */
+must_check error *accounts_check_password(const char *password);
+
+/* True while the first user is on its way: whoever signs in waits for it. */
+void accounts_expect_user(accounts *a, bool expected);
+
 /* ERROR_INVALID: the name, a role or the password will not do. */
 must_check error *accounts_put_user(
     accounts *a, const char *name, const char *password, role r, const char *who); /* password NULL: as it was */
