@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
 #include "core/facade/facade.h"
+#include "core/flow/retention.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct desk {
     _Atomic(admin *) admin;
     http_server *public_server, *admin_server;
     char *public_address;
+    retention *retention;
     bootstrap *first_user; /* on its way, at the very first start */
 };
 
@@ -123,8 +125,14 @@ static error *start_workers(desk *d, nursery *n, const json_t *configuration) {
     return worker_pool_start(n, &options, &d->pool);
 }
 
-static error *start_engine(desk *d) {
-    const engine_options options = {.store = d->store, .config = d->config, .pool = d->pool, .numbers = d->numbers};
+static error *start_engine(desk *d, const json_t *configuration) {
+    const engine_options options = {
+        .store = d->store,
+        .config = d->config,
+        .pool = d->pool,
+        .numbers = d->numbers,
+        .payload_limit = (uint64_t)configuration_integer(configuration, "limits.payload"),
+    };
     engine *e = NULL;
     error *err = engine_start(&options, &e);
     atomic_store(&d->engine, e);
@@ -258,7 +266,10 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) d->numbers = control_numbers_new(d->store);
     if (!err) err = open_config(d, directory);
     if (!err) err = blocking_start(BLOCKING_THREADS, &d->blocking);
-    if (!err) err = start_engine(d);
+    if (!err) err = start_engine(d, configuration);
+    if (!err)
+        err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
+            configuration_integer(configuration, "retention.messages"), &d->retention);
     if (!err) err = make_facade(d);
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
@@ -272,6 +283,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
 void desk_stop(desk *d) {
     if (!d) return;
     bootstrap_end(d->first_user);
+    retention_stop(d->retention);
     admin *a = atomic_load(&d->admin);
     http_server_stop(d->public_server, STOP_MS);
     if (a) admin_close_streams(a);

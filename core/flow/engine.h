@@ -16,7 +16,8 @@ typedef struct engine_options {
     config *config;
     worker_pool *pool;
     control_numbers *numbers;
-    int runners; /* 0: 32 */
+    int runners;            /* 0: 32 */
+    uint64_t payload_limit; /* bytes: what is larger is not taken from a source; 0: no limit */
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);

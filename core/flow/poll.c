@@ -78,6 +78,14 @@ static error *read_large(pick_up *p, const char *name, payload *bytes, json_t **
     return payload_finish(writer, bytes);
 }
 
+static error *judge_size(const pick_up *p, uint64_t size) {
+    uint64_t limit = p->engine->options.payload_limit;
+    if (limit == 0 || size <= limit) return NULL;
+    return error_new(ERROR_LIMIT,
+        "has %llu bytes, more than the %llu that limits.payload allows; it stays at its source",
+        (unsigned long long)size, (unsigned long long)limit);
+}
+
 static error *take_entry(pick_up *p, const json_t *entry) {
     const char *name = json_get_text(entry, "name", "");
     int64_t size = json_get_integer(entry, "size", 0);
@@ -85,9 +93,11 @@ static error *take_entry(pick_up *p, const json_t *entry) {
     json_t *got = NULL;
     bool duplicate = false;
     char id[ID_SIZE];
-    error *err = store_admit(p->engine->options.store, (uint64_t)(size > 0 ? size : 0));
-    if (err) return err;
+    error *err = judge_size(p, (uint64_t)(size > 0 ? size : 0));
+    if (!err) err = store_admit(p->engine->options.store, (uint64_t)(size > 0 ? size : 0));
+    if (err) return error_wrap(err, "%s", name);
     err = size > INLINE_BYTES ? read_large(p, name, &bytes, &got) : read_small(p, name, &bytes, &got);
+    if (!err) err = judge_size(p, bytes.size); /* it may have grown */
     if (!err) {
         char *key = xasprintf("%s|%llu|%lld|%s", name, (unsigned long long)bytes.size,
             (long long)json_get_integer(got, "modified_ms", 0), bytes.sha256);
@@ -111,8 +121,19 @@ static bool is_passing(const error *err) {
     return error_code_of(err) == ERROR_NOT_FOUND || error_code_of(err) == ERROR_CONFLICT;
 }
 
+/* It is this entry's fault: the others can still be had. */
+static bool is_of_entry(const error *err) {
+    switch (error_code_of(err)) {
+    case ERROR_LIMIT:
+    case ERROR_INVALID:
+    case ERROR_DENIED: return true;
+    default: return false;
+    }
+}
+
 static error *take_listed(pick_up *p, const char *pattern) {
     json_t *answer = NULL;
+    error *spoiled = NULL;
     frame reply;
     json_t *members = json_pack("{s:s?, s:i}", "pattern", pattern, "limit", ENTRIES_PER_LIST);
     error *err = ask(p, OPERATION_LIST, members, -1, &reply, &answer);
@@ -124,9 +145,15 @@ static error *take_listed(pick_up *p, const char *pattern) {
         if (err && is_passing(err)) {
             log_failure(LOG_INFO, "not picked up", err);
             err = NULL;
+        } else if (err && is_of_entry(err)) {
+            error_free(spoiled);
+            spoiled = err;
+            err = NULL;
         }
     }
     json_decref(answer);
+    if (!err) return spoiled;
+    error_free(spoiled);
     return err;
 }
 

@@ -33,6 +33,7 @@ static apply_step *const appliers[STEP_KINDS] = {
     [STEP_PUT_SECRET] = apply_put_secret,
     [STEP_RAISE_COUNTER] = apply_raise_counter,
     [STEP_AUDIT] = apply_audit,
+    [STEP_PURGE] = apply_purge,
 };
 
 error *apply_change(applier *a) {

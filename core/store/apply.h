@@ -11,6 +11,8 @@
 
 enum { STATUSES = MESSAGE_QUARANTINED + 1, SEARCH_SLOTS = 1 << 20, TALLY_BUCKET_MS = 5 * 60 * 1000 };
 enum { TALLY_IN = 100, TALLY_OUT = 101, TALLY_FAILED = 102 };
+/* Slots of the search index: 1.. are the documents. */
+enum { SEARCH_SLOT_MESSAGE = 0, SEARCH_SLOT_REASON = SEARCH_SLOTS - 1 };
 enum { JOB_READY, JOB_LEASED, JOB_DEAD };
 
 /* The job is none of those that the array of "kind/connection" in this parameter names. */
@@ -80,6 +82,6 @@ apply_step apply_add_message, apply_set_status, apply_set_facts, apply_settle_me
     apply_link_answer;
 apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_hold_job, apply_release_jobs,
     apply_note_job, apply_extend_job, apply_revive_job, apply_claim_jobs;
-apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit;
+apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit, apply_purge;
 
 #endif

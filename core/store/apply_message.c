@@ -28,9 +28,6 @@ error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq) {
     return NULL;
 }
 
-/* Slots of the search index (see the migration). */
-enum { SLOT_MESSAGE = 0, SLOT_REASON = SEARCH_SLOTS - 1 };
-
 /* ---- status -------------------------------------------------------------------------------------------------------
  */
 
@@ -79,8 +76,8 @@ static error *change_status(applier *a, int64_t seq, message_status status, cons
         free(before.reason);
         return err;
     }
-    if (before.reason) apply_queue_words(a, seq, SLOT_REASON, NULL, before.reason, true);
-    if (reason) apply_queue_words(a, seq, SLOT_REASON, NULL, xstrdup(reason), false);
+    if (before.reason) apply_queue_words(a, seq, SEARCH_SLOT_REASON, NULL, before.reason, true);
+    if (reason) apply_queue_words(a, seq, SEARCH_SLOT_REASON, NULL, xstrdup(reason), false);
     if (before.status != status) {
         count_status(a, before.status, -1);
         count_status(a, status, 1);
@@ -230,8 +227,8 @@ error *apply_add_message(applier *a, const step *s) {
     if (!err) err = insert_message(a, s, p, parent, &seq);
     if (!err && p && !p->spool[0]) err = insert_payload(a, seq, p);
     if (err) return err;
-    if (filename) apply_queue_words(a, seq, SLOT_MESSAGE, filename, NULL, false);
-    if (reason) apply_queue_words(a, seq, SLOT_REASON, reason, NULL, false);
+    if (filename) apply_queue_words(a, seq, SEARCH_SLOT_MESSAGE, filename, NULL, false);
+    if (reason) apply_queue_words(a, seq, SEARCH_SLOT_REASON, reason, NULL, false);
     memcpy(a->known_id, uuid, UUID_SIZE);
     a->known_seq = seq;
     count_status(a, status, 1);

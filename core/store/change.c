@@ -324,6 +324,12 @@ void change_claim_jobs(store_change *change, job_claim *claim) {
     end_step(change);
 }
 
+void change_purge(store_change *change, struct purge_batch *batch) {
+    begin_step(change, STEP_PURGE, 0);
+    change->purge = batch;
+    end_step(change);
+}
+
 void store_acknowledge(
     store_change *change, const char *document_id, acknowledgement_status status, const char *by, const char *text) {
     begin_step(change, STEP_ACKNOWLEDGE, 4);

@@ -38,6 +38,7 @@ typedef enum step_kind {
     STEP_PUT_SECRET,
     STEP_RAISE_COUNTER,
     STEP_AUDIT,
+    STEP_PURGE,
     STEP_KINDS
 } step_kind;
 
@@ -76,15 +77,17 @@ struct store_change {
     size_t open_step;  /* offset of the step being built */
     payload *payloads; /* owned; a message's step names its index */
     size_t payload_count;
-    job_claim *claim; /* borrowed; of STEP_CLAIM_JOBS */
-    error *fault;     /* the first thing that was wrong while building: the change is refused with it */
-    error *refusal;   /* why the writer refused it */
+    job_claim *claim;          /* borrowed; of STEP_CLAIM_JOBS */
+    struct purge_batch *purge; /* borrowed; of STEP_PURGE */
+    error *fault;              /* the first thing that was wrong while building: the change is refused with it */
+    error *refusal;            /* why the writer refused it */
     store_commit_result result;
     change_done *done;
     void *context;
 };
 
 void change_claim_jobs(store_change *change, job_claim *claim);
+void change_purge(store_change *change, struct purge_batch *batch); /* purge.h */
 
 /* Walks the steps: NULL starts, NULL is the end. */
 const step *change_next_step(const store_change *change, const step *after);

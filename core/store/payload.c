@@ -155,7 +155,7 @@ typedef struct stored {
     char spool[40];
 } stored;
 
-static const char FIND_PAYLOAD[] = "select seq, size, sha256, spool from messages where id = ?1";
+static const char FIND_PAYLOAD[] = "select seq, size, sha256, spool, payload_removed_at from messages where id = ?1";
 static const char READ_PAYLOAD[] = "select bytes from payloads where message = ?1";
 
 static error *find_stored(database *db, const char *message_id, stored *found) {
@@ -170,6 +170,11 @@ static error *find_stored(database *db, const char *message_id, stored *found) {
         return err ? err : error_new(ERROR_NOT_FOUND, "no message %s", message_id);
     if (column_is_null(statement, 1)) {
         err = error_new(ERROR_NOT_FOUND, "message %s has no payload", message_id);
+    } else if (!column_is_null(statement, 4)) {
+        char when[CLOCK_TEXT_SIZE];
+        err = error_new(ERROR_NOT_FOUND,
+            "the payload of message %s was removed on %s: it was kept as long as retention.payloads says", message_id,
+            clock_format(column_integer(statement, 4), when));
     } else if (sqlite3_column_bytes(statement, 2) != DIGEST_SIZE) {
         err = error_new(ERROR_CORRUPT, "message %s has no digest", message_id);
     } else {

@@ -306,6 +306,21 @@ must_check error *store_counter(store *s, const char *name, int64_t *value); /* 
  * missing). */
 must_check error *store_admit(store *s, uint64_t size);
 
+/* What was kept long enough goes: payloads (their message stays and says so) and whole messages with their documents,
+ * events and dedupe keys, when they were received before these times (wall ms; 0: none). Only messages that are
+ * completed, rejected or duplicate, with no job, nothing due and no child left. In small commits; `go_on` is asked
+ * before each and may wait. Blocks: for a thread of its own. */
+typedef struct purge_plan {
+    int64_t payloads_before, messages_before;
+    bool (*go_on)(void *context);
+    void *context;
+} purge_plan;
+
+typedef struct purge_outcome {
+    uint64_t payloads, messages; /* how many were removed */
+} purge_outcome;
+must_check error *store_purge(store *s, const purge_plan *plan, purge_outcome *out);
+
 /* A consistent copy of everything, while serving: one stream that store_restore unpacks into an empty or missing
  * directory. A restored store has raised its counter "restored-at" (wall ms): whoever sends to the outside asks the
  * operator first. */
