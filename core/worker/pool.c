@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 32, COURIERS_DEFAULT = 8, WAITING_DEFAULT = 10000 };
+enum { EVENTS_MAX = 32, COURIERS_DEFAULT = 16, SILENT_DEFAULT_MS = 3000, WAITING_DEFAULT = 10000 };
 
 static const uint64_t memory_default = 256u << 20;
 
@@ -295,6 +295,7 @@ static void make_slots(worker_pool *pool) {
     worker_pool_options *o = &pool->options;
     if (o->translators <= 0) o->translators = processors > 0 ? (int)processors : 1;
     if (o->couriers_max <= 0) o->couriers_max = COURIERS_DEFAULT;
+    if (o->silent_ms <= 0) o->silent_ms = SILENT_DEFAULT_MS;
     if (o->memory_bytes == 0) o->memory_bytes = memory_default;
     if (o->waiting_max == 0) o->waiting_max = WAITING_DEFAULT;
     pool->translator_count = (size_t)o->translators;

@@ -27,8 +27,9 @@ typedef struct worker_pool worker_pool;
 
 typedef struct worker_pool_options {
     int translators;       /* how many; 0: one a core */
-    int couriers_max;      /* started on demand, idle ones ended after a while; 0: 8 */
+    int couriers_max;      /* started on demand, idle ones ended after a while; 0: 16 */
     uint64_t memory_bytes; /* address space of a translator beyond its start; 0: 256 MiB */
+    int64_t silent_ms;     /* a connection whose request failed after so long is held to be silent; 0: 3 s */
     size_t waiting_max;    /* requests that no worker has yet; more are refused with ERROR_LIMIT; 0: 10,000 */
     uid_t user;            /* when started as root: workers become this user; 0: they stay (file connections then act */
     gid_t group;           /* with root's rights on files, and nothing else of root's) */

@@ -91,6 +91,7 @@ struct lane {
     slot *courier; /* the one that has its session */
     int64_t turn_since_ms;
     bool in_line; /* in pool->line: has work and no courier */
+    bool silent;  /* its last request failed after options.silent_ms: the next one may well do so too */
     lane *next_in_line;
 };
 
@@ -140,6 +141,8 @@ void slot_abandon(worker_pool *pool, slot *s); /* the nursery is lost: the head 
 void lane_enqueue(worker_pool *pool, task *take);
 void lane_return(worker_pool *pool, task *take); /* back to the front */
 void lane_lose_courier(worker_pool *pool, slot *s);
+/* How the request in hand ended, before it is taken off the courier. */
+void lane_note_end(worker_pool *pool, const slot *s, bool failed);
 void lanes_dispatch(worker_pool *pool);
 void lanes_fail_waiting(worker_pool *pool, const error *why);
 void lanes_free(worker_pool *pool);

@@ -3,6 +3,9 @@
  * A lane is a connection: its requests run one after another in one courier, which keeps the session. A lane that has
  * work and no courier stands in line. It gets, in this order: a courier that has no session yet, a new courier, the one
  * that has been idle longest. When all are busy, a lane that had its turn goes to the end of the line.
+ *
+ * Partners that say nothing keep a courier until a deadline. Lanes whose last request ended so may have half of the
+ * couriers together, and wait for one another; the others pass them by (SF-11).
  */
 #include "core/worker/pool_internal.h"
 
@@ -21,11 +24,34 @@ static void join_line(worker_pool *pool, lane *l) {
     pool->line_last = l;
 }
 
-static lane *leave_line(worker_pool *pool) {
-    lane *l = pool->line_first;
-    pool->line_first = l->next_in_line;
-    if (!pool->line_first) pool->line_last = NULL;
+static void leave_line(worker_pool *pool, lane *l) {
+    lane *before = NULL;
+    if (pool->line_first == l)
+        pool->line_first = l->next_in_line;
+    else
+        for (before = pool->line_first; before->next_in_line != l; before = before->next_in_line)
+            ;
+    if (before) before->next_in_line = l->next_in_line;
+    if (pool->line_last == l) pool->line_last = before;
     l->in_line = false;
+}
+
+/* Whether one more silent lane may have a courier. */
+static bool has_room_for_silence(const worker_pool *pool) {
+    size_t couriers = pool->slot_count - pool->translator_count, busy = 0;
+    for (size_t i = pool->translator_count; i < pool->slot_count; i++) {
+        const slot *s = &pool->slots[i];
+        if (s->first && s->served && s->served->silent) busy++;
+    }
+    return busy < (couriers > 1 ? couriers / 2 : 1);
+}
+
+/* The first in line whose turn it may be. */
+static lane *next_in_turn(const worker_pool *pool) {
+    bool room = has_room_for_silence(pool);
+    lane *l = pool->line_first;
+    while (l && l->silent && !room)
+        l = l->next_in_line;
     return l;
 }
 
@@ -38,9 +64,9 @@ static lane *find_lane(worker_pool *pool, const char *name) {
     return l;
 }
 
-/* A lane without work and courier is nothing to remember. */
+/* A lane without work and courier is nothing to remember, unless it was silent. */
 static void free_if_done(worker_pool *pool, lane *l) {
-    if (l->courier || l->in_line || l->waiting.first) return;
+    if (l->courier || l->in_line || l->waiting.first || l->silent) return;
     map_remove(pool->lanes, span_of(l->name));
     free(l->name);
     free(l);
@@ -67,6 +93,11 @@ void lane_lose_courier(worker_pool *pool, slot *s) {
     l->courier = NULL;
     join_line(pool, l);
     free_if_done(pool, l);
+}
+
+void lane_note_end(worker_pool *pool, const slot *s, bool failed) {
+    if (s->served && s->first)
+        s->served->silent = failed && pool->now_ms - s->first->head_since_ms >= pool->options.silent_ms;
 }
 
 static void bind_courier(worker_pool *pool, slot *s, lane *l) {
@@ -104,8 +135,9 @@ static slot *find_courier(worker_pool *pool, bool take_from_others) {
 /* Orders couriers for those in line, as far as there is room. True when at least one is on its way. */
 static bool start_couriers(worker_pool *pool) {
     size_t wanted = 0, starting = 0;
+    bool room = has_room_for_silence(pool);
     for (const lane *l = pool->line_first; l; l = l->next_in_line)
-        wanted++;
+        if (room || !l->silent) wanted++;
     for (size_t i = pool->translator_count; i < pool->slot_count; i++)
         if (pool->slots[i].state == SLOT_STARTING) starting++;
     for (size_t i = pool->translator_count; i < pool->slot_count && starting < wanted; i++) {
@@ -118,12 +150,12 @@ static bool start_couriers(worker_pool *pool) {
 }
 
 void lanes_dispatch(worker_pool *pool) {
-    while (pool->line_first) {
+    for (lane *l; (l = next_in_turn(pool));) {
         slot *s = find_courier(pool, false);
         if (!s && start_couriers(pool)) break;
         if (!s) s = find_courier(pool, true);
         if (!s) break;
-        lane *l = leave_line(pool);
+        leave_line(pool, l);
         bind_courier(pool, s, l);
         send_next(pool, s);
     }
@@ -131,6 +163,7 @@ void lanes_dispatch(worker_pool *pool) {
         slot *s = &pool->slots[i];
         if (!is_idle(s)) continue;
         bool has_work = s->served && s->served->waiting.first;
+        if (has_work && s->served->silent && !has_room_for_silence(pool)) continue;
         if (has_work && (!pool->line_first || pool->now_ms - s->served->turn_since_ms < TURN_MS))
             send_next(pool, s);
         else if (!has_work && pool->now_ms - s->idle_since_ms >= IDLE_COURIER_MS)
@@ -150,7 +183,7 @@ void lanes_fail_waiting(worker_pool *pool, const error *why) {
     span name;
     void *value;
     while (pool->line_first)
-        leave_line(pool);
+        leave_line(pool, pool->line_first);
     while (map_next(pool->lanes, &cursor, &name, &value))
         fail_all(pool, value, why);
 }

@@ -161,10 +161,14 @@ static task *pop_flight(worker_pool *pool, slot *s) {
 }
 
 static void take_reply(worker_pool *pool, slot *s, frame *reply) {
+    error *failure = frame_get_error(reply);
+    lane_note_end(pool, s, failure != NULL);
     task *work = pop_flight(pool, s);
     s->idle_deaths = 0;
-    if (!work) return;
-    error *failure = frame_get_error(reply);
+    if (!work) {
+        error_free(failure);
+        return;
+    }
     task_finish(work, reply, failure);
 }
 
@@ -314,6 +318,7 @@ static void close_all(slot *s) {
 static void settle_flights(worker_pool *pool, slot *s, bool head_to_blame, error *take) {
     task_queue lifo = {0};
     error *failure = take;
+    if (head_to_blame) lane_note_end(pool, s, true);
     while (s->first) {
         task *work = pop_flight(pool, s);
         if (head_to_blame && work) {

@@ -472,6 +472,44 @@ static void killed_workers_cost_at_most_one_request_each(void **state) {
     end(&f);
 }
 
+static void submit_silent(fixture *f, pending *p, const char *lane) {
+    worker_request request = test_request(WORKER_COURIER);
+    request.lane = lane;
+    request.deadline_ms = 400;
+    submit(f, p, request, json_pack("{s:s}", "do", "loop"));
+}
+
+/* SF-11: one hanging partner a courier is as many as there are; from the second time on they have half of them. */
+static void silent_partners_leave_couriers_to_the_others(void **state) {
+    (void)state;
+    static const char *const lanes[] = {"silent-1", "silent-2", "silent-3", "silent-4"};
+    fixture f;
+    pending silent[4], healthy;
+    begin(&f, &(worker_pool_options){.translators = 1, .couriers_max = 4, .silent_ms = 200});
+    for (int i = 0; i < 4; i++)
+        submit_silent(&f, &silent[i], lanes[i]);
+    for (int i = 0; i < 4; i++) {
+        pending_wait(&silent[i]);
+        assert_failed(&silent[i], ERROR_TIMEOUT, "400 ms");
+        pending_clear(&silent[i]);
+    }
+    for (int i = 0; i < 4; i++)
+        submit_silent(&f, &silent[i], lanes[i]);
+    worker_request request = test_request(WORKER_COURIER);
+    request.lane = "healthy";
+    submit(&f, &healthy, request, json_pack("{s:s}", "do", "echo"));
+    pending_wait(&healthy);
+    assert_done(&healthy);
+    for (int i = 0; i < 4; i++) {
+        pending_wait(&silent[i]);
+        assert_failed(&silent[i], ERROR_TIMEOUT, "400 ms");
+        assert_true(silent[i].order > healthy.order);
+        pending_clear(&silent[i]);
+    }
+    pending_clear(&healthy);
+    end(&f);
+}
+
 static void the_dead_are_buried(void **state) {
     (void)state;
     fixture f;
@@ -570,6 +608,7 @@ int main(void) {
         cmocka_unit_test(ten_thousand_small_requests_are_served),
         cmocka_unit_test(no_worker_outlives_a_killed_desk),
         cmocka_unit_test(killed_workers_cost_at_most_one_request_each),
+        cmocka_unit_test(silent_partners_leave_couriers_to_the_others),
         cmocka_unit_test(the_dead_are_buried),
         cmocka_unit_test(without_its_nursery_the_pool_fails_everything_and_says_so),
         cmocka_unit_test(stopping_waits_for_what_is_under_way),
