@@ -34,6 +34,7 @@ static const route routes[] = {
     {"GET", "/api/v1/audit", ROLE_ADMIN, audit_list, "Who did what"},
     {"POST", "/api/v1/apply", ROLE_ADMIN, estate_apply, "Make the configuration equal to an estate"},
     {"GET", "/api/v1/backup", ROLE_ADMIN, backup_make, "A consistent copy of everything"},
+    {"POST", "/api/v1/restore/release", ROLE_ADMIN, restore_release, "Let a restored appliance deliver again"},
     {"GET", "/api/v1/users", ROLE_ADMIN, user_list, "Users"},
     {"GET", "/api/v1/users/*", ROLE_ADMIN, user_show, "One user"},
     {"PUT", "/api/v1/users/*", ROLE_ADMIN, user_put, "Create or change a user"},

@@ -54,7 +54,7 @@ handler document_list, job_list, acknowledgement_list, audit_list, stats_show;  
 handler object_list, object_show, object_put, object_remove, estate_apply, estate_describe;   /* objects.c */
 handler connection_send, connection_probe;                                                    /* connections.c */
 handler user_list, user_show, user_put, user_remove, key_list, key_show, key_add, key_revoke; /* users.c */
-handler health_show, ready_show, metrics_show, backup_make, openapi_show;                     /* probes.c */
+handler health_show, ready_show, metrics_show, backup_make, restore_release, openapi_show;    /* probes.c */
 handler ui_show;                                                                              /* ui.c */
 
 /* The users of an estate: what is done with each goes to `changes`, as config_apply tells it. */

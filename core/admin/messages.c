@@ -164,6 +164,11 @@ error *stats_show(call *c, http_response **response) {
     json_object_set_new(stats, "workers", worker_pool_status(options->pool));
     json_object_set_new(stats, "connections", engine_health(options->engine));
     json_put_text(stats, "public", options->public_address);
+    int64_t held_since = engine_held_since_ms(options->engine);
+    if (held_since) {
+        char text[CLOCK_TEXT_SIZE];
+        json_put_text(stats, "held_since", clock_format(held_since, text));
+    }
     *response = call_json(200, stats);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* core/admin/probes.c: is it alive, is it ready, how does it fare; and the backup. */
 #include "core/admin/call.h"
 
+#include "core/base/io.h"
 #include "core/base/memory.h"
 
 #include <errno.h>
@@ -60,16 +61,20 @@ error *metrics_show(call *c, http_response **response) {
     return NULL;
 }
 
+error *restore_release(call *c, http_response **response) {
+    error *err = engine_release(c->admin->options.engine, c->caller.name);
+    if (!err) *response = http_response_new(204);
+    return err;
+}
+
 error *backup_make(call *c, http_response **response) {
     struct stat about;
-    char name[] = "/tmp/banyan-backup-XXXXXX";
-    int fd = mkostemp(name, O_CLOEXEC);
-    if (fd < 0) return error_from_errno(errno, "cannot make a temporary file");
-    unlink(name);
-    error *err = store_backup(c->admin->options.store, fd);
+    int fd = -1;
+    error *err = store_scratch_file(c->admin->options.store, &fd);
+    if (!err) err = store_backup(c->admin->options.store, fd);
     if (!err && fstat(fd, &about) < 0) err = error_from_errno(errno, "cannot look at the backup");
     if (err) {
-        close(fd);
+        io_close(&fd);
         return err;
     }
     *response = http_response_new(200);

@@ -31,11 +31,17 @@ static error *check_private(const char *path) {
     return error_new(ERROR_DENIED, "%s may be read by others than its owner; run chmod 600 on it", path);
 }
 
-error *bootstrap_master_key(const char *directory, unsigned char key[CONFIG_KEY_SIZE]) {
+error *bootstrap_master_key(const char *directory, bool needed, unsigned char key[CONFIG_KEY_SIZE]) {
     buf content = BUF_MAX(KEY_BYTES_MAX);
     char *path = xasprintf("%s/master.key", directory);
     error *err = NULL;
-    if (access(path, F_OK) < 0) {
+    bool missing = access(path, F_OK) < 0;
+    if (missing && needed) {
+        err = error_new(ERROR_NOT_FOUND,
+            "%s is missing, and secrets in this data are sealed by it: put the one of the appliance that made the data "
+            "(or its backup) there",
+            path);
+    } else if (missing) {
         id_random(key, CONFIG_KEY_SIZE);
         err = io_write_file(path, span_make((const char *)key, CONFIG_KEY_SIZE));
     } else {

@@ -6,8 +6,9 @@
 #include "core/flow/accounts.h"
 #include "core/flow/config.h"
 
-/* DATA/master.key: 32 random bytes, mode 0600; made when missing. ERROR_DENIED when others may read it. */
-must_check error *bootstrap_master_key(const char *directory, unsigned char key[CONFIG_KEY_SIZE]);
+/* DATA/master.key: 32 random bytes, mode 0600; made when missing, unless `needed`: then secrets are sealed by it, and
+ * ERROR_NOT_FOUND says what to do. ERROR_DENIED when others may read it. */
+must_check error *bootstrap_master_key(const char *directory, bool needed, unsigned char key[CONFIG_KEY_SIZE]);
 
 /* DATA/admin.key: an API key of the role admin; made when the file is missing. */
 must_check error *bootstrap_local_key(accounts *a, const char *directory);

@@ -45,6 +45,16 @@ static int run_backup(const command_line *line) {
     return err ? command_failed(err) : EXIT_DONE;
 }
 
+static error *release(void) {
+    client *c = NULL;
+    json_t *reply = NULL;
+    error *err = client_open(&c);
+    if (!err) err = client_call(c, "POST", "/api/v1/restore/release", NULL, &reply);
+    json_decref(reply);
+    client_close(c);
+    return err;
+}
+
 /* The one command that opens a database itself: no appliance can be running on a directory that does not exist yet. */
 static int run_restore(const command_line *line) {
     const char *path = command_argument(line, 0), *directory = command_text(line, "data", NULL);
@@ -52,6 +62,12 @@ static int run_restore(const command_line *line) {
     fault_list faults = {NULL, 0};
     error *err = NULL;
     int fd = -1;
+    if (command_flag(line, "release")) {
+        if (path) return command_misused(line, "--release takes no FILE");
+        err = release();
+        return err ? command_failed(err) : EXIT_DONE;
+    }
+    if (!path) return command_misused(line, "which FILE?");
     if (!directory) {
         configuration_load(NULL, &configuration, &faults);
         if (faults.count)
@@ -64,7 +80,13 @@ static int run_restore(const command_line *line) {
     }
     if (!err)
         err = error_wrap(store_restore(fd, directory, &crypto_sha256), "cannot restore %s into %s", path, directory);
-    if (!err) printf("restored into %s; start it with `banyan serve`\n", directory);
+    if (!err)
+        printf(
+            "restored into %s. Put the master.key of the appliance that was backed up into it, unless it is there, and "
+            "start it with\n`banyan serve`. It delivers nothing until `banyan restore --release`: what waits in the "
+            "backup "
+            "may have been sent since.\n",
+            directory);
     if (fd > STDIN_FILENO) io_close(&fd);
     fault_list_free(&faults);
     json_decref(configuration);
@@ -73,6 +95,7 @@ static int run_restore(const command_line *line) {
 
 static const option_spec restore_options[] = {
     {"data", 0, "DIR", "The directory to make, in place of the one that the settings name"},
+    {"release", 0, NULL, "Tell the restored, running appliance that it may deliver what waits"},
     {.name = NULL},
 };
 
@@ -87,11 +110,14 @@ const command keeping_commands[] = {
             "appliance itself.",
         .run = run_backup},
     {.name = "restore",
-        .arguments = "FILE",
-        .least = 1,
+        .arguments = "[FILE]",
         .most = 1,
         .summary = "Make a new data directory of a backup",
-        .details = "The directory must be empty or missing.",
+        .details =
+            "The directory must be empty or missing. A backup holds secrets sealed by DATA/master.key, which is not "
+            "in\n"
+            "it: keep that file apart and put it into the new directory. A restored appliance takes in and answers as\n"
+            "before, but delivers nothing until --release, because partners may have what waits in the backup.",
         .options = restore_options,
         .run = run_restore},
     {.name = NULL},

@@ -58,6 +58,11 @@ static void print_status(const client *c, const json_t *stats, const json_t *ove
         putchar('\n');
         print_table(stdout, worker_columns, workers);
     }
+    const char *held_since = json_get_text(stats, "held_since", NULL);
+    if (held_since)
+        printf("\nDeliveries are held: restored from a backup at %s. What waits may have been sent before;\n"
+               "look at `banyan message list --status processing`, then `banyan restore --release`.\n",
+            held_since);
     printf("\nOverdue acknowledgements: ");
     if (json_array_size(overdue)) putchar('\n');
     print_table(stdout, overdue_columns, overdue);

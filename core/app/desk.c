@@ -101,7 +101,11 @@ static error *open_store(desk *d, const json_t *configuration, const char *direc
 
 static error *open_config(desk *d, const char *directory) {
     unsigned char key[CONFIG_KEY_SIZE];
-    error *err = bootstrap_master_key(directory, key);
+    buf record = BUF_MAX(PEM_BYTES_MAX);
+    error *none = store_secret(d->store, CONFIG_KEY_RECORD, &record);
+    error *err = bootstrap_master_key(directory, !none, key);
+    error_free(none);
+    buf_free(&record);
     const config_options options = {
         .store = d->store,
         .key = key,

@@ -63,6 +63,30 @@ static error *load(config *c, json_t **objects) {
     return err;
 }
 
+/* A record that the key must open: with another key every secret would fail later, one by one (AU-29). */
+static error *check_key(config *c) {
+    buf plain = BUF_MAX(SECRET_BYTES_MAX), sealed = BUF_MAX(SECRET_BYTES_MAX);
+    error *err = config_unseal(c, CONFIG_KEY_RECORD, &plain);
+    error_code code = err ? error_code_of(err) : ERROR_INTERNAL;
+    if (err && code == ERROR_NOT_FOUND) {
+        error_free(err);
+        err = secret_seal(c->key, span_of(CONFIG_KEY_RECORD), SPAN("the key is right"), &sealed);
+        if (!err) {
+            store_change *change = store_change_new();
+            store_put_secret(change, CONFIG_KEY_RECORD, buf_span(&sealed));
+            err = store_commit(c->options.store, change, NULL);
+        }
+    } else if (err && code == ERROR_CORRUPT) {
+        error_free(err);
+        err =
+            error_new(ERROR_DENIED, "the master.key in the data directory is not the one that sealed its secrets; put "
+                                    "the master.key of the appliance that made this data there");
+    }
+    buf_free(&plain);
+    buf_free(&sealed);
+    return err;
+}
+
 error *config_open(const config_options *options, config **out) {
     config *c = xcalloc(1, sizeof *c);
     fault_list faults = {.faults = NULL, .count = 0};
@@ -72,7 +96,8 @@ error *config_open(const config_options *options, config **out) {
     memcpy(c->key, options->key, sizeof c->key);
     pthread_mutex_init(&c->changing, NULL);
     pthread_mutex_init(&c->holding, NULL);
-    error *err = load(c, &objects);
+    error *err = check_key(c);
+    if (!err) err = load(c, &objects);
     if (!err) {
         estate_build(objects, &first, &faults);
         if (!first) err = error_wrap(faults_error(&faults), "the stored configuration does not hold together");

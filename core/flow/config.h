@@ -55,6 +55,9 @@ must_check error *config_remove(
  * reference. */
 must_check error *config_secrets(config *c, const estate_connection *connection, json_t **secrets);
 
+/* The sealed record that tells whether the key is the one that sealed the others; there as soon as there are any. */
+#define CONFIG_KEY_RECORD "master.key"
+
 /* A sealed value by the name of its record ("certificates/us-2026/private_key"). */
 must_check error *config_unseal(config *c, const char *record, buf *plain);
 

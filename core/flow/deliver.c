@@ -60,10 +60,10 @@ static error *delivered(work *w, const estate_connection *connection) {
     return store_commit(w->engine->options.store, change, NULL);
 }
 
-/* Nobody tries what is switched off; the engine releases what is held as soon as that changes. */
-static error *hold(work *w, const estate_connection *connection) {
+/* Nobody tries what is switched off; the engine releases what is held as soon as that changes. `take_why` is freed. */
+static error *hold(work *w, char *take_why) {
     store_change *change = store_change_new();
-    char *why = xasprintf("connection %s is switched off", connection->name);
+    char *why = take_why;
     store_hold_job(change, w->job->id, w->job->attempt, why);
     store_add_event(change, w->job->message, "held", why, NULL);
     store_set_status(change, w->job->message, MESSAGE_PROCESSING, why);
@@ -74,7 +74,9 @@ static error *hold(work *w, const estate_connection *connection) {
 error *work_deliver(work *w) {
     const estate_connection *connection = estate_find_connection(w->estate, w->job->connection);
     if (!connection) return error_new(ERROR_NOT_FOUND, "there is no connection \"%s\" any more", w->job->connection);
-    if (!connection->enabled) return hold(w, connection);
+    if (!connection->enabled) return hold(w, xasprintf("connection %s is switched off", connection->name));
+    if (engine_held_since_ms(w->engine))
+        return hold(w, xstrdup("the appliance was restored from a backup and waits for `banyan restore --release`"));
     bool staged_before = json_get_bool(w->job->detail, "staged", false);
     error *err = staged_before ? NULL : stage(w, connection);
     crash_point("deliver.staged");

@@ -285,6 +285,7 @@ static int64_t next_job_at(engine *e, const json_t *busy) {
  * force when the work began; one that was held in the very moment of a change is found the next time. */
 static error *release_jobs(engine *e) {
     json_t *names = NULL;
+    if (engine_held_since_ms(e)) return NULL;
     error *err = store_held_connections(e->options.store, &names);
     if (err) return err;
     estate *snapshot = config_estate(e->options.config);
@@ -428,7 +429,8 @@ error *engine_start(const engine_options *options, engine **out) {
     e->health = health_new();
     e->dispatcher = dispatcher_new();
     dispatcher *d = e->dispatcher;
-    err = watcher_start(stirred, e, &e->watcher);
+    err = restored_look(e);
+    if (!err) err = watcher_start(stirred, e, &e->watcher);
     if (err) return err;
     d->runners = xcalloc(wanted, sizeof *d->runners);
     pthread_attr_init(&attributes);

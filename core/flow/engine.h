@@ -42,6 +42,11 @@ must_check error *engine_post(engine *e, const engine_posting *posting, payload 
  * this one as its parent. `id` is the message that will move. */
 must_check error *engine_resend(engine *e, const char *message_id, const char *who, char id[ID_SIZE]);
 
+/* An appliance restored from a backup holds all deliveries until somebody says that they may go: since when (wall ms),
+ * 0 when it does not; and that word, which is kept with who said it. */
+int64_t engine_held_since_ms(const engine *e);
+must_check error *engine_release(engine *e, const char *who);
+
 /* {"name": {"state": "ok"|"failing"|"idle", "error", "since", "last"}}: what is known of each connection since the
  * start. New reference. */
 json_t *engine_health(engine *e);

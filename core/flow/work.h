@@ -8,14 +8,13 @@
 
 #include <stdatomic.h>
 
-#include <stdatomic.h>
-
 struct engine {
     engine_options options;
     health *health;
     watcher *watcher;
     struct dispatcher *dispatcher;
-    atomic_bool abandoned; /* it ends, and what fails now is the end's fault: the next life does it */
+    _Atomic int64_t held_since_ms; /* restored from a backup then, and not released; 0: no */
+    atomic_bool abandoned;         /* it ends, and what fails now is the end's fault: the next life does it */
 };
 
 /* A job on its runner. The kinds of jobs each have a function that ends it with one transaction, or returns why it
@@ -33,6 +32,9 @@ must_check error *work_process(work *w);
 must_check error *work_translate(work *w);
 /* Takes a message to where it goes. */
 must_check error *work_deliver(work *w);
+
+/* Is this store restored from a backup, and may it not send yet? */
+must_check error *restored_look(engine *e);
 
 /* Ends a job that failed: retried later, buried, or its message quarantined, by the kind of the error and the job's
  * retry policy. */

@@ -331,3 +331,8 @@ error *store_restore(int fd, const char *directory, const digest_functions *dige
     io_close(&directory_fd);
     return error_wrap(err, "restore");
 }
+
+error *store_scratch_file(store *s, int *fd) {
+    *fd = openat(s->directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return *fd < 0 ? error_from_errno(errno, "cannot make a temporary file in the data directory") : NULL;
+}

@@ -325,6 +325,8 @@ must_check error *store_purge(store *s, const purge_plan *plan, purge_outcome *o
  * directory. A restored store has raised its counter "restored-at" (wall ms): whoever sends to the outside asks the
  * operator first. */
 must_check error *store_backup(store *s, int fd);
+/* A file without a name on the file system of the data, for a backup on its way out: gone when it is closed. */
+must_check error *store_scratch_file(store *s, int *fd);
 must_check error *store_restore(int fd, const char *directory, const digest_functions *digest);
 
 /* Walks the chain of hashes of the audit log: ERROR_CORRUPT names the first entry that is not what was written. */
