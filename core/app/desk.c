@@ -146,9 +146,12 @@ static error *start_engine(desk *d, const json_t *configuration) {
 static error *make_facade(desk *d) {
     facade *f = NULL;
     const facade_options options = {
-        .services =
-            {.store = d->store, .config = d->config, .pool = d->pool, .numbers = d->numbers, .blocking = d->blocking},
-        .accounts = d->accounts,
+        .services = {.store = d->store,
+            .config = d->config,
+            .pool = d->pool,
+            .numbers = d->numbers,
+            .blocking = d->blocking,
+            .accounts = d->accounts},
         .version = BANYAN_VERSION,
     };
     error *err = facade_new(&options, &f);

@@ -79,11 +79,13 @@ const char *answer_content_type(const char *path) {
     return "application/octet-stream";
 }
 
-http_response *answer_bytes(span bytes, const char *path) {
-    http_response *response = http_response_new(200);
-    http_response_header(response, "Content-Type", answer_content_type(path));
+http_response *answer_back_end(const back_end_answer *answer) {
+    http_response *response = http_response_new(answer->status);
+    if (answer->status == 204) return response;
+    http_response_header(
+        response, "Content-Type", answer->content_type ? answer->content_type : "application/octet-stream");
     http_response_header(response, "X-Content-Type-Options", "nosniff");
-    http_response_body_copy(response, bytes);
+    http_response_body_copy(response, answer->bytes);
     return response;
 }
 

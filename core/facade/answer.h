@@ -3,6 +3,7 @@
 #define BANYAN_CORE_FACADE_ANSWER_H
 
 #include "core/base/json.h"
+#include "core/facade/back_end.h"
 #include "core/http/response.h"
 #include "core/worker/frame.h"
 
@@ -15,9 +16,9 @@ http_response *answer_failure(error *take, const char *id);
 /* 202 (or `status`) with the address where the rest is told. */
 http_response *answer_accepted(const char *id, int status);
 
-/* Bytes of a back-end as they are; the content type follows from the path's ending. */
-http_response *answer_bytes(span bytes, const char *path);
-const char *answer_content_type(const char *path);
+/* What a back-end gave, as it is. */
+http_response *answer_back_end(const back_end_answer *answer);
+const char *answer_content_type(const char *path); /* by the path's ending; static */
 
 /* A script's result with its payload inside `reply`; `fallback_status` when it names none (0: 200). NULL result: 204.
  */

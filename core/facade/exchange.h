@@ -1,14 +1,18 @@
 /* core/facade/exchange.h: one request on an endpoint, from its head to its answer.
  *
- * An exchange is a chain of steps, each begun by the end of the one before: body, request script, back-end, response
- * script, commit, answer. No step blocks: scripts run in translators, back-ends in couriers, commits on the store's
- * writer thread, and whatever must wait for a file runs on the blocking threads. At any time one thread has the
- * exchange in its hands.
+ * An exchange is a chain of steps, each begun by the end of the one before: policies on the head, body, policies on the
+ * body, request script, back-end, response script, commit, answer. No step blocks: scripts run in translators, files in
+ * couriers, HTTP on the outgoing loop, commits on the store's writer thread, and whatever must wait for a file runs on
+ * the blocking threads. At any time one thread has the exchange in its hands.
+ *
+ * Policies and back-ends work on it through exchange_inside.h.
  */
 #ifndef BANYAN_CORE_FACADE_EXCHANGE_H
 #define BANYAN_CORE_FACADE_EXCHANGE_H
 
 #include "core/base/blocking.h"
+#include "core/facade/routes.h"
+#include "core/flow/accounts.h"
 #include "core/flow/call.h"
 #include "core/http/request.h"
 
@@ -18,11 +22,11 @@ typedef struct exchange_services {
     worker_pool *pool;
     control_numbers *numbers;
     blocking *blocking;
+    accounts *accounts;
 } exchange_services;
 
-/* Takes the request over. `parameters` (taken) are those of the path; `principal` the caller's name, NULL for nobody
- * known. */
-void exchange_start(const exchange_services *services, estate *snapshot, const estate_endpoint *endpoint,
-    http_request *request, json_t *take_parameters, const char *principal);
+/* Takes the request over. The services live longer than any request; the routes are held. */
+void exchange_start(
+    const exchange_services *services, routes *snapshot, const routes_match *match, http_request *request);
 
 #endif

@@ -8,14 +8,12 @@
 #define BANYAN_CORE_FACADE_FACADE_H
 
 #include "core/facade/exchange.h"
-#include "core/flow/accounts.h"
 #include "core/http/server.h"
 
 typedef struct facade facade;
 
 typedef struct facade_options {
     exchange_services services;
-    accounts *accounts;
     const char *version;
 } facade_options;
 

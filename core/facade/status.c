@@ -133,11 +133,11 @@ static void answer(void *context) {
     http_respond(a->request, response);
 }
 
-void status_start(store *s, blocking *b, http_request *request, const char *id, const char *principal) {
+void status_start(store *s, blocking *b, http_request *request, const char *id, const char *caller) {
     asking *a = xcalloc(1, sizeof *a);
     a->store = s;
     a->request = request;
-    a->principal = principal ? xstrdup(principal) : NULL;
+    a->principal = caller ? xstrdup(caller) : NULL;
     if (strlen(id) < sizeof a->id) memcpy(a->id, id, strlen(id) + 1);
     http_own(request, a, free_asking, NULL);
     blocking_run(b, answer, a);

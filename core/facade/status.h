@@ -11,6 +11,6 @@
 #include "core/store/store.h"
 
 /* Takes the request over. `principal` NULL: nobody known. */
-void status_start(store *s, blocking *b, http_request *request, const char *id, const char *principal);
+void status_start(store *s, blocking *b, http_request *request, const char *id, const char *caller);
 
 #endif

@@ -240,7 +240,7 @@ static void need(builder *b, const estate_connection *connection, bool able, con
 }
 
 static estate_destination read_destination(builder *b, const json_t *object, const char *place) {
-    const setting *table = estate_destination_settings();
+    const setting *table = estate_destination_settings;
     const char *path = json_get_text(object, "path", NULL);
     fault_list_add(b->faults, error_at(error_wrap(path ? template_check(path) : NULL, "path"), "%s/path", place));
     return (estate_destination){
@@ -255,12 +255,12 @@ static estate_expectation read_expectation(const json_t *body) {
     if (!expect) return (estate_expectation){.acknowledgement = NULL, .within_ms = 0};
     return (estate_expectation){
         .acknowledgement = json_get_text(expect, "acknowledgement", NULL),
-        .within_ms = settings_integer(estate_expect_settings(), expect, "within"),
+        .within_ms = settings_integer(estate_expect_settings, expect, "within"),
     };
 }
 
 static estate_retry read_retry(const json_t *body) {
-    const setting *table = estate_retry_settings();
+    const setting *table = estate_retry_settings;
     const json_t *retry = json_get_object(body, "retry");
     return (estate_retry){
         .attempts = (int)settings_integer(table, retry, "attempts"),
@@ -364,6 +364,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
     estate_endpoint endpoint = {
         .route = text_of(body, "route"),
         .description = text_of(body, "description"),
+        .body = body,
         .script = json_get_text(body, "script", NULL),
         .respond_status = (int)json_get_integer(json_get_object(body, "respond"), "status", 0),
         .access = read_access(body),

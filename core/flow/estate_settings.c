@@ -75,7 +75,7 @@ static const setting when_settings[] = {
     {.name = NULL},
 };
 
-static const setting destination_settings[] = {
+const setting estate_destination_settings[] = {
     {.name = "connection",
         .type = SETTING_NAME,
         .required = true,
@@ -94,7 +94,7 @@ static const setting destination_settings[] = {
     {.name = NULL},
 };
 
-static const setting expect_settings[] = {
+const setting estate_expect_settings[] = {
     {.name = "acknowledgement",
         .type = SETTING_CHOICE,
         .required = true,
@@ -104,7 +104,7 @@ static const setting expect_settings[] = {
     {.name = NULL},
 };
 
-static const setting retry_settings[] = {
+const setting estate_retry_settings[] = {
     {.name = "attempts", .type = SETTING_INTEGER, .fallback = "20", .min = 1, .max = 1000, .help = "Tries in all."},
     {.name = "first",
         .type = SETTING_DURATION,
@@ -122,7 +122,7 @@ static const setting acknowledge_settings[] = {
         .help = "What is sent back."},
     {.name = "to",
         .type = SETTING_OBJECT,
-        .nested = destination_settings,
+        .nested = estate_destination_settings,
         .help = "Where; the source connection when left out."},
     {.name = NULL},
 };
@@ -151,62 +151,23 @@ static const setting flow_settings[] = {
         .type = SETTING_NAME,
         .reference = "scripts",
         .help = "Translates; left out, the bytes pass as they are."},
-    {.name = "to", .type = SETTING_OBJECTS, .nested = destination_settings, .help = "Where results go."},
+    {.name = "to", .type = SETTING_OBJECTS, .nested = estate_destination_settings, .help = "Where results go."},
     {.name = "acknowledge",
         .type = SETTING_ANY,
         .help = "The acknowledgement sent back: 997, 999 or CONTRL, or {kind, to}."},
     {.name = "expect",
         .type = SETTING_OBJECT,
-        .nested = expect_settings,
+        .nested = estate_expect_settings,
         .help = "The acknowledgement that a result waits for."},
     {.name = "answers",
         .type = SETTING_OBJECT,
         .nested = answers_settings,
         .help = "The document that an incoming one must answer."},
-    {.name = "retry", .type = SETTING_OBJECT, .nested = retry_settings, .help = "When a delivery is tried again."},
+    {.name = "retry",
+        .type = SETTING_OBJECT,
+        .nested = estate_retry_settings,
+        .help = "When a delivery is tried again."},
     {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether it takes messages."},
-    {.name = NULL},
-};
-
-static const setting respond_settings[] = {
-    {.name = "status", .type = SETTING_INTEGER, .min = 200, .max = 599, .help = "HTTP status of a good answer."},
-    {.name = NULL},
-};
-
-static const setting endpoint_settings[] = {
-    {.name = "route",
-        .type = SETTING_TEXT,
-        .required = true,
-        .min = 1,
-        .max = 1024,
-        .help = "Method and path template: GET /orders/{number}."},
-    {.name = "description", .type = SETTING_TEXT, .help = "For people and for OpenAPI."},
-    {.name = "legacy",
-        .type = SETTING_OBJECT,
-        .nested = destination_settings,
-        .help = "The legacy back-end: connection and path."},
-    {.name = "script",
-        .type = SETTING_NAME,
-        .reference = "scripts",
-        .help = "Its request and response functions translate."},
-    {.name = "respond", .type = SETTING_OBJECT, .nested = respond_settings, .help = "The status of a good answer."},
-    {.name = "access",
-        .type = SETTING_CHOICE,
-        .choices = "local public key",
-        .fallback = "local",
-        .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},
-    {.name = "track",
-        .type = SETTING_CHOICE,
-        .choices = "all errors none",
-        .fallback = "all",
-        .help = "Which requests are kept."},
-    {.name = "expect",
-        .type = SETTING_OBJECT,
-        .nested = expect_settings,
-        .help = "The acknowledgement that what is sent waits for."},
-    {.name = "retry", .type = SETTING_OBJECT, .nested = retry_settings, .help = "When a delivery is tried again."},
-    {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."},
-    {.name = "body_limit", .type = SETTING_SIZE, .fallback = "1MiB", .help = "Largest request body."},
     {.name = NULL},
 };
 
@@ -258,7 +219,7 @@ static const struct {
     {"scripts", script_settings},
     {"tables", table_settings},
     {"flows", flow_settings},
-    {"endpoints", endpoint_settings},
+    {"endpoints", estate_endpoint_settings},
 };
 
 const setting *estate_settings(const char *kind) {
@@ -272,18 +233,6 @@ const char *estate_name_member(const char *kind) {
     return strcmp(kind, "endpoints") == 0 ? "route" : "name";
 }
 
-const setting *estate_expect_settings(void) {
-    return expect_settings;
-}
-
-const setting *estate_retry_settings(void) {
-    return retry_settings;
-}
-
 const setting *estate_acknowledge_settings(void) {
     return acknowledge_settings;
-}
-
-const setting *estate_destination_settings(void) {
-    return destination_settings;
 }

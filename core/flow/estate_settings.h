@@ -5,9 +5,8 @@
 
 #include "core/flow/estate.h"
 
-const setting *estate_expect_settings(void);
-const setting *estate_retry_settings(void);
+extern const setting estate_destination_settings[], estate_expect_settings[], estate_retry_settings[];
+extern const setting estate_endpoint_settings[];
 const setting *estate_acknowledge_settings(void);
-const setting *estate_destination_settings(void);
 
 #endif

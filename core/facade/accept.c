@@ -1,0 +1,136 @@
+/* core/facade/accept.c: a request that hands something over: it is kept, with its deliveries, before it is answered
+ * 202. */
+#include "core/facade/answer.h"
+#include "core/facade/exchange_inside.h"
+#include "core/flow/outgoing.h"
+#include "core/flow/template.h"
+#include "core/flow/translate.h"
+
+#include "core/base/io.h"
+#include "core/base/memory.h"
+
+#include <stdlib.h>
+
+enum { PATH_ROOM = 2048 };
+
+static void after_duplicate(void *owner) {
+    exchange *x = owner;
+    json_t *first = NULL;
+    error *err = store_message_json(x->services->store, x->id, &first);
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    bool same = strcmp(json_get_text(first, "sha256", ""), x->body.sha256) == 0;
+    if (same) {
+        http_response *response = answer_accepted(x->id, x->endpoint->respond_status);
+        http_response_header(response, "Idempotent-Replayed", "true");
+        exchange_respond(x, response);
+    } else {
+        exchange_respond(
+            x, answer_problem(422, "idempotency-key-reused", "This Idempotency-Key belongs to another request",
+                   "The same key came with another body before; send a new key with a new request.", x->id));
+    }
+    json_decref(first);
+}
+
+static void after_commit(void *owner, error *failure, const store_commit_result *result) {
+    exchange *x = owner;
+    if (!failure) {
+        exchange_respond(x, answer_accepted(x->id, x->endpoint->respond_status));
+        return;
+    }
+    if (error_code_of(failure) == ERROR_CONFLICT && result && result->conflict[0]) {
+        error_free(failure);
+        memcpy(x->id, result->conflict, ID_SIZE);
+        blocking_run(x->services->blocking, after_duplicate, x);
+        return;
+    }
+    exchange_respond(x, answer_failure(failure, x->id));
+}
+
+/* One payload of the script's, as a message of its own below the request's. */
+static error *add_result(exchange *x, store_change *change, const json_t *result) {
+    char id[ID_SIZE];
+    payload bytes = {.bytes = NULL};
+    const outgoing o = {
+        .destination = x->target,
+        .parent = x->id,
+        .endpoint = x->endpoint->route,
+        .principal = x->caller,
+        .script = json_get_text(x->outcome, "script", NULL),
+        .result = result,
+        .expect = x->endpoint->expect,
+        .retry = x->endpoint->retry,
+        .why = "made by the endpoint's script",
+    };
+    error *err = call_result_payload(x->services->store, &x->outcome_frame, json_object_get(result, "payload"), &bytes);
+    if (!err) err = outgoing_add(change, &o, &bytes, id);
+    payload_free(&bytes);
+    return err;
+}
+
+/* The bytes go on as they came: then the request's message is the one that is delivered. */
+static error *add_own_delivery(exchange *x, store_change *change) {
+    const estate_destination *target = x->target;
+    const char *template = target->path ? target->path : target->connection->path;
+    const estate_retry *retry = &x->endpoint->retry;
+    char path[PATH_ROOM];
+    buf expanded = BUF_MAX(PATH_ROOM - 1);
+    json_t *variables = json_copy(x->parameters);
+    json_object_set_new(variables, "message", json_pack("{s:s}", "id", x->id));
+    if (!json_object_get(variables, "filename")) json_put_text(variables, "filename", x->id);
+    error *err = template_expand(template, variables, &expanded);
+    if (!err) err = io_path_clean(buf_span(&expanded), path, sizeof path);
+    if (!err) {
+        json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", target->replace, "attempts",
+            retry->attempts, "first_ms", (json_int_t)retry->first_ms, "maximum_ms", (json_int_t)retry->maximum_ms);
+        store_job job = {.kind = "deliver",
+            .message = x->id,
+            .connection = target->connection->name,
+            .detail = detail,
+            .run_at = outgoing_due(target->connection, x->started_at)};
+        id_new(job.id);
+        store_add_job(change, &job);
+        json_decref(detail);
+    }
+    json_decref(variables);
+    buf_free(&expanded);
+    return err;
+}
+
+static error *add_results(exchange *x, store_change *change) {
+    error *err = NULL;
+    const json_t *results = json_get_array(x->outcome, "results");
+    for (size_t i = 0; i < json_array_size(results) && !err; i++)
+        err = add_result(x, change, json_array_get(results, i));
+    translate_log_events(change, x->id, x->outcome);
+    return err;
+}
+
+/* Hands to the store what makes the request and its consequences durable together. */
+void exchange_accept(exchange *x) {
+    bool scripted = x->outcome && !json_get_bool(x->outcome, "passed", false);
+    span key = http_request_header(x->request, "Idempotency-Key");
+    store_change *change = store_change_new();
+    char sha256[sizeof x->body.sha256];
+    memcpy(sha256, x->body.sha256, sizeof sha256);
+    exchange_add_message(
+        x, change, scripted ? MESSAGE_COMPLETED : MESSAGE_PROCESSING, NULL, scripted ? NULL : x->target->connection);
+    memcpy(x->body.sha256, sha256, sizeof sha256);
+    error *err = scripted ? add_results(x, change) : add_own_delivery(x, change);
+    if (err) {
+        store_change_free(change);
+        exchange_fail(x, err);
+        return;
+    }
+    if (key.data) {
+        char *scope = xasprintf("endpoint/%s/%s", x->endpoint->route, x->caller ? x->caller : "");
+        char *value = xspandup(key);
+        store_claim_key(change, scope, value, x->id);
+        free(scope);
+        free(value);
+    }
+    call_scope_raise(&x->scope, change);
+    store_submit(x->services->store, change, after_commit, x);
+}

@@ -1,0 +1,78 @@
+/* core/facade/exchange_inside.h: an exchange as the files that work on it see it: its steps (exchange.c, script.c,
+ * accept.c, track.c), the back-ends and the policies. Nobody else includes it.
+ *
+ * Whoever has the exchange in its hands does one thing with it in the end: passes it to the next step, or answers.
+ * After exchange_respond, exchange_refuse and exchange_fail it belongs to the server and may be gone.
+ */
+#ifndef BANYAN_CORE_FACADE_EXCHANGE_INSIDE_H
+#define BANYAN_CORE_FACADE_EXCHANGE_INSIDE_H
+
+#include "core/facade/back_end.h"
+#include "core/facade/exchange.h"
+
+struct exchange {
+    const exchange_services *services;
+    routes *routes; /* held */
+    estate *estate; /* of the routes */
+    const route_plan *plan;
+    const estate_endpoint *endpoint; /* of the plan */
+    http_request *request;
+    json_t *parameters;         /* of the path, then what the request script adds */
+    char *caller;               /* who calls; NULL: nobody known */
+    bool own_credentials;       /* the Authorization field was for us: it is not passed on */
+    bool untracked;             /* a policy decided that this request leaves no message (health checks, cache hits) */
+    char id[ID_SIZE];           /* of the message that the request becomes; also the request's id towards back-ends */
+    int64_t started_at;         /* wall time, ms */
+    size_t step;                /* of the policies, while they run */
+    bool body_there;            /* the policies that run are those on the body */
+    void *memory[POLICIES_MAX]; /* each policy's own, by its place in the chain; freed in on_end */
+    const estate_destination *target; /* the back-end that answers this request; NULL: none */
+    call_scope scope;
+    payload_writer *spill; /* while a large body comes in */
+    payload body;          /* as it came, once body_there */
+    frame outcome_frame;   /* of the request script, with its payloads */
+    json_t *outcome;
+    frame answer_frame; /* of a courier, with the bytes that answer.bytes points to */
+    back_end_answer answer;
+};
+
+/* ---- for policies ---- */
+
+/* Ends the exchange with this answer, after the policies' on_answer. Takes the response. */
+void exchange_respond(exchange *x, http_response *take);
+/* The same with a problem, and the request is tracked as rejected (4xx) or failed (5xx). */
+void exchange_refuse(exchange *x, int status, const char *name, const char *title, const char *detail);
+/* After POLICY_LATER: the policy is content. From any thread. */
+void exchange_go_on(exchange *x);
+/* Who calls, once known. */
+void exchange_set_caller(exchange *x, const char *name);
+/* The body, in on_body and later: bytes when it is small enough to lie in memory, else {NULL, 0} and a file that
+ * payload_view_of(x->services->store, &x->body, …) opens. */
+span exchange_body(const exchange *x);
+/* This policy's own pointer in x->memory, by its prepared value. */
+void **exchange_memory(exchange *x, const policy *p);
+
+/* ---- steps ---- */
+
+bool exchange_is(const exchange *x, const char *method);
+bool exchange_keeps_nothing(const exchange *x); /* GET, HEAD, DELETE: no body that would have to be kept */
+void exchange_fail(exchange *x, error *take);   /* answers with what becomes of the error, and tracks it */
+
+/* script.c: runs the script's function on the request, then exchange_call_back_end; or on x->answer, then answers. */
+void exchange_run_request_script(exchange *x);
+void exchange_run_response_script(exchange *x);
+void exchange_call_back_end(exchange *x);
+/* x->answer is there: the response script, or the answer as it is. */
+void exchange_answered(exchange *x);
+void exchange_answered_as_is(exchange *x);
+
+/* accept.c: the request becomes a durable message with its delivery; answers 202. */
+void exchange_accept(exchange *x);
+
+/* track.c: messages in the store, as far as the endpoint's `track` wants them. */
+void exchange_add_message(
+    exchange *x, store_change *change, message_status status, const char *reason, const estate_connection *goes_by);
+void exchange_track_refusal(exchange *x, message_status status, const char *reason);
+void exchange_track_answer(exchange *x, const http_response *response, span bytes, const char *how);
+
+#endif

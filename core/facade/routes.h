@@ -1,0 +1,41 @@
+/* core/facade/routes.h: the endpoints of one snapshot, ready to be looked up: router, prepared policies, switches.
+ *
+ * Built from each snapshot, then immutable; a request holds it from its head to its end, so that it sees one
+ * configuration throughout.
+ */
+#ifndef BANYAN_CORE_FACADE_ROUTES_H
+#define BANYAN_CORE_FACADE_ROUTES_H
+
+#include "core/facade/policy.h"
+#include "core/http/router.h"
+
+typedef struct routes routes;
+
+/* One endpoint as requests use it. */
+typedef struct route_plan {
+    const estate_endpoint *endpoint;
+    policy_chain policies;
+} route_plan;
+
+/* Routes that clash and policies that do not hold together are faults; what can be served is. The estate is held. */
+routes *routes_build(estate *snapshot, fault_list *faults);
+routes *routes_hold(routes *r);
+void routes_release(routes *r); /* NULL is fine */
+
+estate *routes_estate(const routes *r);
+size_t routes_count(const routes *r);
+const route_plan *routes_plan(const routes *r, size_t index);
+
+/* What the appliance itself serves on the public listener. */
+typedef enum routes_own { OWN_NONE, OWN_STATUS, OWN_OPENAPI, OWN_DOCS, OWN_AS2 } routes_own;
+
+/* The endpoint of a request, or what of the appliance's own it asks for. */
+typedef struct routes_match {
+    routes_own own;
+    const route_plan *plan;
+    http_route_match route;
+} routes_match;
+
+http_route_result routes_find(const routes *r, span method, span path, routes_match *match);
+
+#endif

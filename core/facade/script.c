@@ -1,0 +1,178 @@
+/* core/facade/script.c: an endpoint's script around its back-end: request(req) before, response(res) after. */
+#include "core/facade/answer.h"
+#include "core/facade/exchange_inside.h"
+#include "core/flow/translate.h"
+
+#include "core/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_ROOM = 512 };
+
+static json_t *request_headers(const exchange *x) {
+    size_t count;
+    json_t *headers = json_object();
+    const http_field *fields = http_request_headers(x->request, &count);
+    for (size_t i = 0; i < count; i++) {
+        /* Credentials are the appliance's business, not the script's (LU-22). */
+        char *name = answer_lower(fields[i].name);
+        if (strcmp(name, "authorization") != 0 && strcmp(name, "cookie") != 0)
+            json_put_span(headers, name, fields[i].value);
+        free(name);
+    }
+    return headers;
+}
+
+static json_t *request_query(const exchange *x) {
+    size_t count;
+    json_t *query = json_object();
+    const http_field *fields = http_request_parameters(x->request, &count);
+    for (size_t i = 0; i < count; i++) {
+        char *name = xspandup(fields[i].name);
+        if (!json_object_get(query, name)) json_put_span(query, name, fields[i].value);
+        free(name);
+    }
+    return query;
+}
+
+static json_t *script_call(const exchange *x, const char *function, json_t *take_extra) {
+    json_t *message = json_object();
+    json_put_text(message, "id", x->id);
+    json_put_span(message, "method", http_request_method(x->request));
+    json_put_span(message, "path", http_request_path(x->request));
+    json_put_span(message, "content_type", http_request_header(x->request, "Content-Type"));
+    json_put_text(message, "caller", x->caller);
+    if (x->target) json_put_text(message, "connection", x->target->connection->name);
+    if (x->target && x->target->connection->partner)
+        json_put_text(message, "partner", x->target->connection->partner->name);
+    json_object_set(message, "params", x->parameters);
+    json_object_set(message, "vars", x->parameters);
+    json_object_set_new(message, "query", request_query(x));
+    json_object_set_new(message, "headers", request_headers(x));
+    if (take_extra) json_object_update(message, take_extra);
+    json_decref(take_extra);
+    return json_pack("{s:s, s:s, s:o, s:o}", "script", x->endpoint->script, "function", function, "message", message,
+        "destinations", translate_destinations(x->target, x->target ? 1 : 0));
+}
+
+static error *answer_question(void *owner, const frame *question, frame *reply) {
+    exchange *x = owner;
+    return call_answer(&x->scope, question, reply);
+}
+
+static void run_script(
+    exchange *x, json_t *take_call, const payload_view *bytes, void (*done)(void *, frame *, error *)) {
+    worker_request request = {
+        .kind = WORKER_TRANSLATOR,
+        .deadline_ms = CALL_TRANSLATOR_DEADLINE_MS,
+        .done = done,
+        .ask = answer_question,
+        .context = x,
+    };
+    call_prepare(&request.call, OPERATION_SCRIPT, take_call, bytes);
+    worker_pool_submit(x->services->pool, &request);
+}
+
+/* The outcome of a script call; a failure ends the exchange and gives NULL. */
+static json_t *take_outcome(exchange *x, frame *reply, error *failure) {
+    json_t *outcome = NULL;
+    error *err = failure ? failure : frame_get_error(reply);
+    if (!err) err = frame_get_json(reply, &outcome);
+    if (err) exchange_fail(x, error_wrap(err, "script %s", x->endpoint->script));
+    return outcome;
+}
+
+/* Did the script refuse, or answer by itself? Then the exchange is over. */
+static bool script_answered(exchange *x, frame *reply) {
+    char text[TEXT_ROOM];
+    const char *rejected = translate_rejection(x->outcome, text, sizeof text);
+    if (rejected) {
+        bool malformed = strcmp(json_get_text(json_get_object(x->outcome, "rejected"), "code", ""), "malformed") == 0;
+        exchange_refuse(x, malformed ? 400 : 422, malformed ? "malformed" : "rejected",
+            malformed ? "The body cannot be read" : "The request was rejected", rejected);
+        return true;
+    }
+    if (!json_get_bool(x->outcome, "respond", false)) return false;
+    const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
+    http_response *response = answer_result(result, reply, 200);
+    if (x->endpoint->track == TRACK_ALL && !x->untracked) {
+        store_change *change = store_change_new();
+        exchange_add_message(x, change, MESSAGE_COMPLETED, NULL, NULL);
+        store_add_event(change, x->id, "answered", "answered by the script", NULL);
+        translate_log_events(change, x->id, x->outcome);
+        store_submit(x->services->store, change, NULL, NULL);
+    }
+    exchange_respond(x, response);
+    return true;
+}
+
+/* ---- before the back-end ---- */
+
+static void after_request_script(void *owner, frame *reply, error *failure) {
+    exchange *x = owner;
+    json_t *outcome = take_outcome(x, reply, failure);
+    if (!outcome) return; /* the exchange is over and gone */
+    x->outcome = outcome;
+    if (script_answered(x, reply)) return;
+    const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
+    json_object_update(x->parameters, json_get_object(result, "vars"));
+    x->outcome_frame = *reply;
+    frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
+    exchange_call_back_end(x);
+}
+
+void exchange_run_request_script(exchange *x) {
+    payload_view view = {.size = x->body.size, .bytes = x->body.bytes, .fd = -1};
+    char empty[1] = "";
+    if (!view.bytes && !x->body.spool[0]) view.bytes = empty;
+    if (view.bytes || exchange_keeps_nothing(x)) {
+        run_script(x, script_call(x, "request", NULL), &view, after_request_script);
+        return;
+    }
+    error *err = payload_view_of(x->services->store, &x->body, &view);
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    run_script(x, script_call(x, "request", NULL), &view, after_request_script);
+    payload_view_close(&view);
+}
+
+/* ---- after the back-end ---- */
+
+static void after_response_script(void *owner, frame *reply, error *failure) {
+    exchange *x = owner;
+    json_t *outcome = take_outcome(x, reply, failure);
+    if (!outcome) return;
+    json_decref(x->outcome);
+    x->outcome = outcome;
+    if (json_get_object(outcome, "rejected")) {
+        script_answered(x, reply);
+    } else if (json_get_bool(outcome, "passed", false)) {
+        exchange_answered_as_is(x);
+    } else {
+        const json_t *result = json_array_get(json_get_array(outcome, "results"), 0);
+        http_response *response = answer_result(result, reply, x->endpoint->respond_status);
+        exchange_track_answer(x, response, answer_result_bytes(result, reply), NULL);
+        exchange_respond(x, response);
+    }
+}
+
+static json_t *answer_headers(const back_end_answer *answer) {
+    json_t *headers = json_object();
+    for (size_t i = 0; i < answer->header_count; i++) {
+        char *name = answer_lower(answer->headers[i].name);
+        json_put_span(headers, name, answer->headers[i].value);
+        free(name);
+    }
+    return headers;
+}
+
+void exchange_run_response_script(exchange *x) {
+    const char *type = x->answer.content_type ? x->answer.content_type : "application/octet-stream";
+    payload_view view = {.size = x->answer.bytes.len, .bytes = (char *)(uintptr_t)x->answer.bytes.data, .fd = -1};
+    json_t *extra = json_pack(
+        "{s:i, s:s, s:o}", "status", x->answer.status, "content_type", type, "headers", answer_headers(&x->answer));
+    run_script(x, script_call(x, "response", extra), &view, after_response_script);
+}
