@@ -70,7 +70,7 @@ run: ## Start the appliance with the demo estate and its counterparts
 
 test: ## Build and run every test: unit, Lua, UI, integration, end to end
 	@pkg/deps.sh test
-	@$(MAKE) --no-print-directory $(JOBS) all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built)
+	@$(MAKE) --no-print-directory $(JOBS) all $(if $(filter unit,$(SUITES)),$(BUILD)/tests/.built) $(if $(filter integration,$(SUITES)),$(BUILD)/tests/powercut.so)
 	@$(if $(filter integration,$(SUITES)),$(MAKE) --no-print-directory $(JOBS) CRASH=1 all)
 	$(if $(filter crash,$(SUITES)),@$(MAKE) --no-print-directory $(JOBS) CRASH=1 crashes)
 	@node tests/run.mjs $(BUILD) $(SUITES)
@@ -81,7 +81,7 @@ crashes: all $(filter %_crash,$(UNIT))
 unit: $(BUILD)/tests/.built ## Build and run the unit tests
 	@node tests/run.mjs $(BUILD) unit
 
-integration: all ## Run the tests of whole programs against real counterparts
+integration: all $(BUILD)/tests/powercut.so ## Run the tests of whole programs against real counterparts
 	@$(MAKE) --no-print-directory $(JOBS) CRASH=1 all
 	@node tests/run.mjs $(BUILD) integration
 
@@ -134,6 +134,11 @@ $(PROGRAM): $(BUILD)/core/app/main.o $(LIBRARY)
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS) -lcmocka
+
+# Preloaded into an appliance whose power a test cuts.
+$(BUILD)/tests/powercut.so: tests/integration/powercut.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 $(WARNINGS) -shared -fPIC -o $@ $< -ldl
 
 $(BUILD)/tests/.built: $(UNIT)
 	@touch $@
