@@ -10,6 +10,7 @@ import {dirname, join} from "node:path";
 const PAGE = 4096;
 
 function* records(journal) {
+  if (!existsSync(journal)) return; // It was killed before it did anything.
   const bytes = readFileSync(journal);
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = bytes.readUInt32LE(at);
