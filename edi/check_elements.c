@@ -273,6 +273,7 @@ static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t pres
         fault->definition = slot->element ? slot->element->number : 0;
         snprintf(fault->text, sizeof fault->text, "%s is mandatory and missing", slot_label(slot));
     }
+    uint64_t told = slots->mandatory & ~present; /* a place is told once, whatever else requires it */
     for (size_t i = 0; i < slots->note_count; i++) {
         const edi_note *note = &slots->notes[i];
         uint64_t have = present & note->members, first = UINT64_C(1) << note->first, lack = note->members & ~present;
@@ -299,6 +300,8 @@ static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t pres
         if (ok) continue;
         uint64_t named = excluded ? have & (have - 1) : lack & ~((note->kind == 'L') ? first : 0);
         unsigned index = named ? (unsigned)__builtin_ctzll(named) : note->first;
+        if (told >> index & 1) continue;
+        told |= UINT64_C(1) << index;
         edi_fault *fault = edi_checker_fault(c, excluded ? EDI_FAULT_ELEMENT_EXCLUDED : EDI_FAULT_ELEMENT_CONDITIONAL,
             inside ? at.element : index, inside ? index : 0, at.repetition, (span){NULL, 0});
         const edi_slot *slot = &slots->list[index - 1];

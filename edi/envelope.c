@@ -441,6 +441,8 @@ static void trailer(edi_reader *r, const envelope_tag *tag) {
 
 static void service(edi_reader *r, const envelope_tag *tag) {
     bool package = tag->tag == EDI_TAG('U', 'N', 'O', 0);
+    /* ISO 9735-8 puts packages beside messages; the ones that travel inside a message are segments of it. */
+    bool inside = r->levels[DOCUMENT].open && tag->level == GROUP;
     if (tag->level == INTERCHANGE) {
         if (r->group_seen || r->levels[GROUP].open) {
             edi_fault *fault = reader_fault(r, EDI_FAULT_SERVICE_ORDER, 0, none);
@@ -448,7 +450,11 @@ static void service(edi_reader *r, const envelope_tag *tag) {
         }
         r->service_seen = true; /* an interchange of TA1 only holds something */
     }
-    if (package) r->levels[r->levels[GROUP].open ? GROUP : INTERCHANGE].count++;
+    if (inside) {
+        r->segment.position = ++r->levels[DOCUMENT].count;
+    } else if (package) {
+        r->levels[r->levels[GROUP].open ? GROUP : INTERCHANGE].count++;
+    }
     reader_push(r, EDI_SERVICE, false);
     if (package) take_object(r);
 }

@@ -9,7 +9,7 @@ enum { ISA_LEN = 106, ISA_ELEMENTS = 16, ISA_SEARCH = 512 };
 static const unsigned char isa_lengths[ISA_ELEMENTS] = {2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1};
 
 static bool can_separate(char c) {
-    return (unsigned char)c < 0x80 && (unsigned char)c > 0 && c != ' ' && c != 0x7F && !edi_is_alphanumeric(c);
+    return (unsigned char)c < 0x80 && (unsigned char)c > 0 && c != ' ' && !edi_is_alphanumeric(c);
 }
 
 static void fail(edi_header *h, edi_fault_code code, unsigned element, size_t at) {
