@@ -138,8 +138,12 @@ static edi_fault_code check_code(const edi_slot *slot, span value, char *text) {
     for (size_t i = 0; i < codes->count && len + 24 < EDI_FAULT_TEXT && i < 12; i++)
         len += (size_t)snprintf(
             text + len, EDI_FAULT_TEXT - len, " %.*s", (int)codes->list[i].code.len, codes->list[i].code.data);
-    if (codes->count > 12) snprintf(text + len, EDI_FAULT_TEXT - len, " ...");
-    return EDI_FAULT_VALUE_CODE;
+    if (codes->count > 12) len += (size_t)snprintf(text + len, EDI_FAULT_TEXT - len, " ...");
+    if (slot->reason && len < EDI_FAULT_TEXT) snprintf(text + len, EDI_FAULT_TEXT - len, ": %s", slot->reason);
+    /* the standard has the code, as far as we know; the guide does not use it */
+    const edi_codes *all = &slot->element->codes;
+    bool narrowed = slot->guided && (!all->closed || edi_codes_find(all, edi_trim_right(value)));
+    return narrowed ? EDI_FAULT_VALUE_CODE_NOT_USED : EDI_FAULT_VALUE_CODE;
 }
 
 /* Dates of EDIFACT's service segments are numbers by type. */
@@ -320,6 +324,13 @@ static void note_trailing(edi_checker *c, unsigned element, const char *what) {
         fault->text, sizeof fault->text, "separators of empty %s at the end are not sent (told once a document)", what);
 }
 
+static void not_used_fault(edi_checker *c, const edi_slot *slot, span raw, place at) {
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_NOT_USED, at.element, at.component, at.repetition, raw);
+    fault->definition = slot->element ? slot->element->number : 0;
+    snprintf(fault->text, sizeof fault->text, "%s is not used here%s%s", slot_label(slot), slot->reason ? ": " : "",
+        slot->reason ? slot->reason : "");
+}
+
 /* Returns whether any component is there. */
 static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, place at) {
     const edi_delimiters *d = &c->delimiters;
@@ -337,8 +348,12 @@ static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, plac
             break;
         }
         present |= UINT64_C(1) << count;
-        if (plainly_right(c, &slots->list[count - 1], part)) continue;
         at.component = count;
+        if (slots->list[count - 1].unused) {
+            not_used_fault(c, &slots->list[count - 1], part, at);
+            continue;
+        }
+        if (plainly_right(c, &slots->list[count - 1], part)) continue;
         check_simple(c, &slots->list[count - 1], part, at);
     }
     at.component = 0;
@@ -388,9 +403,7 @@ static bool check_slot(edi_checker *c, const edi_slot *slot, span raw, unsigned 
     if (slot->element && !slot->unused && plainly_right(c, slot, raw)) return true;
     place at = {.element = index};
     if (slot->unused) {
-        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_NOT_USED, index, 0, 0, raw);
-        snprintf(fault->text, sizeof fault->text, "%s is not used%s%s", slot_label(slot), slot->reason ? ": " : "",
-            slot->reason ? slot->reason : "");
+        not_used_fault(c, slot, raw, at);
         return true;
     }
     if (plain) { /* ISA: the separators stand there as data */

@@ -56,12 +56,33 @@ uint64_t edi_check_instance(const edi_checker *c, size_t depth) {
 
 /* ------------------------------------------------------------------------------------------------ missing segments */
 
+/* Segments of one tag that lie side by side, told apart by qualifiers, come in any order: none of them is passed by
+ * before all are. */
+static size_t run_of(const edi_node *loop, size_t at) {
+    return at < loop->child_count ? loop->children[at].run : at;
+}
+
 static size_t count_missing(const edi_checker *c, const check_frame *frame, size_t to) {
     size_t missing = 0;
+    to = run_of(frame->loop, to);
     if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
-    for (size_t i = frame->at; i < to; i++)
+    for (size_t i = run_of(frame->loop, frame->at); i < to; i++)
         missing += c->counts[frame->loop->children[i].id] < frame->loop->children[i].min;
     return missing;
+}
+
+/* "REF with 01 = DP (reference)" */
+static const char *node_label(const edi_node *node, char room[96]) {
+    char which[40] = "";
+    if (node->qualifier && node->qualifiers.count > 0) {
+        const edi_code *first = &node->qualifiers.list[0];
+        snprintf(which, sizeof which, " with %02u = %.*s%s", node->qualifier,
+            (int)(first->code.len < 20 ? first->code.len : 20), first->code.data,
+            node->qualifiers.count > 1 ? " or the like" : "");
+    }
+    snprintf(room, 96, "%s%s%s%.36s%s", node->segment->tag, which, node->segment->name[0] ? " (" : "",
+        node->segment->name, node->segment->name[0] ? ")" : "");
+    return room;
 }
 
 static void add_pending(edi_checker *c, const edi_node *node) {
@@ -74,8 +95,8 @@ static void add_pending(edi_checker *c, const edi_node *node) {
     snprintf(fault->tag, sizeof fault->tag, "%s", node->segment->tag);
     unsigned have = c->counts[node->id];
     if (have == 0) {
-        snprintf(fault->text, sizeof fault->text, "%s%s%s%s is mandatory and missing before %s", node->segment->tag,
-            node->segment->name[0] ? " (" : "", node->segment->name, node->segment->name[0] ? ")" : "",
+        char label[96];
+        snprintf(fault->text, sizeof fault->text, "%s is mandatory and missing before %s", node_label(node, label),
             found[0] ? found : "the end");
     } else {
         snprintf(fault->text, sizeof fault->text, "%s stands %u times before %s, at least %u are needed",
@@ -94,8 +115,9 @@ static void add_pending(edi_checker *c, const edi_node *node) {
 }
 
 static void pass_by(edi_checker *c, check_frame *frame, size_t to) {
+    to = run_of(frame->loop, to);
     if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
-    for (size_t i = frame->at; i < to; i++) {
+    for (size_t i = run_of(frame->loop, frame->at); i < to; i++) {
         const edi_node *node = &frame->loop->children[i];
         if (c->counts[node->id] < node->min) add_pending(c, node);
     }
@@ -146,17 +168,28 @@ typedef struct candidate {
     const edi_node *node;
 } candidate;
 
+/* A place without qualifiers takes what none of its neighbours is made for. */
+static bool is_meant(edi_checker *c, const edi_node *loop, size_t index) {
+    const edi_node *node = &loop->children[index];
+    if (node->qualifier || node->run == index) return qualifies(c, node);
+    for (size_t i = node->run; i < index; i++) {
+        if (qualifies(c, &loop->children[i])) return false;
+    }
+    return true;
+}
+
 /* The first child from `from` on that begins with this tag and may be meant. */
 static const edi_node *next_match(edi_checker *c, const edi_node *loop, size_t from, size_t to, uint32_t key) {
     for (size_t i = from; i < to; i++) {
-        if (loop->child_keys[i] == key && qualifies(c, &loop->children[i])) return &loop->children[i];
+        if (loop->child_keys[i] == key && is_meant(c, loop, i)) return &loop->children[i];
     }
     return NULL;
 }
 
 /* A loop's first child is its trigger: it never repeats inside the loop. */
 static size_t first_child(const edi_checker *c, size_t level) {
-    return level > 0 && c->frames[level].at == 0 ? 1 : c->frames[level].at;
+    size_t at = run_of(c->frames[level].loop, c->frames[level].at);
+    return level > 0 && at == 0 ? 1 : at;
 }
 
 /* The best place ahead: *full gets the first that has no room left. */
@@ -244,11 +277,43 @@ static const edi_node *take(edi_checker *c, const candidate *place, size_t *left
     return &place->node->children[0];
 }
 
+static void fault_forbidden(edi_checker *c, const edi_node *node) {
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_SEGMENT_NOT_USED, 0, 0, 0, (span){NULL, 0});
+    snprintf(fault->text, sizeof fault->text, "%s is not used here%s%s", node->segment->tag, node->reason ? ": " : "",
+        node->reason ? node->reason : "");
+}
+
 static void fault_full(edi_checker *c, const edi_node *node) {
     edi_fault *fault = edi_checker_fault(
         c, node->children ? EDI_FAULT_LOOP_REPEATED : EDI_FAULT_SEGMENT_REPEATED, 0, 0, 0, (span){NULL, 0});
     snprintf(fault->text, sizeof fault->text, "%s%s may stand %u times here at most", node->children ? "the loop " : "",
         node->segment->tag, node->max);
+}
+
+/* The tag would have a place here, were it not for the code that chooses it. */
+static bool fault_qualifier(edi_checker *c, uint32_t key) {
+    const edi_node *node = NULL;
+    for (size_t level = c->depth; level-- > 0 && !node;) {
+        const edi_node *loop = c->frames[level].loop;
+        for (size_t i = first_child(c, level); i < loop->child_count && !node; i++) {
+            if (loop->child_keys[i] == key) node = &loop->children[i];
+        }
+    }
+    if (!node || !node->qualifier) return false;
+    size_t count;
+    const span *values = edi_reader_elements(c->reader, &count);
+    span value = node->qualifier <= count ? values[node->qualifier - 1] : (span){NULL, 0};
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_SEGMENT_UNEXPECTED, 0, 0, 0, value);
+    size_t len = (size_t)snprintf(fault->text, sizeof fault->text,
+        "%s has no place here with %02u = \"%s\"; expected:", fault->tag, node->qualifier, fault->value);
+    for (; node && node->key == key && len + 48 < sizeof fault->text; node = node + 1) {
+        for (size_t i = 0; i < node->qualifiers.count && len + 24 < sizeof fault->text; i++)
+            len += (size_t)snprintf(fault->text + len, sizeof fault->text - len, " %.*s",
+                (int)(node->qualifiers.list[i].code.len < 20 ? node->qualifiers.list[i].code.len : 20),
+                node->qualifiers.list[i].code.data);
+        if (node->index + 1 == node->parent->child_count) break;
+    }
+    return true;
 }
 
 static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, size_t *entered) {
@@ -298,6 +363,7 @@ static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, siz
     if (in_set) {
         if (c->lost) return NULL;
         c->lost = true;
+        if (fault_qualifier(c, key)) return NULL;
         code = EDI_FAULT_SEGMENT_UNEXPECTED;
         why = "has no place here (further ones without place are not told)";
     } else if (edi_release_segment(c->schema->release, tag)) {
@@ -323,6 +389,7 @@ const edi_node *edi_check_segment(edi_checker *c, size_t *left, size_t *entered)
         best = full;
     }
     c->lost = false;
+    if (best.node->forbidden) fault_forbidden(c, best.node);
     return take(c, &best, left, entered);
 }
 

@@ -80,6 +80,7 @@ static const edi_fault_kind kinds[EDI_FAULT_COUNT] = {
     [EDI_FAULT_VALUE_CHARACTER] = {"value-character", ELEMENT, false, "6", NULL, 21},
     [EDI_FAULT_VALUE_NUMBER] = {"value-number", ELEMENT, false, "6", NULL, 37},
     [EDI_FAULT_VALUE_CODE] = {"value-code", ELEMENT, false, "7", NULL, 12},
+    [EDI_FAULT_VALUE_CODE_NOT_USED] = {"code-not-used", ELEMENT, false, "7", "I6", 12},
     [EDI_FAULT_VALUE_DATE] = {"value-date", ELEMENT, false, "8", NULL, 12},
     [EDI_FAULT_VALUE_TIME] = {"value-time", ELEMENT, false, "9", NULL, 12},
     [EDI_FAULT_VALUE_BLANK] = {"value-blank", ELEMENT, false, "6", NULL, 13},

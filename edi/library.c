@@ -93,7 +93,8 @@ static entry *find_entry(
     const edi_library *library, const char *kind, edi_standard standard, const char *version, const char *type) {
     for (size_t i = library->count; i > 0; i--) {
         entry *e = library->entries[i - 1];
-        if (e->heading.standard == standard && strcmp(e->heading.kind, kind) == 0 &&
+        bool document = strcmp(kind, "schema") == 0 && strcmp(e->heading.kind, "overlay") == 0;
+        if (e->heading.standard == standard && (document || strcmp(e->heading.kind, kind) == 0) &&
             strcmp(e->heading.version, version) == 0 && (!type || strcmp(e->heading.type, type) == 0))
             return e;
     }
@@ -128,8 +129,38 @@ static error *compile_release(edi_library *library, entry *e, int depth) {
     return NULL;
 }
 
+enum { STACK_MAX = 16 };
+
+/* What lies below an overlay: the overlays and the schema of the same document that were added before it. Returns how
+ * many sections there are, the schema first; 0 when there is no schema. */
+static size_t stack_of(const edi_library *library, const entry *e, schema_section *sections) {
+    size_t count = 0;
+    bool found = false, above = false;
+    for (size_t i = library->count; i > 0 && !found && count < STACK_MAX; i--) {
+        const entry *one = library->entries[i - 1];
+        above |= one == e;
+        if (!above || strcmp(one->heading.kind, "release") == 0 || one->heading.standard != e->heading.standard ||
+            strcmp(one->heading.version, e->heading.version) != 0 || strcmp(one->heading.type, e->heading.type) != 0)
+            continue;
+        sections[count++] = one->section;
+        found = strcmp(one->heading.kind, "schema") == 0;
+    }
+    for (size_t i = 0; i < count / 2; i++) {
+        schema_section swapped = sections[i];
+        sections[i] = sections[count - 1 - i];
+        sections[count - 1 - i] = swapped;
+    }
+    return found ? count : 0;
+}
+
 static error *compile_document(edi_library *library, entry *e) {
+    schema_section sections[STACK_MAX];
     if (e->schema) return NULL;
+    size_t count = stack_of(library, e, sections);
+    if (count == 0)
+        return error_new(ERROR_INVALID, "%s:%u: there is no schema %s %s %s that this overlay could change",
+            e->section.source, e->section.line, edi_standard_name(e->heading.standard), e->heading.version,
+            e->heading.type);
     char base[24];
     snprintf(base, sizeof base, "%s", e->heading.version);
     entry *release = find_entry(library, "release", e->heading.standard, base, NULL);
@@ -141,7 +172,7 @@ static error *compile_document(edi_library *library, entry *e) {
         return error_new(
             ERROR_INVALID, "%s: there is no release %s for %s", e->section.source, e->heading.version, e->heading.type);
     error *err = compile_release(library, release, 0);
-    return err ? err : schema_read_document(library->memory, &e->section, release->release, &e->schema);
+    return err ? err : schema_read_document(library->memory, sections, count, release->release, &e->schema);
 }
 
 static error *compile(edi_library *library, entry *e) {
@@ -221,8 +252,7 @@ bool edi_library_next(const edi_library *library, size_t *cursor, edi_listed *li
     while (*cursor < library->count) {
         const entry *e = library->entries[(*cursor)++];
         if (strcmp(e->heading.kind, "release") == 0) continue;
-        bool hidden = strcmp(e->heading.kind, "schema") == 0 &&
-                      find_entry(library, "schema", e->heading.standard, e->heading.version, e->heading.type) != e;
+        bool hidden = find_entry(library, "schema", e->heading.standard, e->heading.version, e->heading.type) != e;
         if (hidden) continue;
         *listed = (edi_listed){.standard = e->heading.standard,
             .version = e->heading.version,

@@ -58,6 +58,7 @@ typedef struct edi_slot {
     const edi_composite_type *composite;
     const char *name;
     bool mandatory, unused;
+    bool guided;        /* its codes are a guide's choice of the standard's */
     unsigned repeat;    /* how often it may stand here; 1 without repetition */
     edi_codes codes;    /* narrower than the element's, when count > 0 */
     unsigned min, max;  /* narrower lengths; 0: the element's */
@@ -97,7 +98,8 @@ struct edi_node {
     size_t last_mandatory; /* behind the last child that must occur: what lies further need not be looked through */
     const uint32_t *child_keys; /* the children's keys side by side, for the search */
     size_t index;               /* among its siblings */
-    unsigned id;                /* in the schema, from 0 */
+    size_t run;  /* the first of those before it that have its tag: they stand in any order, told apart by qualifiers */
+    unsigned id; /* in the schema, from 0 */
     unsigned min, max;
     uint32_t key;                            /* the tag that it begins with */
     const char *name;                        /* of a loop: "items"; its tag when no name is given */

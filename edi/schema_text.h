@@ -39,7 +39,9 @@ bool schema_next_section(span *rest, unsigned *line, schema_section *section);
 must_check error *schema_read_heading(const schema_section *section, schema_heading *heading);
 must_check error *schema_read_release(
     arena *memory, const schema_section *section, const edi_release *base, edi_release *release);
+
+/* The document type of the first section with the overlays of the others laid over it, in their order. */
 must_check error *schema_read_document(
-    arena *memory, const schema_section *section, const edi_release *release, edi_schema **schema);
+    arena *memory, const schema_section *sections, size_t count, const edi_release *release, edi_schema **schema);
 
 #endif

@@ -62,7 +62,7 @@ static void every_printable_delimiter_is_taken_from_its_place(void **state) {
         for (size_t i = 0; i <= len; i++)
             file[i] = plain[i] == '*' ? (char)c : plain[i];
         bool usable =
-            c < 0x7F && c != ' ' && !edi_is_alphanumeric((char)c) && c != '\r' && c != '\n' && c != ':' && c != '~';
+            c < 0x80 && c != ' ' && !edi_is_alphanumeric((char)c) && c != '\r' && c != '\n' && c != ':' && c != '~';
         const char *events = events_of(span_make(file, len));
         if (usable) {
             assert_string_equal(events, "IGDssdgi");
