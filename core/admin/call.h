@@ -55,6 +55,8 @@ handler object_list, object_show, object_put, object_remove, estate_apply, estat
 handler connection_send, connection_probe;                                                    /* connections.c */
 handler user_list, user_show, user_put, user_remove, key_list, key_show, key_add, key_revoke; /* users.c */
 handler health_show, ready_show, metrics_show, backup_make, restore_release, openapi_show;    /* probes.c */
+handler history_show, partners_show, message_explain, certificate_inspect, connection_list;   /* insight.c */
+handler preferences_show, preferences_put;                                                    /* insight.c */
 handler ui_show;                                                                              /* ui.c */
 
 /* The users of an estate: what is done with each goes to `changes`, as config_apply tells it. */

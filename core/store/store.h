@@ -281,6 +281,13 @@ must_check error *store_message_jobs(store *s, const char *message_id, json_t **
 must_check error *store_find_acknowledgements(store *s, bool only_overdue, const char *after, int limit, json_t **out);
 must_check error *store_find_audit(store *s, int64_t before, int limit, json_t **out);
 must_check error *store_stats(store *s, json_t **out);
+/* The last `span_ms` in steps of five minutes or more: {"step_s", "items": [{"at", "in", "out", "failed", "p50_ms",
+ * "p95_ms"}]}. The latencies are those of completed incoming messages, out of the newest 20,000 messages; null where a
+ * step has none. */
+must_check error *store_history(store *s, int64_t span_ms, json_t **out);
+/* {"acme": {"last_in", "last_out", "in", "out", "failed", "overdue"}}: the times and the counts of the last 24 hours
+ * are those of the newest 20,000 messages. */
+must_check error *store_partners(store *s, json_t **out);
 
 /* The open document that an acknowledgement answers; `type` and `control` NULL: all of the group or interchange. An
  * array of {"id", "message","type","control"}. */

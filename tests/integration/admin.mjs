@@ -253,3 +253,45 @@ test("CT-02: keys are made, described and exported, never shown; a key that does
   assert.equal(wrong.body.errors[0].pointer, "/certificates/mixed/private_key");
   assert.match(appliance.run("cert", "list").out, /us-2026/);
 });
+
+test("the screens' own questions: figures over time, partners, an explained payload, a certificate, a directory, preferences", async () => {
+  await appliance.api("PUT", "/api/v1/stations/asker", {x12_id: "ZZ:US"});
+  const history = await appliance.get("/api/v1/stats/history?hours=2");
+  assert.equal(history.step_s, 300);
+  assert.equal(history.items.length, 25);
+  assert.equal((await appliance.api("GET", "/api/v1/stats/history?hours=0")).status, 400);
+  assert.equal(typeof (await appliance.get("/api/v1/stats/partners")).partners, "object");
+
+  const directory = join(appliance.directory, "asked");
+  mkdirSync(directory, {recursive: true});
+  writeFileSync(join(directory, "one.edi"), "hello");
+  await appliance.api("PUT", "/api/v1/connections/asked", {kind: "file", directory, enabled: false, stable: "0s"});
+  const listed = await appliance.api("POST", "/api/v1/connections/asked/list");
+  assert.deepEqual(
+    listed.body.entries.map(({name, size}) => [name, size]),
+    [["one.edi", 5]],
+  );
+  assert.equal(readFileSync(join(directory, "one.edi"), "utf8"), "hello");
+  assert.equal((await appliance.api("POST", "/api/v1/connections/nobody/list")).status, 404);
+
+  const edi =
+    "ISA*00*          *00*          *ZZ*US             *ZZ*THEM           *261128*0900*U*00401*000000001*0*P*>~" +
+    "GS*PO*US*THEM*20261128*0900*1*X*004010~ST*850*0001~BEG*00*NE*PO4711**20261128~SE*3*0001~GE*1*1~IEA*1*000000001~";
+  const sent = await call("/api/v1/connections/asked/send?filename=explained.edi", {
+    method: "POST",
+    headers: {Authorization: `Bearer ${appliance.key}`},
+    body: edi,
+  });
+  const message = await sent.json();
+  const explained = await appliance.get(`/api/v1/messages/${message.id}/explain`);
+  assert.match(explained.text, /PO4711/);
+
+  const made = await appliance.api("PUT", "/api/v1/certificates/asked", {generate: {kind: "ec", common_name: "asked"}});
+  const seen = await appliance.api("POST", "/api/v1/certificates/inspect", {certificate: made.body.certificate});
+  assert.equal(seen.body.fingerprint, made.body.fingerprint);
+  assert.equal((await appliance.api("POST", "/api/v1/certificates/inspect", {certificate: "nonsense"})).status, 400);
+
+  assert.deepEqual(await appliance.get("/api/v1/preferences"), {});
+  assert.equal((await appliance.api("PUT", "/api/v1/preferences", {views: [{title: "Mine"}]})).status, 204);
+  assert.deepEqual(await appliance.get("/api/v1/preferences"), {views: [{title: "Mine"}]});
+});

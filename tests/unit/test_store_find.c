@@ -213,8 +213,37 @@ static void a_listed_document_tells_of_its_message(void **state) {
     json_decref(page);
 }
 
+static void traffic_is_told_step_by_step_and_partners_one_by_one(void **state) {
+    (void)state;
+    json_t *history = NULL, *partners = NULL, *item;
+    size_t index;
+    int64_t in = 0, out = 0, failed = 0;
+    must(store_history(s, INT64_C(3600) * 1000, &history));
+    assert_int_equal(json_get_integer(history, "step_s", 0), 300);
+    assert_int_equal(json_array_size(json_get_array(history, "items")), 13);
+    json_array_foreach(json_get_array(history, "items"), index, item) {
+        in += json_get_integer(item, "in", 0);
+        out += json_get_integer(item, "out", 0);
+        failed += json_get_integer(item, "failed", 0);
+    }
+    assert_int_equal(in, (MESSAGES + 1) / 2);
+    assert_int_equal(out, MESSAGES / 2);
+    assert_int_equal(failed, 1);
+    json_decref(history);
+    must(store_history(s, INT64_C(366) * 24 * 3600 * 1000, &history));
+    assert_true(json_array_size(json_get_array(history, "items")) <= 289);
+    json_decref(history);
+    must(store_partners(s, &partners));
+    assert_int_equal(json_object_size(partners), 2);
+    assert_string_equal(json_get_text(json_get_object(partners, "acme"), "last_in", ""), "1970-01-01T00:17:04.000Z");
+    assert_true(json_is_null(json_object_get(json_get_object(partners, "acme"), "last_out")));
+    assert_int_equal(json_get_integer(json_get_object(partners, "baker"), "out", -1), 0); /* of the last day */
+    json_decref(partners);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(traffic_is_told_step_by_step_and_partners_one_by_one),
         cmocka_unit_test(each_filter_finds_what_it_names_in_pages_of_any_size),
         cmocka_unit_test(a_message_is_found_by_its_id_and_its_documents_id),
         cmocka_unit_test(children_are_found_by_their_parent),
