@@ -74,14 +74,15 @@ void apply_object_news(applier *a, const char *kind, const char *name, const cha
 must_check error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq);
 must_check error *apply_settle(applier *a, int64_t seq);
 void apply_queue_words(applier *a, int64_t seq, int64_t slot, const char *words, char *take_owned, bool drop);
+void digest_of_hex(const char *hex, unsigned char digest[DIGEST_SIZE]); /* of a payload's `sha256` */
 
 /* apply_message.c, apply_document.c, apply_job.c, apply_object.c: one function a kind of step. */
 typedef error *apply_step(applier *a, const step *s);
 apply_step apply_add_message, apply_set_status, apply_set_facts, apply_settle_message, apply_set_delivered,
     apply_add_document, apply_add_key, apply_add_event, apply_claim_key, apply_release_key, apply_acknowledge,
-    apply_link_answer;
+    apply_link_answer, apply_set_due, apply_put_artifact, apply_drop_artifact;
 apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_hold_job, apply_release_jobs,
-    apply_note_job, apply_extend_job, apply_revive_job, apply_claim_jobs;
+    apply_note_job, apply_extend_job, apply_revive_job, apply_claim_jobs, apply_drop_jobs;
 apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit, apply_purge;
 
 #endif

@@ -127,3 +127,13 @@ error *apply_link_answer(applier *a, const step *s) {
     return error_new(ERROR_NOT_FOUND, "no document %s or %s", uuid_format(value_uuid(a->change, s, 0), id),
         uuid_format(value_uuid(a->change, s, 1), answer));
 }
+
+static const char SET_DUE[] = "update documents set due_at = ?2 where id = ?1 and answer = 0";
+
+error *apply_set_due(applier *a, const step *s) {
+    error *err = NULL;
+    sqlite3_stmt *statement = database_statement(a->db, SET_DUE, &err);
+    if (err) return err;
+    value_bind(statement, 1, a->change, s, 0, 2);
+    return database_run(a->db, statement, "set when an acknowledgement is due");
+}

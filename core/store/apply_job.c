@@ -218,3 +218,15 @@ error *apply_claim_jobs(applier *a, const step *s) {
         err = lease(a, claim->into[i].id, a->now + claim->lease_ms);
     return err;
 }
+
+static const char DROP_JOBS[] = "delete from jobs where message = ?1 and kind = ?2 and state <> 1 returning id";
+
+error *apply_drop_jobs(applier *a, const step *s) {
+    error *err = NULL;
+    sqlite3_stmt *statement = database_statement(a->db, DROP_JOBS, &err);
+    if (err) return err;
+    value_bind(statement, 1, a->change, s, 0, 2);
+    while (database_next(a->db, statement, "drop jobs", &err))
+        apply_news(a, "job", sqlite3_column_blob(statement, 0), "finished");
+    return err;
+}

@@ -176,7 +176,7 @@ static const char ADD_MESSAGE[] =
     "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 static const char ADD_PAYLOAD[] = "insert into payloads (message, bytes) values (?1, ?2)";
 
-static void digest_bytes(const char *hex, unsigned char digest[DIGEST_SIZE]) {
+void digest_of_hex(const char *hex, unsigned char digest[DIGEST_SIZE]) {
     for (size_t i = 0; i < DIGEST_SIZE; i++) {
         unsigned char high = (unsigned char)hex[2 * i], low = (unsigned char)hex[2 * i + 1];
         digest[i] = (unsigned char)(((high <= '9' ? high - '0' : high - 'a' + 10) << 4) |
@@ -198,7 +198,7 @@ static error *insert_message(applier *a, const step *s, const payload *p, int64_
     for (int i = 17; i <= 19; i++)
         sqlite3_bind_null(statement, i);
     if (p) {
-        digest_bytes(p->sha256, digest);
+        digest_of_hex(p->sha256, digest);
         bind_integer(statement, 17, (int64_t)p->size);
         bind_bytes(statement, 18, digest, sizeof digest);
         bind_text(statement, 19, p->spool[0] ? p->spool : NULL);

@@ -73,7 +73,10 @@ static error *copy_database(database *from, const char *path) {
 }
 
 static const char SPOOLED[] =
-    "select spool from messages where spool > ?1 and spool is not null order by spool limit 1";
+    "select min(spool) from (select * from (select spool from messages where spool > ?1 and spool is not null "
+    "order by spool limit 1) union all select * from (select spool from artifacts where spool > ?1 and spool is not "
+    "null "
+    "order by spool limit 1)) having min(spool) is not null";
 
 /* The files one by one, each found in a read of its own: the copying of a large spool holds no state of the database.
  */

@@ -126,14 +126,15 @@ static void add_json(store_change *change, const json_t *json) {
     add_value(change, (step_value){.type = VALUE_TEXT, .len = (uint32_t)len, .at = at});
 }
 
+static int64_t take_payload(store_change *change, payload *p) {
+    change->payloads = xreallocarray(change->payloads, change->payload_count + 1, sizeof *change->payloads);
+    change->payloads[change->payload_count] = *p;
+    *p = (payload){.size = 0};
+    return (int64_t)change->payload_count++;
+}
+
 void store_add_message(store_change *change, const store_message *message, payload *p) {
-    int64_t index = -1;
-    if (p) {
-        index = (int64_t)change->payload_count;
-        change->payloads = xreallocarray(change->payloads, change->payload_count + 1, sizeof *change->payloads);
-        change->payloads[change->payload_count++] = *p;
-        *p = (payload){.size = 0};
-    }
+    int64_t index = p ? take_payload(change, p) : -1;
     begin_step(change, STEP_ADD_MESSAGE, 16);
     add_id(change, message->id, false, "message");
     add_integer(change, message->outgoing);
@@ -315,6 +316,36 @@ void store_extend_job(store_change *change, const char *job_id, int attempt, int
 void store_revive_job(store_change *change, const char *job_id) {
     begin_step(change, STEP_REVIVE_JOB, 1);
     add_id(change, job_id, false, "job");
+    end_step(change);
+}
+
+void store_drop_jobs(store_change *change, const char *message_id, const char *kind) {
+    begin_step(change, STEP_DROP_JOBS, 2);
+    add_id(change, message_id, false, "message");
+    add_text(change, kind);
+    end_step(change);
+}
+
+void store_set_due(store_change *change, const char *document_id, int64_t due_at) {
+    begin_step(change, STEP_SET_DUE, 2);
+    add_id(change, document_id, false, "document");
+    add_integer(change, due_at);
+    end_step(change);
+}
+
+void store_put_artifact(store_change *change, const char *message_id, const char *kind, payload *take) {
+    int64_t index = take_payload(change, take);
+    begin_step(change, STEP_PUT_ARTIFACT, 3);
+    add_id(change, message_id, false, "message");
+    add_text(change, kind);
+    add_integer(change, index);
+    end_step(change);
+}
+
+void store_drop_artifact(store_change *change, const char *message_id, const char *kind) {
+    begin_step(change, STEP_DROP_ARTIFACT, 2);
+    add_id(change, message_id, false, "message");
+    add_text(change, kind);
     end_step(change);
 }
 

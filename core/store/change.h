@@ -31,12 +31,16 @@ typedef enum step_kind {
     STEP_EXTEND_JOB,
     STEP_REVIVE_JOB,
     STEP_CLAIM_JOBS,
+    STEP_DROP_JOBS,
     STEP_ACKNOWLEDGE,
+    STEP_SET_DUE,
     STEP_LINK_ANSWER,
     STEP_PUT_OBJECT,
     STEP_REMOVE_OBJECT,
     STEP_PUT_SECRET,
     STEP_RAISE_COUNTER,
+    STEP_PUT_ARTIFACT,
+    STEP_DROP_ARTIFACT,
     STEP_AUDIT,
     STEP_PURGE,
     STEP_KINDS
@@ -77,6 +81,7 @@ struct store_change {
     size_t open_step;  /* offset of the step being built */
     payload *payloads; /* owned; a message's step names its index */
     size_t payload_count;
+    char gone[40];             /* spool file that no row names once the change is durable; "": none */
     job_claim *claim;          /* borrowed; of STEP_CLAIM_JOBS */
     struct purge_batch *purge; /* borrowed; of STEP_PURGE */
     error *fault;              /* the first thing that was wrong while building: the change is refused with it */

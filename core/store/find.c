@@ -117,8 +117,9 @@ error *find_document_json(database *db, sqlite3_stmt *row, json_t **out) {
 }
 
 static const char DOCUMENTS_OF[] =
-    "select " DOCUMENT_COLUMNS " from documents d where d.message = ?1 order by d.position limit ?2";
-static const char COUNT_DOCUMENTS[] = "select count(*) from documents where message = ?1";
+    "select " DOCUMENT_COLUMNS
+    " from documents d where d.message = ?1 and d.standard is not 'AS2' order by d.position limit ?2";
+static const char COUNT_DOCUMENTS[] = "select count(*) from documents where message = ?1 and standard is not 'AS2'";
 
 static error *count_documents(database *db, int64_t message, json_t *item) {
     error *err = NULL;
@@ -165,6 +166,29 @@ static error *add_children(database *db, int64_t message, json_t *item) {
     return add_ids(db, row, item, "children");
 }
 
+static const char RECEIPT_OF[] = "select control, answer, due_at, answer_text, answered_at, id from documents "
+                                 "where message = ?1 and standard = 'AS2'";
+
+static error *add_receipt(database *db, int64_t message, json_t *item) {
+    error *err = NULL;
+    sqlite3_stmt *row = database_statement(db, RECEIPT_OF, &err);
+    if (err) return err;
+    bind_integer(row, 1, message);
+    if (database_next(db, row, "read the receipt of a message", &err)) {
+        json_t *receipt = json_object();
+        const char *status = find_answer_name(row, 1, 2);
+        put_column_text(receipt, "message_id", row, 0);
+        json_put_text(receipt, "status", status ? status : "none");
+        put_column_time(receipt, "due_at", row, 2);
+        put_column_text(receipt, "text", row, 3);
+        put_column_time(receipt, "answered_at", row, 4);
+        put_column_id(receipt, "document", row, 5);
+        json_object_set_new(item, "receipt", receipt);
+    }
+    database_reset(row);
+    return err;
+}
+
 static void put_digest(json_t *item, sqlite3_stmt *row, int at) {
     char hex[DIGEST_HEX_SIZE];
     bool present = sqlite3_column_bytes(row, at) == DIGEST_SIZE;
@@ -194,6 +218,7 @@ static error *message_json(database *db, sqlite3_stmt *row, int documents, json_
     put_column_json(item, "headers", row, 18);
     put_column_id(item, "parent", row, 13);
     error *err = add_children(db, seq, item);
+    if (!err) err = add_receipt(db, seq, item);
     if (!err) err = add_documents(db, seq, documents, item);
     if (err) json_decref(item);
     *out = err ? NULL : item;
@@ -384,20 +409,21 @@ error *store_find_messages(store *s, const message_filter *filter, json_t **out)
     return find_page(items, next, err, out);
 }
 
+/* The receipt that an AS2 message waits for is kept like a document, and is none. */
+#define DOCUMENT_FILTERS                                                                                               \
+    " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8) and (?8 = 'AS2' or d.standard is not 'AS2')"
 #define DOCUMENT_WORDS WORD("?12") OTHER_WORDS " and (?20 is null or d.id = ?20 or m.id = ?20)"
 
 static const char WALK_DOCUMENTS[] =
     "select " DOCUMENT_COLUMNS ", m.id, m.outgoing, m.partner, m.connection, m.received_at, m.status"
-    " from documents d join messages m on m.seq = d.message where d.seq < ?1" MESSAGE_FILTERS
-    " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)" DOCUMENT_WORDS
-    " order by d.seq desc limit ?21";
+    " from documents d join messages m on m.seq = d.message where d.seq < ?1" MESSAGE_FILTERS DOCUMENT_FILTERS
+        DOCUMENT_WORDS " order by d.seq desc limit ?21";
 /* When the first word is rare: from the messages that have it. */
 static const char WALK_DOCUMENT_WORDS[] =
     "select " DOCUMENT_COLUMNS ", m.id, m.outgoing, m.partner, m.connection, m.received_at, m.status"
     " from documents d indexed by documents_message join messages m on m.seq = d.message"
     " where d.message in (select rowid >> 20 from search where search match ?12) and d.seq < ?1" MESSAGE_FILTERS
-    " and (?7 is null or d.type = ?7) and (?8 is null or d.standard = ?8)" OTHER_WORDS
-    " and ?20 is null order by d.seq desc limit ?21";
+        DOCUMENT_FILTERS OTHER_WORDS " and ?20 is null order by d.seq desc limit ?21";
 
 static error *listed_document(database *db, sqlite3_stmt *row, json_t **out) {
     error *err = find_document_json(db, row, out);

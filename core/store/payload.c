@@ -158,16 +158,24 @@ typedef struct stored {
 static const char FIND_PAYLOAD[] = "select seq, size, sha256, spool, payload_removed_at from messages where id = ?1";
 static const char READ_PAYLOAD[] = "select bytes from payloads where message = ?1";
 
-static error *find_stored(database *db, const char *message_id, stored *found) {
+static const char FIND_ARTIFACT[] = "select a.seq, a.size, a.sha256, a.spool from artifacts a "
+                                    "join messages m on m.seq = a.message where m.id = ?1 and a.kind = ?2";
+static const char READ_ARTIFACT[] = "select bytes from artifacts where seq = ?1";
+
+/* `kind` NULL: the payload, else what belongs to the message beside it. */
+static error *find_stored(database *db, const char *message_id, const char *kind, stored *found) {
     unsigned char uuid[UUID_SIZE];
     error *err = NULL;
     *found = (stored){.seq = 0};
     if (!uuid_parse(span_of(message_id), uuid)) return error_new(ERROR_NOT_FOUND, "no message %s", message_id);
-    sqlite3_stmt *statement = database_statement(db, FIND_PAYLOAD, &err);
+    sqlite3_stmt *statement = database_statement(db, kind ? FIND_ARTIFACT : FIND_PAYLOAD, &err);
     if (err) return err;
     bind_uuid(statement, 1, uuid);
-    if (!database_next(db, statement, "find a payload", &err))
-        return err ? err : error_new(ERROR_NOT_FOUND, "no message %s", message_id);
+    if (kind) bind_text(statement, 2, kind);
+    if (!database_next(db, statement, "find a payload", &err) && !err)
+        err = kind ? error_new(ERROR_NOT_FOUND, "message %s has no %s", message_id, kind)
+                   : error_new(ERROR_NOT_FOUND, "no message %s", message_id);
+    if (err) return err;
     if (column_is_null(statement, 1)) {
         err = error_new(ERROR_NOT_FOUND, "message %s has no payload", message_id);
     } else if (!column_is_null(statement, 4)) {
@@ -195,10 +203,11 @@ static error *verify(const stored *found, const unsigned char digest[DIGEST_SIZE
         (unsigned long long)size, (long long)found->size);
 }
 
-static error *read_inline(store *s, database *db, const stored *found, const char *id, payload_view *out) {
+static error *read_inline(
+    store *s, database *db, const stored *found, const char *id, const char *kind, payload_view *out) {
     unsigned char digest[DIGEST_SIZE];
     error *err = NULL;
-    sqlite3_stmt *statement = database_statement(db, READ_PAYLOAD, &err);
+    sqlite3_stmt *statement = database_statement(db, kind ? READ_ARTIFACT : READ_PAYLOAD, &err);
     if (err) return err;
     bind_integer(statement, 1, found->seq);
     if (!database_next(db, statement, "read a payload", &err))
@@ -252,17 +261,25 @@ static error *open_spooled(store *s, const stored *found, const char *id, payloa
     return err;
 }
 
-error *store_payload_open(store *s, const char *message_id, payload_view *out) {
+static error *open_stored(store *s, const char *message_id, const char *kind, payload_view *out) {
     stored found;
     database *db = NULL;
     *out = (payload_view){.fd = -1};
     error *err = store_reader_take(s, &db);
     if (err) return err;
-    err = find_stored(db, message_id, &found);
-    if (!err && !found.spool[0]) err = read_inline(s, db, &found, message_id, out);
+    err = find_stored(db, message_id, kind, &found);
+    if (!err && !found.spool[0]) err = read_inline(s, db, &found, message_id, kind, out);
     store_reader_return(s, db);
     if (!err && found.spool[0]) err = open_spooled(s, &found, message_id, out);
     return err;
+}
+
+error *store_payload_open(store *s, const char *message_id, payload_view *out) {
+    return open_stored(s, message_id, NULL, out);
+}
+
+error *store_artifact_open(store *s, const char *message_id, const char *kind, payload_view *out) {
+    return open_stored(s, message_id, kind, out);
 }
 
 void payload_view_close(payload_view *view) {

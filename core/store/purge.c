@@ -39,7 +39,8 @@ static const char *const drops[] = {
     "delete from conversations where answer in (select id from documents where message = ?1)",
     "delete from documents where message = ?1",
     "delete from claims where message = (select id from messages where seq = ?1)",
-    "delete from payloads where message = ?1", "delete from messages where seq = ?1",
+    "delete from payloads where message = ?1", "delete from artifacts where message = ?1",
+    "delete from messages where seq = ?1",
     "delete from events where message = ?1", /* after the message: the trigger protects a living one's */
 };
 

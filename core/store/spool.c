@@ -126,8 +126,10 @@ static error *is_named_by_a_row(store *s, const char *name, bool *named) {
     database *db = NULL;
     error *err = store_reader_take(s, &db);
     if (err) return err;
-    sqlite3_stmt *statement =
-        database_statement(db, "select 1 from messages where spool = ?1 and spool is not null", &err);
+    sqlite3_stmt *statement = database_statement(db,
+        "select 1 from messages where spool = ?1 and spool is not null union all "
+        "select 1 from artifacts where spool = ?1 and spool is not null",
+        &err);
     if (!err) {
         bind_text(statement, 1, name);
         *named = database_next(db, statement, "look for a payload's row", &err);

@@ -85,6 +85,7 @@ typedef struct payload_view {
 } payload_view;
 
 must_check error *store_payload_open(store *s, const char *message_id, payload_view *out);
+must_check error *store_artifact_open(store *s, const char *message_id, const char *kind, payload_view *out);
 void payload_view_close(payload_view *view);
 /* What a view shows as a new payload; and a payload that is not stored yet as a view. */
 must_check error *payload_of_view(store *s, const payload_view *view, payload *out);
@@ -190,6 +191,12 @@ void store_extend_job(store_change *change, const char *job_id, int attempt, int
 /* A dead or waiting job runs now (operator); its attempts are counted on. ERROR_CONFLICT when it is leased. */
 void store_revive_job(store_change *change, const char *job_id);
 
+/* Jobs of that message and kind that nobody is working on are not to be done any more. */
+void store_drop_jobs(store_change *change, const char *message_id, const char *kind);
+
+/* The acknowledgement that this document waits for is due at another time. */
+void store_set_due(store_change *change, const char *document_id, int64_t due_at);
+
 typedef enum acknowledgement_status {
     ACKNOWLEDGEMENT_DUE,
     ACKNOWLEDGEMENT_ACCEPTED,
@@ -214,6 +221,11 @@ void store_remove_object(store_change *change, const char *kind, const char *nam
 
 /* Sealed bytes by name (the store never sees them in clear). NULL data removes. */
 void store_put_secret(store_change *change, const char *name, span sealed);
+
+/* What belongs to a message beside its payload, one of a kind: "wire" (the bytes sent), "receipt", "evidence". Takes
+ * the payload; one that was there is replaced. */
+void store_put_artifact(store_change *change, const char *message_id, const char *kind, payload *take);
+void store_drop_artifact(store_change *change, const char *message_id, const char *kind);
 
 /* Raises the counter to at least `value`. Counters never fall. */
 void store_raise_counter(store_change *change, const char *name, int64_t value);
@@ -302,6 +314,9 @@ must_check error *store_find_acknowledged(store *s, const acknowledged_key *key,
  * [{"id","message","type","control","direction"}]. */
 must_check error *store_find_by_key(
     store *s, const char *partner, const char *type, const char *key, const char *value, json_t **out);
+
+/* The message that has this key; ERROR_NOT_FOUND. */
+must_check error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SIZE]);
 
 must_check error *store_object(store *s, const char *kind, const char *name, json_t **body, int64_t *revision);
 /* [{"kind","name","revision","updated_at","updated_by","body"}], sorted by name; kind NULL: all kinds. */

@@ -287,7 +287,10 @@ static void answer(store_writer *w) {
         error *refusal = change->refusal;
         change->refusal = NULL;
         next = change->next;
-        if (refusal) remove_refused_files(w->s, change);
+        if (refusal)
+            remove_refused_files(w->s, change);
+        else if (change->gone[0])
+            spool_remove(w->s, change->gone);
         if (change->done)
             change->done(change->context, refusal, &change->result);
         else
