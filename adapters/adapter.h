@@ -23,6 +23,8 @@ typedef struct adapter_entry {
  * function. */
 typedef struct adapter_sink {
     error *(*write)(void *context, span bytes);
+    /* Starts again from the first byte: what was written is forgotten. NULL: cannot. */
+    error *(*rewind)(void *context);
     void *context;
 } adapter_sink;
 
@@ -38,7 +40,9 @@ typedef struct adapter_source {
 typedef struct adapter_open_options {
     const json_t *settings; /* passed settings_check against the adapter's table; borrowed while the session lives */
     const json_t *secrets;  /* what secret settings and references to keys resolve to, by setting name: {"password":
-                               "...", "key": "PEM"} */
+                               "...", "key": "PEM"}; for a kind that exchanges also {"trust": {"keys": [ours],
+                               "certificates": [the partner's]}}, each {"name", "certificate", "private_key",
+                               "valid_from", "valid_until" (wall ms, 0: open), "use"} */
     const char *connection; /* the connection's name, for errors */
     int64_t timeout_ms;     /* for one blocking network operation */
 } adapter_open_options;
@@ -90,6 +94,14 @@ typedef struct adapter {
     /* Resources for the facade. */
     error *(*read)(adapter_session *session, const char *path, const adapter_sink *sink, adapter_entry *got);
     error *(*remove)(adapter_session *session, const char *path);
+
+    /* Exchanges, whose transport the desk does: `pack` makes of a payload the bytes to be sent, `unpack` takes apart
+     * what a partner sent. `order` says what for, *outcome (a new reference) tells what became of it; the adapter's
+     * header has both. */
+    error *(*pack)(adapter_session *session, const json_t *order, const adapter_source *payload,
+        const adapter_sink *body, json_t **outcome);
+    error *(*unpack)(adapter_session *session, const json_t *order, const adapter_source *body,
+        const adapter_sink *documents, json_t **outcome);
 
     /* A descriptor that becomes readable when something may have arrived (inotify), to be polled between calls; -1:
      * poll by time only. */

@@ -1,10 +1,12 @@
 /* adapters/registry.c: every kind of connection, one line each. */
 #include "adapters/adapter.h"
 
+#include "adapters/as2/as2.h"
 #include "adapters/file/file.h"
 #include "adapters/sftp/sftp.h"
 
 const adapter *const adapters[] = {
+    &adapter_as2,
     &adapter_file,
     &adapter_sftp,
     NULL,

@@ -20,6 +20,7 @@ enum {
     LIST_LIMIT_MAX = 50000,
     INLINE_LIMIT = 1024 * 1024,
     INLINE_LIMIT_MAX = FRAME_BYTES_MAX / 2,
+    EXCHANGE_INLINE_MAX = FRAME_BYTES_MAX / 4 * 3,
     TIMEOUT_MS = 30000,
 };
 
@@ -104,6 +105,13 @@ static error *receive_bytes(void *context, span bytes) {
         bytes = span_make(bytes.data + n, bytes.len - (size_t)n);
     }
     return NULL;
+}
+
+static error *receive_again(void *context) {
+    receiver *r = context;
+    r->offset = 0;
+    if (r->fd < 0) buf_clear(&r->inline_bytes);
+    return r->fd >= 0 && ftruncate(r->fd, 0) < 0 ? error_from_errno(errno, "cannot empty the spool file") : NULL;
 }
 
 typedef error *(*reader_function)(adapter_session *, const char *, const adapter_sink *, adapter_entry *);
@@ -234,19 +242,58 @@ static error *send_again(void *context) {
     return NULL;
 }
 
+/* What the request brings, inline or as its first descriptor; `from` lives as long as the source. */
+static error *open_source(const errand *e, sender *from, adapter_source *source) {
+    struct stat status;
+    *from = (sender){.bytes = frame_get(e->request, TAG_PAYLOAD, 0), .fd = e->request->descriptors[0]};
+    *source = (adapter_source){.read = send_bytes, .rewind = send_again, .context = from, .size = from->bytes.len};
+    if (from->bytes.data || e->request->descriptor_count == 0) from->fd = -1;
+    if (from->fd >= 0 && fstat(from->fd, &status) < 0) return error_from_errno(errno, "cannot measure the payload");
+    if (from->fd >= 0) source->size = (uint64_t)status.st_size;
+    return NULL;
+}
+
 static error *do_stage(errand *e) {
     char path[PATH_ROOM];
-    struct stat status;
+    sender from;
+    adapter_source source;
     const char *identity = json_get_text(e->head, "identity", NULL);
-    sender from = {.bytes = frame_get(e->request, TAG_PAYLOAD, 0), .fd = e->request->descriptors[0]};
-    adapter_source source = {.read = send_bytes, .rewind = send_again, .context = &from, .size = from.bytes.len};
     if (!e->self->kind->stage) return cannot(e, "be written to");
     if (!identity) return error_new(ERROR_INVALID, "the request has no identity");
-    if (from.bytes.data) from.fd = -1;
-    if (from.fd >= 0 && fstat(from.fd, &status) < 0) return error_from_errno(errno, "cannot measure the payload");
-    if (from.fd >= 0) source.size = (uint64_t)status.st_size;
-    error *err = get_path(e, "path", path);
+    error *err = open_source(e, &from, &source);
+    if (!err) err = get_path(e, "path", path);
     return err ? err : e->self->kind->stage(e->self->session, path, identity, &source);
+}
+
+typedef error *(*packing_function)(
+    adapter_session *, const json_t *, const adapter_source *, const adapter_sink *, json_t **);
+
+static error *exchange(errand *e, packing_function work) {
+    sender from;
+    adapter_source source;
+    json_t *outcome = NULL;
+    int64_t into = json_get_integer(e->head, "into", -1);
+    receiver to = {.fd = -1, .inline_bytes = BUF_MAX(EXCHANGE_INLINE_MAX)};
+    const adapter_sink sink = {.write = receive_bytes, .rewind = receive_again, .context = &to};
+    if (into >= 0 && into < (int64_t)e->request->descriptor_count) to.fd = e->request->descriptors[into];
+    error *err = open_source(e, &from, &source);
+    if (!err && to.fd >= 0 && ftruncate(to.fd, 0) < 0) err = error_from_errno(errno, "cannot empty the spool file");
+    if (!err) err = work(e->self->session, json_get_object(e->head, "order"), &source, &sink, &outcome);
+    if (!err) {
+        frame_put_json(e->reply, outcome);
+        if (to.fd < 0) frame_put(e->reply, TAG_PAYLOAD, buf_span(&to.inline_bytes));
+    }
+    buf_free(&to.inline_bytes);
+    json_decref(outcome);
+    return err;
+}
+
+static error *do_pack(errand *e) {
+    return e->self->kind->pack ? exchange(e, e->self->kind->pack) : cannot(e, "pack what is exchanged");
+}
+
+static error *do_unpack(errand *e) {
+    return e->self->kind->unpack ? exchange(e, e->self->kind->unpack) : cannot(e, "unpack what is exchanged");
 }
 
 static error *do_publish(errand *e) {
@@ -291,6 +338,8 @@ static error *(*const operations[])(errand *) = {
     [OPERATION_READ] = do_read,
     [OPERATION_REMOVE] = do_remove,
     [OPERATION_WATCH] = do_watch,
+    [OPERATION_PACK] = do_pack,
+    [OPERATION_UNPACK] = do_unpack,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];

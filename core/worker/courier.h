@@ -15,6 +15,10 @@
  *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  ->  {}
  *   READ     "path", "inline_limit" [+ descriptor]   ->  as GET
  *   REMOVE   "path"                                  ->  {}
+ *   PACK     "order" + TAG_PAYLOAD or descriptor [+ descriptor to write to, "into": its index]
+ *                                                    ->  what the adapter tells; the bytes as TAG_PAYLOAD when there is
+ *                                                        no "into"
+ *   UNPACK   as PACK                                 ->  likewise
  *   WATCH                                            ->  {} + a descriptor that becomes readable when a LIST may find
  *                                                        something new; without one, time alone tells
  *

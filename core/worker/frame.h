@@ -37,6 +37,8 @@ typedef enum frame_operation {
     OPERATION_READ,
     OPERATION_REMOVE,
     OPERATION_WATCH,
+    OPERATION_PACK,
+    OPERATION_UNPACK,
     /* questions that a worker asks the desk while it works on a request */
     QUESTION_SOURCE,  /* text of a Lua module of the estate */
     QUESTION_CONTROL, /* the next control number of a sequence */
