@@ -30,6 +30,8 @@ static const route routes[] = {
     {"GET", "/api/v1/messages/*", ROLE_VIEWER, message_show, "One message"},
     {"GET", "/api/v1/messages/*/payload", ROLE_OPERATOR, message_payload, "The bytes of a message"},
     {"GET", "/api/v1/messages/*/explain", ROLE_OPERATOR, message_explain, "The payload of a message, explained"},
+    {"GET", "/api/v1/messages/*/evidence", ROLE_VIEWER, message_evidence,
+        "What was exchanged: header fields, layers, digests, the receipt"},
     {"GET", "/api/v1/messages/*/events", ROLE_VIEWER, message_events, "The timeline of a message"},
     {"POST", "/api/v1/messages/*/resend", ROLE_OPERATOR, message_resend, "Send or process a message again"},
     {"GET", "/api/v1/documents", ROLE_VIEWER, document_list, "Business documents"},

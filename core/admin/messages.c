@@ -2,6 +2,7 @@
 #include "core/admin/call.h"
 
 #include "core/base/memory.h"
+#include "core/flow/exchange.h"
 
 #include <stdio.h>
 
@@ -79,6 +80,19 @@ error *message_events(call *c, http_response **response) {
     error *err = store_message_events(c->admin->options.store, c->parts[0], &events);
     if (!err) *response = call_json(200, events);
     return err;
+}
+
+error *message_evidence(call *c, http_response **response) {
+    json_t *evidence = NULL;
+    payload_view receipt;
+    error *err = exchange_evidence(c->admin->options.store, c->parts[0], &evidence);
+    if (err) return err;
+    error *none = store_artifact_open(c->admin->options.store, c->parts[0], "receipt", &receipt);
+    if (!none && receipt.bytes) json_put_span(evidence, "raw_receipt", span_make(receipt.bytes, (size_t)receipt.size));
+    if (!none) payload_view_close(&receipt);
+    error_free(none);
+    *response = call_json(200, evidence);
+    return NULL;
 }
 
 /* What a browser must not run stays a download (AU-12). */

@@ -16,7 +16,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BLOCKING_THREADS = 4, STOP_MS = 10000, EXIT_STORE_FAILED = 70, PEM_BYTES_MAX = 256 * 1024 };
+enum {
+    BLOCKING_THREADS = 4,
+    EXCHANGE_THREADS = 16,
+    STOP_MS = 10000,
+    EXIT_STORE_FAILED = 70,
+    PEM_BYTES_MAX = 256 * 1024
+};
 
 struct desk {
     store *store;
@@ -24,7 +30,7 @@ struct desk {
     accounts *accounts;
     control_numbers *numbers;
     config *config;
-    blocking *blocking;
+    blocking *blocking, *exchanges;
     /* Told of commits and configurations by other threads as soon as they are there. */
     _Atomic(engine *) engine;
     _Atomic(facade *) facade;
@@ -135,6 +141,7 @@ static error *start_engine(desk *d, const json_t *configuration) {
         .config = d->config,
         .pool = d->pool,
         .numbers = d->numbers,
+        .public_url = configuration_text(configuration, "listen.public_url"),
         .payload_limit = (uint64_t)configuration_integer(configuration, "limits.payload"),
     };
     engine *e = NULL;
@@ -152,6 +159,8 @@ static error *make_facade(desk *d) {
             .numbers = d->numbers,
             .blocking = d->blocking,
             .accounts = d->accounts},
+        .engine = atomic_load(&d->engine),
+        .exchanges = d->exchanges,
         .version = BANYAN_VERSION,
     };
     error *err = facade_new(&options, &f);
@@ -210,6 +219,10 @@ static error *start_public(desk *d, const json_t *configuration) {
         &d->public_server);
     if (err) return err;
     d->public_address = xstrdup(http_server_address(d->public_server));
+    bool tls = configuration_text(configuration, "tls.certificate") != NULL;
+    char *url = xasprintf("%s://%s", tls ? "https" : "http", d->public_address);
+    engine_reached_at(atomic_load(&d->engine), url);
+    free(url);
     return NULL;
 }
 
@@ -273,6 +286,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) d->numbers = control_numbers_new(d->store);
     if (!err) err = open_config(d, directory);
     if (!err) err = blocking_start(BLOCKING_THREADS, &d->blocking);
+    if (!err) err = blocking_start(EXCHANGE_THREADS, &d->exchanges);
     if (!err) err = start_engine(d, configuration);
     if (!err)
         err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
@@ -295,10 +309,13 @@ void desk_stop(desk *d) {
     http_server_stop(d->public_server, STOP_MS);
     if (a) admin_close_streams(a);
     http_server_stop(d->admin_server, STOP_MS);
-    engine_stop(atomic_load(&d->engine));
+    engine *e = atomic_exchange(&d->engine, NULL); /* commits wake it no more */
+    engine_stop(e);
+    if (d->pool) worker_pool_abandon(d->pool); /* whatever an exchange still waits for */
+    blocking_stop(d->exchanges);
     if (d->pool) worker_pool_stop(d->pool);
     blocking_stop(d->blocking);
-    atomic_store(&d->engine, NULL);
+    engine_free(e);
     atomic_store(&d->admin, NULL);
     if (d->store) store_close(d->store);
     facade_free(atomic_load(&d->facade));

@@ -5,6 +5,7 @@
 #include "core/base/memory.h"
 #include "core/facade/access.h"
 #include "core/facade/answer.h"
+#include "core/facade/as2.h"
 #include "core/facade/openapi.h"
 #include "core/facade/routes.h"
 #include "core/facade/status.h"
@@ -79,8 +80,8 @@ static void serve_found(facade *f, routes *r, http_request *request, const route
     case OWN_OPENAPI: http_respond(request, openapi_document(e, f->options.version)); break;
     case OWN_DOCS: http_respond(request, openapi_page(e, f->options.version)); break;
     case OWN_AS2:
-        http_respond(request,
-            answer_problem(404, "not-found", "There is no such resource", "No AS2 connection is configured.", NULL));
+        as2_start(f->options.engine, f->options.services.store, f->options.exchanges, routes_estate(r), request);
+        break;
     }
 }
 

@@ -8,12 +8,15 @@
 #define BANYAN_CORE_FACADE_FACADE_H
 
 #include "core/facade/exchange.h"
+#include "core/flow/engine.h"
 #include "core/http/server.h"
 
 typedef struct facade facade;
 
 typedef struct facade_options {
     exchange_services services;
+    engine *engine;
+    blocking *exchanges; /* threads for /as2: each has one message in hand, however long that takes */
     const char *version;
 } facade_options;
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { COURIER_GRACE_MS = 5000, CONTROL_MAXIMUM = 999999999 };
+enum { COURIER_GRACE_MS = 5000, CONTROL_MAXIMUM = 999999999, SLOW_BYTES_A_MS = 4096 };
 
 /* ---- control numbers ---- */
 
@@ -225,6 +225,17 @@ error *call_courier(
         .lane = connection->name,
         .call = *take_call,
         .deadline_ms = call_courier_deadline_ms(connection),
+    };
+    return error_wrap(call_worker(pool, &request, NULL, reply, head), "connection %s", connection->name);
+}
+
+error *call_courier_lane(worker_pool *pool, const estate_connection *connection, const char *lane, uint64_t bytes,
+    frame *take_call, frame *reply, json_t **head) {
+    worker_request request = {
+        .kind = WORKER_COURIER,
+        .lane = lane,
+        .call = *take_call,
+        .deadline_ms = call_courier_deadline_ms(connection) + (int64_t)(bytes / SLOW_BYTES_A_MS),
     };
     return error_wrap(call_worker(pool, &request, NULL, reply, head), "connection %s", connection->name);
 }

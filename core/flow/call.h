@@ -49,6 +49,11 @@ must_check error *call_courier_head(config *c, const estate_connection *connecti
 must_check error *call_courier(
     worker_pool *pool, const estate_connection *connection, frame *take_call, frame *reply, json_t **head);
 
+/* The same in the courier of that lane, which is the connection's name or begins with it, with `bytes` to work on: the
+ * deadline grows with them. */
+must_check error *call_courier_lane(worker_pool *pool, const estate_connection *connection, const char *lane,
+    uint64_t bytes, frame *take_call, frame *reply, json_t **head);
+
 int64_t call_courier_deadline_ms(const estate_connection *connection);
 
 /* Payload `place` of a reply (core/worker/attachment.h) as a payload of the store: what is large is copied to

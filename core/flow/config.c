@@ -181,6 +181,24 @@ static error *add_secret(config *c, json_t *secrets, const char *member, const c
     return err;
 }
 
+/* Certificates as they are, our keys with their private parts. */
+static error *add_trust(config *c, json_t *secrets, const json_t *trust) {
+    char record[NAME_ROOM];
+    error *err = NULL;
+    json_t *copy = json_deep_copy(trust), *keys = json_get_array(copy, "keys");
+    for (size_t i = 0; i < json_array_size(keys) && !err; i++) {
+        json_t *one = json_array_get(keys, i);
+        if (!json_get_bool(one, "sealed", false)) {
+            json_array_remove(keys, i--);
+            continue;
+        }
+        record_name(record, "certificates", json_get_text(one, "name", ""), "private_key");
+        err = add_secret(c, one, "private_key", record);
+    }
+    json_object_set_new(secrets, "trust", copy);
+    return err;
+}
+
 error *config_secrets(config *c, const estate_connection *connection, json_t **secrets) {
     error *err = NULL;
     char record[NAME_ROOM];
@@ -193,8 +211,14 @@ error *config_secrets(config *c, const estate_connection *connection, json_t **s
         } else if (s->reference && strcmp(s->reference, "certificates") == 0 && json_is_string(value)) {
             record_name(record, "certificates", json_string_value(value), "private_key");
             err = add_secret(c, *secrets, s->name, record);
+            /* An authority is a certificate without a key. */
+            if (err && connection->trust && error_code_of(err) == ERROR_NOT_FOUND) {
+                error_free(err);
+                err = NULL;
+            }
         }
     }
+    if (!err && connection->trust) err = add_trust(c, *secrets, connection->trust);
     if (!err) return NULL;
     json_decref(*secrets);
     *secrets = NULL;

@@ -77,6 +77,11 @@ error *work_deliver(work *w) {
     if (!connection->enabled) return hold(w, xasprintf("connection %s is switched off", connection->name));
     if (engine_held_since_ms(w->engine))
         return hold(w, xstrdup("the appliance was restored from a backup and waits for `banyan restore --release`"));
+    if (connection->adapter->pack) {
+        error *failure = work_send(w, connection);
+        health_note(w->engine->health, connection->name, failure);
+        return failure;
+    }
     bool staged_before = json_get_bool(w->job->detail, "staged", false);
     error *err = staged_before ? NULL : stage(w, connection);
     crash_point("deliver.staged");

@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/flow/exchange_parts.h"
 #include "core/flow/intake.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/work.h"
@@ -84,7 +85,7 @@ static task *pop(dispatcher *d) {
 /* ---- lanes ---- */
 
 static bool is_delivery(const task *t) {
-    return !t->source[0] && strcmp(t->job.kind, "deliver") == 0;
+    return !t->source[0] && (strcmp(t->job.kind, "deliver") == 0 || strcmp(t->job.kind, "receipt") == 0);
 }
 
 /* To the runners, or to its lane when that is busy. */
@@ -136,6 +137,7 @@ static json_t *busy_lanes(dispatcher *d) {
         if (((const lane *)value)->running < LANE_WIDTH) continue;
         if (!busy) busy = json_array();
         json_array_append_new(busy, json_sprintf("deliver/%.*s", (int)name.len, name.data));
+        json_array_append_new(busy, json_sprintf("receipt/%.*s", (int)name.len, name.data));
     }
     return busy;
 }
@@ -163,6 +165,10 @@ static void run_job(engine *e, const claimed_job *job) {
         err = work_translate(&w);
     else if (strcmp(job->kind, "deliver") == 0)
         err = work_deliver(&w);
+    else if (strcmp(job->kind, "receipt") == 0)
+        err = work_receipt(&w);
+    else if (strcmp(job->kind, "overdue") == 0)
+        err = work_overdue(&w);
     else
         err = error_new(ERROR_UNSUPPORTED, "a job of the kind \"%s\" is not known to this version", job->kind);
     if (err) work_failed(&w, err);
@@ -256,7 +262,7 @@ static int64_t push_sources(engine *e) {
         const estate_connection *connection = &snapshot->connections[i];
         span name = span_of(connection->name);
         source_state *state = map_get(d->sources, name);
-        if (!connection->source || !connection->enabled) continue;
+        if (!connection->source || !connection->enabled || !connection->adapter->list) continue;
         if (!state) {
             state = xcalloc(1, sizeof *state);
             map_put(d->sources, name, state);
@@ -427,6 +433,8 @@ error *engine_start(const engine_options *options, engine **out) {
     pthread_attr_t attributes;
     e->options = *options;
     e->health = health_new();
+    e->posters = posters_new();
+    if (options->public_url) atomic_store(&e->public_url, xstrdup(options->public_url));
     e->dispatcher = dispatcher_new();
     dispatcher *d = e->dispatcher;
     err = restored_look(e);
@@ -481,11 +489,22 @@ void engine_stop(engine *e) {
     pthread_mutex_destroy(&d->lock);
     free(d->runners);
     free(d);
+    e->dispatcher = NULL;
+}
+
+void engine_free(engine *e) {
+    if (!e) return;
     health_free(e->health);
+    posters_free(e->posters);
+    free(atomic_load(&e->public_url));
     free(e);
 }
 
 /* ---- what others ask of it ---- */
+
+void engine_reached_at(engine *e, const char *url) {
+    if (!atomic_load(&e->public_url)) atomic_store(&e->public_url, xstrdup(url));
+}
 
 json_t *engine_health(engine *e) {
     return health_json(e->health);

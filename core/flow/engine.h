@@ -17,13 +17,17 @@ typedef struct engine_options {
     worker_pool *pool;
     control_numbers *numbers;
     int runners;            /* 0: 32 */
+    const char *public_url; /* under which partners reach us, without a path; copied; NULL: engine_reached_at tells */
     uint64_t payload_limit; /* bytes: what is larger is not taken from a source; 0: no limit */
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);
 /* Finishes what is under way, for five seconds; what is late or was not begun stays in the queue. The pool is of no use
- * afterwards. */
+ * afterwards, but for being stopped. */
 void engine_stop(engine *e);
+
+/* After the stop, once nobody uses it any more. NULL is fine. */
+void engine_free(engine *e);
 
 /* New work may be ready, or the configuration changed. From any thread, cheap. */
 void engine_wake(engine *e);
@@ -46,6 +50,9 @@ must_check error *engine_resend(engine *e, const char *message_id, const char *w
  * 0 when it does not; and that word, which is kept with who said it. */
 int64_t engine_held_since_ms(const engine *e);
 must_check error *engine_release(engine *e, const char *who);
+
+/* The public listener is there: this is how partners reach us, unless the options said otherwise. Once. */
+void engine_reached_at(engine *e, const char *url);
 
 /* {"name": {"state": "ok"|"failing"|"idle", "error", "since", "last"}}: what is known of each connection since the
  * start. New reference. */

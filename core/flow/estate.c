@@ -3,6 +3,7 @@
  * it. */
 #include "core/flow/estate.h"
 
+#include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/flow/estate_settings.h"
 #include "core/flow/template.h"
@@ -43,6 +44,26 @@ FIND(estate_find_partner, estate_partner, partners, partner_count, name)
 FIND(estate_find_flow, estate_flow, flows, flow_count, name)
 FIND(estate_find_endpoint, estate_endpoint, endpoints, endpoint_count, route)
 FIND(estate_find_script, estate_script, scripts, script_count, name)
+
+const estate_connection *estate_find_exchange(const estate *e, const char *kind, const char *from, const char *to) {
+    for (size_t i = 0; i < e->connection_count; i++) {
+        const estate_connection *connection = &e->connections[i];
+        if (strcmp(connection->adapter->kind, kind) != 0 || !connection->station || !connection->partner) continue;
+        if (to && strcmp(connection->station->as2_id, to) != 0) continue;
+        if (!from || strcmp(connection->partner->as2_id, from) == 0) return connection;
+    }
+    return NULL;
+}
+
+const json_t *estate_find_object(const estate *e, const char *kind, const char *name) {
+    for (size_t i = 0; name && i < json_array_size(e->objects); i++) {
+        const json_t *object = json_array_get(e->objects, i);
+        if (strcmp(json_get_text(object, "kind", ""), kind) == 0 &&
+            strcmp(json_get_text(object, "name", ""), name) == 0)
+            return json_get_object(object, "body");
+    }
+    return NULL;
+}
 
 static const estate_station *find_station(const estate *e, const char *name) {
     for (size_t i = 0; name && i < e->station_count; i++) {
@@ -125,6 +146,7 @@ static void build_station(builder *b, const json_t *body, const char *path) {
         .x12_id = text_of(body, "x12_id"),
         .edifact_id = text_of(body, "edifact_id"),
         .key = text_of(body, "key"),
+        .keys = json_get_array(body, "keys"),
     };
 }
 
@@ -189,6 +211,56 @@ static int64_t adapter_duration(const adapter *kind, const json_t *own, const ch
     return ms > 0 ? ms : fallback;
 }
 
+/* ---- what a kind that exchanges trusts */
+
+static int64_t time_of(builder *b, const json_t *body, const char *member, const char *path, int64_t fallback) {
+    int64_t at = fallback;
+    const char *text = json_get_text(body, member, NULL);
+    error *err = text ? clock_parse(span_of(text), &at) : NULL;
+    fault_list_add(b->faults, error_at(error_wrap(err, "%s", member), "%s/%s", path, member));
+    return at;
+}
+
+static void add_trusted(builder *b, json_t *list, const char *name) {
+    char place[PLACE_ROOM];
+    int64_t from = 0;
+    snprintf(place, sizeof place, "certificates/%s", name);
+    const json_t *object = map_get(b->index, span_of(place));
+    const json_t *body = json_get_object(object, "body");
+    const char *pem = json_get_text(body, "certificate", NULL);
+    const char *begins = json_get_text(json_get_object(body, "details"), "not_before", NULL);
+    if (!pem) return;
+    error_free(begins ? clock_parse(span_of(begins), &from) : NULL);
+    snprintf(place, sizeof place, "/certificates/%s", name);
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:I, s:I, s:s, s:b}", "name", name, "certificate", pem, "valid_from",
+                  (json_int_t)time_of(b, body, "valid_from", place, from), "valid_until",
+                  (json_int_t)time_of(b, body, "valid_until", place, 0), "use", json_get_text(body, "use", "both"),
+                  "sealed", estate_is_sealed(json_object_get(body, "private_key"))));
+}
+
+static json_t *read_trust(builder *b, const estate_connection *connection) {
+    json_t *keys = json_array(), *certificates = json_array();
+    const estate_station *station = connection->station;
+    if (station && *station->key) add_trusted(b, keys, station->key);
+    for (size_t i = 0; station && i < json_array_size(station->keys); i++)
+        add_trusted(b, keys, json_string_value(json_array_get(station->keys, i)));
+    const json_t *names = connection->partner ? connection->partner->certificates : NULL;
+    for (size_t i = 0; i < json_array_size(names); i++)
+        add_trusted(b, certificates, json_string_value(json_array_get(names, i)));
+    json_t *trust = json_pack("{s:o, s:o}", "keys", keys, "certificates", certificates);
+    json_array_append_new(b->e->memory->adapter_settings, trust);
+    return trust;
+}
+
+/* Both ends of an exchange are known by their AS2 names. */
+static void check_exchange(builder *b, const estate_connection *connection, const char *path) {
+    if (!connection->station || !*connection->station->as2_id)
+        fault(b, path, "station", "station: needs one with an as2_id, under which the partner knows us");
+    if (!connection->partner || !*connection->partner->as2_id)
+        fault(b, path, "partner", "partner: needs one with an as2_id, under which it is known");
+}
+
 static void build_connection(builder *b, const json_t *body, const char *path, int64_t revision) {
     json_t *common = json_object(), *own = json_object();
     const adapter *kind = connection_kind(b, body, path);
@@ -213,6 +285,13 @@ static void build_connection(builder *b, const json_t *body, const char *path, i
             .poll_ms = adapter_duration(kind, own, "poll", poll_default_ms),
             .enabled = settings_boolean(estate_settings("connections"), common, "enabled"),
         };
+        estate_connection *built = &b->e->connections[b->e->connection_count - 1];
+        if (kind->pack) {
+            check_exchange(b, built, path);
+            built->trust = read_trust(b, built);
+            /* Keys and certificates are objects of their own: any change of the estate may concern them. */
+            built->revision = b->e->generation;
+        }
     }
     json_decref(common);
 }
@@ -237,6 +316,10 @@ static void need(builder *b, const estate_connection *connection, bool able, con
     if (!connection || able) return;
     error *err = error_new(ERROR_INVALID, "a connection of kind %s cannot %s", connection->adapter->kind, what);
     fault_list_add(b->faults, error_at(err, "%s", path));
+}
+
+static bool can_deliver(const estate_connection *connection) {
+    return connection && (connection->adapter->stage || connection->adapter->pack);
 }
 
 static estate_destination read_destination(builder *b, const json_t *object, const char *place) {
@@ -286,7 +369,7 @@ static void read_acknowledge(builder *b, const json_t *body, const char *path, e
             flow->acknowledge_to = read_destination(b, json_get_object(value, "to"), to);
         }
         const estate_connection *to = flow->acknowledge_to.connection;
-        need(b, to, to && to->adapter->stage, place, "be delivered to");
+        need(b, to, can_deliver(to), place, "be delivered to");
     } else {
         fault(b, path, "acknowledge", "acknowledge: must be 997, 999, CONTRL, or an object with kind and to");
     }
@@ -315,14 +398,13 @@ static void build_flow(builder *b, const json_t *body, const char *path) {
         .enabled = settings_boolean(estate_settings("flows"), body, "enabled"),
     };
     snprintf(place, sizeof place, "%s/from/connection", path);
-    need(b, flow.from, flow.from && flow.from->adapter->list, place, "be a source");
+    need(b, flow.from, flow.from && (flow.from->adapter->list || flow.from->adapter->unpack), place, "be a source");
     flow.to = arena_alloc(b->arena, (flow.to_count + 1) * sizeof *flow.to);
     for (size_t i = 0; i < flow.to_count; i++) {
         snprintf(place, sizeof place, "%s/to/%zu", path, i);
         flow.to[i] = read_destination(b, json_array_get(to, i), place);
         snprintf(place, sizeof place, "%s/to/%zu/connection", path, i);
-        need(b, flow.to[i].connection, flow.to[i].connection && flow.to[i].connection->adapter->stage, place,
-            "be delivered to");
+        need(b, flow.to[i].connection, can_deliver(flow.to[i].connection), place, "be delivered to");
     }
     read_acknowledge(b, body, path, &flow);
     if (flow.from) ((estate_connection *)flow.from)->source |= flow.enabled;
@@ -420,7 +502,7 @@ void estate_build(const json_t *objects, estate **out, fault_list *faults) {
     e->memory->adapter_settings = json_array();
     atomic_init(&e->memory->references, 1);
     e->objects = json_incref((json_t *)objects);
-    e->generation = atomic_fetch_add(&generations, 1) + 1;
+    e->generation = (int64_t)atomic_fetch_add(&generations, 1) + 1;
     e->tables = map_new();
     e->stations = arena_alloc(memory, room * sizeof *e->stations);
     e->partners = arena_alloc(memory, room * sizeof *e->partners);

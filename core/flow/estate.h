@@ -14,6 +14,7 @@
 
 typedef struct estate_station {
     const char *name, *as2_id, *x12_id, *edifact_id, *key; /* ids "" when not set */
+    const json_t *keys;                                    /* further ones: array of names, may be NULL */
 } estate_station;
 
 typedef struct estate_partner {
@@ -26,6 +27,7 @@ typedef struct estate_connection {
     const adapter *adapter;
     const json_t *settings;        /* what the adapter sees: without the common settings, secrets as marks */
     const json_t *body;            /* the whole object as the REST API shows it */
+    const json_t *trust;           /* of a kind that exchanges: as in adapter_open_options, without private keys */
     const char *path;              /* where a put without a path goes, a template */
     const estate_station *station; /* NULL: none */
     const estate_partner *partner; /* NULL: none */
@@ -132,6 +134,10 @@ estate *estate_hold(estate *e);
 void estate_release(estate *e); /* NULL is fine; the last one frees it */
 
 const estate_connection *estate_find_connection(const estate *e, const char *name); /* NULL: none */
+/* The connection of that kind between these AS2 names; NULL: none. `to` alone: any of that station. */
+const estate_connection *estate_find_exchange(const estate *e, const char *kind, const char *from, const char *to);
+/* The body of a configured object ("certificates", "us-2026"); NULL: none. */
+const json_t *estate_find_object(const estate *e, const char *kind, const char *name);
 const estate_partner *estate_find_partner(const estate *e, const char *name);
 const estate_flow *estate_find_flow(const estate *e, const char *name);
 const estate_endpoint *estate_find_endpoint(const estate *e, const char *route);

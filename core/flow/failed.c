@@ -32,7 +32,7 @@ static int64_t delay_of(const estate_retry *retry, int attempt) {
 /* Did the payload itself end or stall a translator? A courier that times out has met a slow peer, which is no fault of
  * the bytes. */
 static bool is_poison(const claimed_job *job, error_code code) {
-    bool pure = strcmp(job->kind, "deliver") != 0;
+    bool pure = strcmp(job->kind, "process") == 0 || strcmp(job->kind, "translate") == 0;
     return code == ERROR_CRASHED || (pure && (code == ERROR_TIMEOUT || code == ERROR_LIMIT));
 }
 
@@ -46,6 +46,11 @@ static bool is_over(const claimed_job *job, error_code code, const estate_retry 
     return is_final(code) && !(strcmp(job->kind, "translate") == 0 && code == ERROR_INVALID);
 }
 
+/* Work beside a message, which is what it is whether this succeeds or not. */
+static bool is_aside(const claimed_job *job) {
+    return strcmp(job->kind, "receipt") == 0 || strcmp(job->kind, "overdue") == 0;
+}
+
 static void try_again(work *w, store_change *change, const error *why, const estate_retry *retry) {
     const claimed_job *job = w->job;
     char at[CLOCK_TEXT_SIZE];
@@ -56,7 +61,7 @@ static void try_again(work *w, store_change *change, const error *why, const est
     store_retry_job(change, job->id, job->attempt, run_at, error_text(why));
     if (job->message[0]) {
         store_add_event(change, job->message, "retry", reason, NULL);
-        store_set_status(change, job->message, MESSAGE_PROCESSING, reason);
+        if (!is_aside(job)) store_set_status(change, job->message, MESSAGE_PROCESSING, reason);
     }
     free(reason);
 }
@@ -68,7 +73,7 @@ static void give_up(work *w, store_change *change, const error *why, message_sta
     const char *kind = status == MESSAGE_QUARANTINED ? "quarantined" : "failed";
     json_t *detail = *error_where(why) ? json_pack("{s:s}", "where", error_where(why)) : NULL;
     store_add_event(change, job->message, kind, error_text(why), detail);
-    store_set_status(change, job->message, status, error_text(why));
+    if (!is_aside(job)) store_set_status(change, job->message, status, error_text(why));
     json_decref(detail);
 }
 

@@ -13,6 +13,9 @@ struct engine {
     health *health;
     watcher *watcher;
     struct dispatcher *dispatcher;
+    struct posters *posters;       /* idle HTTP clients with their connections */
+    _Atomic(char *) public_url;    /* how partners reach us; NULL: not known yet */
+    atomic_uint turn;              /* which courier packs or unpacks next */
     _Atomic int64_t held_since_ms; /* restored from a backup then, and not released; 0: no */
     atomic_bool abandoned;         /* it ends, and what fails now is the end's fault: the next life does it */
 };
@@ -32,6 +35,13 @@ must_check error *work_process(work *w);
 must_check error *work_translate(work *w);
 /* Takes a message to where it goes. */
 must_check error *work_deliver(work *w);
+
+/* The same for a kind that exchanges: packed once, kept, posted, its receipt judged (exchange_send.c). */
+must_check error *work_send(work *w, const estate_connection *connection);
+/* Takes a receipt of ours to a partner who wants it on its own way. */
+must_check error *work_receipt(work *w);
+/* A receipt has not come in time. */
+must_check error *work_overdue(work *w);
 
 /* Is this store restored from a backup, and may it not send yet? */
 must_check error *restored_look(engine *e);

@@ -1,0 +1,69 @@
+/* core/flow/exchange_parts.h: what the files of exchanges share. Private to core/flow. */
+#ifndef BANYAN_CORE_FLOW_EXCHANGE_PARTS_H
+#define BANYAN_CORE_FLOW_EXCHANGE_PARTS_H
+
+#include "core/flow/exchange.h"
+#include "core/flow/work.h"
+#include "core/http/client.h"
+
+enum { EXCHANGE_INLINE = 48 * 1024, EXCHANGE_TEXT = 700 };
+
+/* ---- post.c: one POST, by a client that keeps its connections for the next */
+struct posters *posters_new(void);
+void posters_free(struct posters *p);
+
+typedef struct post_order {
+    const estate_connection *connection; /* its credentials, certificates, time-outs */
+    const char *url;
+    const json_t *headers; /* [[name, value]…] */
+    span body;             /* or */
+    int fd;                /* -1: none */
+    uint64_t size;
+    bool own_server;  /* the connection's own address: with its credentials */
+    bool public_only; /* only public addresses may be called */
+} post_order;
+
+must_check error *post(engine *e, const post_order *order, http_answer *answer);
+
+/* [[name, value]…] of an answer. New reference. */
+json_t *post_headers(const http_answer *answer);
+
+/* May a receipt be sent there: the connection's own host, or one that it names? *any: it was by "*". */
+bool post_is_allowed(const estate_connection *connection, const char *url, bool *any);
+
+/* ---- exchange.c */
+
+/* One of a few lanes of the connection, in turn: keys are read once in each, and several messages pass at a time. */
+void exchange_lane(engine *e, const estate_connection *connection, char lane[128]);
+
+void exchange_put_json(store *s, store_change *change, const char *id, const char *kind, const json_t *value);
+
+/* Unpacks a body, given inline or as a file. `writer` NULL: documents come inline with the reply. */
+must_check error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order, span body, int fd,
+    uint64_t size, int take_into, frame *reply, json_t **told);
+
+/* "as2-out/BANYAN/ACME": where our Message-IDs are claimed; "as2-in/…" the partner's. */
+char *exchange_scope(const estate_connection *connection, bool outgoing);
+
+/* ---- receipt.c: what a partner's receipt means for a message of ours */
+typedef enum receipt_meaning {
+    RECEIPT_GOOD,
+    RECEIPT_NEGATIVE,  /* the partner refused it: no resend */
+    RECEIPT_MISMATCH,  /* it answers other bytes, or is not what the agreement wants: no resend */
+    RECEIPT_UNTRUSTED, /* not the partner's signature: changes nothing by itself */
+    RECEIPT_NONE       /* not a receipt, or of another message */
+} receipt_meaning;
+
+typedef struct receipt_verdict {
+    receipt_meaning meaning;
+    char text[EXCHANGE_TEXT];
+} receipt_verdict;
+
+void receipt_judge(const estate_connection *connection, const json_t *evidence, const json_t *told,
+    const char *message_id, receipt_verdict *verdict);
+
+/* Adds to `change` what follows for the message: its acknowledgement, status, event, evidence, the receipt itself. */
+void receipt_close(engine *e, store_change *change, const json_t *message, json_t *evidence, const json_t *told,
+    const json_t *headers, span body, const receipt_verdict *verdict);
+
+#endif

@@ -1,0 +1,220 @@
+/* core/flow/post.c: POSTs of exchanges, made by the desk: the client's connections are kept, credentials come from the
+ * connection, and where a receipt may go is judged twice, by name and by address. */
+#include "core/base/memory.h"
+#include "core/flow/exchange_parts.h"
+
+#include "adapters/as2/as2.h"
+#include "core/base/base64.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum { IDLE_CLIENTS = 16, HEADERS_MAX = 128, ANSWER_MAX = 1 << 20 };
+
+struct posters {
+    pthread_mutex_t lock;
+    http_client *idle[IDLE_CLIENTS];
+    size_t count;
+};
+
+struct posters *posters_new(void) {
+    struct posters *p = xcalloc(1, sizeof *p);
+    pthread_mutex_init(&p->lock, NULL);
+    return p;
+}
+
+void posters_free(struct posters *p) {
+    if (!p) return;
+    for (size_t i = 0; i < p->count; i++)
+        http_client_free(p->idle[i]);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static http_client *borrow(struct posters *p) {
+    http_client *client = NULL;
+    pthread_mutex_lock(&p->lock);
+    if (p->count > 0) client = p->idle[--p->count];
+    pthread_mutex_unlock(&p->lock);
+    return client ? client : http_client_new();
+}
+
+static void give_back(struct posters *p, http_client *client) {
+    pthread_mutex_lock(&p->lock);
+    bool kept = p->count < IDLE_CLIENTS;
+    if (kept) p->idle[p->count++] = client;
+    pthread_mutex_unlock(&p->lock);
+    if (!kept) http_client_free(client);
+}
+
+/* ---- where to ---- */
+
+/* The host of a URL, lower case; false when it has none that can be compared. */
+static bool host_of(const char *url, char host[256]) {
+    const char *start = strstr(url, "://");
+    size_t len = 0;
+    if (!start) return false;
+    start += 3;
+    bool bracket = *start == '[';
+    if (bracket) start++;
+    for (; start[len] && len < 255; len++) {
+        char c = start[len];
+        if (c == '@' || c == '\\') return false;
+        if (bracket ? c == ']' : c == ':' || c == '/' || c == '?' || c == '#') break;
+        host[len] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    host[len] = '\0';
+    return len > 0;
+}
+
+bool post_is_allowed(const estate_connection *connection, const char *url, bool *any) {
+    char host[256], own[256];
+    const char *partner = as2_text(connection->settings, "url");
+    *any = false;
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) return false;
+    if (!host_of(url, host)) return false;
+    if (partner && host_of(partner, own) && strcmp(host, own) == 0) return true;
+    const json_t *names = json_get_array(connection->settings, "receipt_hosts");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name && strcasecmp(name, host) == 0) return true;
+        if (name && strcmp(name, "*") == 0) *any = true;
+    }
+    return *any;
+}
+
+static bool is_public4(uint32_t a) {
+    static const struct {
+        uint32_t net, mask;
+    } closed[] = {
+        {0x00000000, 0xff000000},
+        {0x0a000000, 0xff000000},
+        {0x64400000, 0xffc00000},
+        {0x7f000000, 0xff000000},
+        {0xa9fe0000, 0xffff0000},
+        {0xac100000, 0xfff00000},
+        {0xc0000000, 0xffffff00},
+        {0xc0000200, 0xffffff00},
+        {0xc0a80000, 0xffff0000},
+        {0xc6120000, 0xfffe0000},
+        {0xc6336400, 0xffffff00},
+        {0xcb007100, 0xffffff00},
+        {0xe0000000, 0xe0000000},
+    };
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
+        if ((a & closed[i].mask) == closed[i].net) return false;
+    return true;
+}
+
+/* Global unicast, and not a disguised IPv4 address (RFC 6890). */
+static bool is_public6(const unsigned char *a) {
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (memcmp(a, mapped, sizeof mapped) == 0)
+        return is_public4((uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15]);
+    if ((a[0] & 0xe0) != 0x20) return false;                                                    /* only 2000::/3 */
+    if (a[0] == 0x20 && a[1] == 0x02) return false;                                             /* 6to4 */
+    return !(a[0] == 0x20 && a[1] == 0x01 && (a[2] == 0x00 || (a[2] == 0x0d && a[3] == 0xb8))); /* Teredo, examples */
+}
+
+static bool is_public(void *context, const struct sockaddr *address) {
+    (void)context;
+    if (address->sa_family == AF_INET)
+        return is_public4(ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
+    if (address->sa_family == AF_INET6)
+        return is_public6(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
+    return false;
+}
+
+/* ---- the call ---- */
+
+typedef struct posting {
+    http_field fields[HEADERS_MAX];
+    size_t count;
+    buf authorization;
+    json_t *secrets;
+    http_client_tls tls;
+} posting;
+
+static void add_field(posting *p, span name, span value) {
+    if (p->count < HEADERS_MAX) p->fields[p->count++] = (http_field){name, value};
+}
+
+static void add_headers(posting *p, const json_t *headers) {
+    for (size_t i = 0; i < json_array_size(headers); i++) {
+        const json_t *pair = json_array_get(headers, i), *name = json_array_get(pair, 0),
+                     *value = json_array_get(pair, 1);
+        if (json_is_string(name) && json_is_string(value))
+            add_field(p, span_make(json_string_value(name), json_string_length(name)),
+                span_make(json_string_value(value), json_string_length(value)));
+    }
+}
+
+static const char *certificate_named(const estate *e, const json_t *settings, const char *setting_name) {
+    const char *name = json_get_text(settings, setting_name, NULL);
+    return json_get_text(estate_find_object(e, "certificates", name), "certificate", NULL);
+}
+
+static error *add_credentials(engine *e, const post_order *order, posting *p, const estate *snapshot) {
+    const json_t *settings = order->connection->settings;
+    const char *user = json_get_text(settings, "user", NULL);
+    p->tls.authorities = certificate_named(snapshot, settings, "tls_authority");
+    if (!order->own_server) return NULL;
+    p->tls.certificate = certificate_named(snapshot, settings, "tls_certificate");
+    if (!user && !p->tls.certificate) return NULL;
+    error *err = config_secrets(e->options.config, order->connection, &p->secrets);
+    if (err) return err;
+    p->tls.key = json_get_text(p->secrets, "tls_certificate", NULL);
+    if (!user) return NULL;
+    buf plain = BUF_MAX(2048);
+    buf_printf(&plain, "%s:%s", user, json_get_text(p->secrets, "password", ""));
+    buf_add_text(&p->authorization, "Basic ");
+    base64_write(buf_span(&plain), &p->authorization);
+    if (plain.data) explicit_bzero(plain.data, plain.capacity);
+    buf_free(&plain);
+    add_field(p, SPAN("Authorization"), buf_span(&p->authorization));
+    return NULL;
+}
+
+error *post(engine *e, const post_order *order, http_answer *answer) {
+    posting p = {.count = 0, .authorization = BUF_MAX(4096)};
+    estate *snapshot = config_estate(e->options.config);
+    add_headers(&p, order->headers);
+    error *err = add_credentials(e, order, &p, snapshot);
+    if (!err) {
+        http_call call = http_call_to("POST", order->url);
+        unsigned timeout = (unsigned)order->connection->timeout_ms;
+        call.headers = p.fields;
+        call.header_count = p.count;
+        call.body = order->body;
+        call.body_fd = order->fd;
+        call.body_size = order->size;
+        call.answer_maximum = ANSWER_MAX;
+        call.connect_timeout_ms = timeout;
+        call.timeout_ms = 0;
+        call.stall_timeout_ms = timeout;
+        call.tls = &p.tls;
+        if (order->public_only) call.may_connect = is_public;
+        http_client *client = borrow(e->posters);
+        err = http_client_call(client, &call, answer);
+        give_back(e->posters, client);
+    }
+    if (p.authorization.data) explicit_bzero(p.authorization.data, p.authorization.capacity);
+    buf_free(&p.authorization);
+    json_decref(p.secrets);
+    estate_release(snapshot);
+    return err;
+}
+
+json_t *post_headers(const http_answer *answer) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < answer->header_count; i++) {
+        json_t *pair = json_array();
+        json_array_append_new(pair, json_from_span(answer->headers[i].name));
+        json_array_append_new(pair, json_from_span(answer->headers[i].value));
+        json_array_append_new(list, pair);
+    }
+    return list;
+}
