@@ -38,7 +38,7 @@ static void faults_name_place_and_remedy(void **state) {
         const char *estate, *where, *words;
     } rows[] = {
         {"{'connections': [{'name': 'a', 'kind': 'fil', 'directory': '/tmp'}]}", "/connections/a/kind",
-            "known are: file"},
+            "known are: as2, file"},
         {"{'connections': [{'name': 'a', 'kind': 'file'}]}", "/connections/a", "\"directory\" is missing"},
         {"{'connections': [{'name': 'a', 'kind': 'file', 'directory': '/tmp', 'partner': 'x'}]}",
             "/connections/a/partner", "there is no \"x\" among the partners"},
