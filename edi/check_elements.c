@@ -439,7 +439,7 @@ void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
         if (octets ? values[i].len > 0 : check_slot(c, &slots->list[i], values[i], (unsigned)i + 1, plain))
             present |= UINT64_C(2) << i;
     }
-    for (size_t i = slots->count; i < count; i++) {
+    for (size_t i = slots->count; i < count && !slots->open; i++) {
         if (values[i].len == 0) continue;
         edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENTS_MANY, (unsigned)i + 1, 0, 0, values[i]);
         snprintf(fault->text, sizeof fault->text, "%s has %zu elements at most, here are %zu", type->tag, slots->count,

@@ -213,6 +213,20 @@ static edi_schema *compiled(edi_library *library, entry *e) {
     return e->schema;
 }
 
+/* The same guide with other errata: 005010X222A2 and 005010X222 are held against 005010X222A1. */
+static entry *find_guide(const edi_library *library, const char *type, const char *version) {
+    size_t len = strcspn(version + 6, "A") + 6;
+    if (version[6] != 'X') return NULL;
+    for (size_t i = library->count; i > 0; i--) {
+        entry *e = library->entries[i - 1];
+        if (e->heading.standard == EDI_X12 && strcmp(e->heading.kind, "release") != 0 &&
+            strncmp(e->heading.version, version, len) == 0 &&
+            (e->heading.version[len] == '\0' || e->heading.version[len] == 'A') && strcmp(e->heading.type, type) == 0)
+            return e;
+    }
+    return NULL;
+}
+
 const edi_schema *edi_library_find(
     edi_library *library, edi_standard standard, const char *type, const char *version, bool *exact) {
     char key[96];
@@ -221,6 +235,8 @@ const edi_schema *edi_library_find(
     span name = span_make(key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1);
     edi_schema *schema = map_get(library->known, name);
     if (!schema) schema = compiled(library, find_entry(library, "schema", standard, version, type));
+    if (!schema && standard == EDI_X12 && strlen(version) > 6)
+        schema = compiled(library, find_guide(library, type, version));
     if (!schema && standard == EDI_X12 && strlen(version) > 6) {
         char base[8];
         snprintf(base, sizeof base, "%.6s", version);

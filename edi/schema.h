@@ -71,6 +71,7 @@ typedef struct edi_slots {
     const edi_note *notes;
     size_t note_count;
     uint64_t mandatory; /* bit n: slot n from 1 */
+    bool open;          /* there are more places, of which nothing is known */
 } edi_slots;
 
 struct edi_composite_type {

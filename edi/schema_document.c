@@ -41,6 +41,20 @@ static error *read_qualifier(line_reader *in, edi_node *node) {
     return schema_read_codes(in, &node->qualifiers);
 }
 
+/* The codes that choose a segment are the codes of that element there: people are told what they mean. */
+static void explain_qualifier(line_reader *in, edi_node *node) {
+    const edi_slots *slots = &node->segment->slots;
+    if (node->qualifier_component > 1 || node->qualifier > slots->count || !slots->list[node->qualifier - 1].element)
+        return;
+    edi_segment_type *own = arena_alloc(in->memory, sizeof *own);
+    edi_slot *list = arena_alloc(in->memory, slots->count * sizeof *list);
+    *own = *node->segment;
+    memcpy(list, slots->list, slots->count * sizeof *list);
+    list[node->qualifier - 1].codes = node->qualifiers;
+    own->slots.list = list;
+    node->segment = own;
+}
+
 error *schema_read_node(line_reader *in, const edi_release *release, flat_node *flat) {
     span tag, count, word;
     bool quoted;
@@ -68,6 +82,7 @@ error *schema_read_node(line_reader *in, const edi_release *release, flat_node *
             err = schema_complain(in, "unexpected", word);
         }
     }
+    if (!err && node->qualifier && !flat->loop) explain_qualifier(in, node);
     if (err || in->rest.len == 0) return err;
     if (flat->loop) return schema_complain(in, "places are narrowed at the segment that begins the loop, not at", tag);
     return schema_read_overrides(in, &node->segment);

@@ -380,11 +380,14 @@ static error *read_slots(line_reader *in, const edi_release *release, edi_slots 
     edi_note notes[NOTES_MAX];
     size_t count = 0, note_count = 0;
     span word;
-    bool quoted;
+    bool quoted, open = false;
     error *err = NULL;
     while (!err && schema_next_word(&in->rest, &word, &quoted)) {
         if (!span_is(word, "|") || quoted) return schema_complain(in, "| expected, not", word);
-        if (schema_peek_is(in->rest, "note")) {
+        if (schema_peek_is(in->rest, "...")) {
+            schema_next_word(&in->rest, &word, &quoted);
+            open = true;
+        } else if (schema_peek_is(in->rest, "note")) {
             schema_next_word(&in->rest, &word, &quoted);
             err = read_notes(in, notes, &note_count, count);
         } else if (count == SLOTS_MAX) {
@@ -398,7 +401,7 @@ static error *read_slots(line_reader *in, const edi_release *release, edi_slots 
     edi_note *kept_notes = arena_alloc(in->memory, (note_count + 1) * sizeof *kept_notes);
     memcpy(kept, list, count * sizeof *kept);
     memcpy(kept_notes, notes, note_count * sizeof *kept_notes);
-    *slots = (edi_slots){.list = kept, .count = count, .notes = kept_notes, .note_count = note_count};
+    *slots = (edi_slots){.list = kept, .count = count, .notes = kept_notes, .note_count = note_count, .open = open};
     for (size_t i = 0; i < count; i++) {
         if (kept[i].mandatory) slots->mandatory |= UINT64_C(2) << i;
     }

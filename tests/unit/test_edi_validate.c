@@ -179,6 +179,13 @@ static void unknown_versions_have_no_schema_and_guides_use_their_base(void **sta
     assert_true(exact);
     assert_non_null(edi_library_find(library, EDI_X12, "850", "004010VICS", &exact));
     assert_false(exact);
+    const edi_schema *guide = edi_library_find(library, EDI_X12, "837", "005010X222A2", &exact);
+    assert_non_null(guide); /* other errata of the same guide */
+    assert_string_equal(guide->version, "005010X222A1");
+    assert_false(exact);
+    guide = edi_library_find(library, EDI_X12, "837", "005010X224A2", &exact);
+    assert_non_null(guide); /* a guide that is not known: what the standard says */
+    assert_string_equal(guide->version, "005010");
     assert_non_null(edi_library_find(library, EDI_EDIFACT, "CONTRL", "D3", &exact));
     assert_non_null(edi_library_find(library, EDI_EDIFACT, "CONTRL", "41", &exact));
 }
