@@ -53,6 +53,8 @@ static const route routes[] = {
     {"DELETE", "/api/v1/keys/*", ROLE_ADMIN, key_revoke, "Revoke an API key"},
     {"POST", "/api/v1/connections/*/send", ROLE_OPERATOR, connection_send, "Put a payload through a connection"},
     {"POST", "/api/v1/connections/*/probe", ROLE_OPERATOR, connection_probe, "Test a connection"},
+    {"POST", "/api/v1/connections/*/test", ROLE_OPERATOR, connection_test,
+        "Examine a connection, and say in words what does not work"},
     {"POST", "/api/v1/connections/*/list", ROLE_OPERATOR, connection_list, "What a connection could pick up"},
     {"POST", "/api/v1/certificates/inspect", ROLE_VIEWER, certificate_inspect, "What a certificate or a key is"},
     {"GET", "/api/v1/*", ROLE_VIEWER, object_list, "All objects of a kind"},

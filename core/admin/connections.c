@@ -1,5 +1,6 @@
 /* core/admin/connections.c: putting a payload through a connection by hand, and testing one. */
 #include "core/admin/call.h"
+#include "core/flow/exchange.h"
 
 enum { TEXT_ROOM = 512 };
 
@@ -27,6 +28,24 @@ error *connection_send(call *c, http_response **response) {
     if (!err) err = store_message_json(c->admin->options.store, id, &message);
     if (!err) *response = call_json(202, message);
     payload_free(&bytes);
+    return err;
+}
+
+/* POST /connections/{name}/test?exchange=false: as a list of checks, in words. Where receipts are exchanged a small
+ * document is sent, unless `exchange` says no. */
+error *connection_test(call *c, http_response **response) {
+    char text[16];
+    const char *exchange = call_parameter(c, "exchange", text, sizeof text);
+    const admin_options *options = &c->admin->options;
+    estate *snapshot = config_estate(options->config);
+    const estate_connection *connection = estate_find_connection(snapshot, c->parts[0]);
+    error *err = NULL;
+    if (!connection || !connection->trust)
+        err = connection_probe(c, response);
+    else
+        *response = call_json(
+            200, exchange_test(options->engine, snapshot, connection, !exchange || strcmp(exchange, "false") != 0));
+    estate_release(snapshot);
     return err;
 }
 

@@ -37,8 +37,9 @@ void exchange_reply_free(exchange_reply *reply);
 /* The evidence kept of a message, a new reference; ERROR_NOT_FOUND when it was not exchanged. */
 must_check error *exchange_evidence(store *s, const char *message_id, json_t **evidence);
 
-/* A probe of a connection of this kind: what an exchange with the partner would meet, as
- * {"works", "checks": [{"name", "good", "text"}]}. New reference. */
-json_t *exchange_probe(engine *e, const estate_connection *connection);
+/* Examines a connection of this kind: keys, names, the way to the partner's server, and, with `exchange`, a small
+ * document that is exchanged like any other. {"works", "checks": [{"name", "good", "text"}], "message": id}; a new
+ * reference. Takes up to a minute. */
+json_t *exchange_test(engine *e, const estate *snapshot, const estate_connection *connection, bool exchange);
 
 #endif

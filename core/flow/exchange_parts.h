@@ -20,6 +20,7 @@ typedef struct post_order {
     int fd;                /* -1: none */
     uint64_t size;
     bool own_server;  /* the connection's own address: with its credentials */
+    bool look;        /* only a GET, without a body */
     bool public_only; /* only public addresses may be called */
 } post_order;
 

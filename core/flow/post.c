@@ -58,11 +58,13 @@ static bool host_of(const char *url, char host[256]) {
     size_t len = 0;
     if (!start) return false;
     start += 3;
+    /* What stands before an @ is a user's name, however much it looks like a host. */
+    size_t authority = strcspn(start, "/?#");
+    if (memchr(start, '@', authority) || memchr(start, '\\', authority)) return false;
     bool bracket = *start == '[';
     if (bracket) start++;
     for (; start[len] && len < 255; len++) {
         char c = start[len];
-        if (c == '@' || c == '\\') return false;
         if (bracket ? c == ']' : c == ':' || c == '/' || c == '?' || c == '#') break;
         host[len] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
@@ -184,7 +186,7 @@ error *post(engine *e, const post_order *order, http_answer *answer) {
     add_headers(&p, order->headers);
     error *err = add_credentials(e, order, &p, snapshot);
     if (!err) {
-        http_call call = http_call_to("POST", order->url);
+        http_call call = http_call_to(order->look ? "GET" : "POST", order->url);
         unsigned timeout = (unsigned)order->connection->timeout_ms;
         call.headers = p.fields;
         call.header_count = p.count;

@@ -2,7 +2,7 @@
 
 import {spawnSync} from "node:child_process";
 import {createHash, randomUUID} from "node:crypto";
-import {mkdirSync, readFileSync, writeFileSync} from "node:fs";
+import {mkdirSync, readFileSync, renameSync, writeFileSync} from "node:fs";
 import {createServer, request} from "node:http";
 import {join} from "node:path";
 import {deflateSync} from "node:zlib";
@@ -67,8 +67,8 @@ export async function agree(own, settings) {
 }
 
 export function put(own, name, content) {
-  writeFileSync(join(own.directory, "out", `.${name}`), content);
-  writeFileSync(join(own.directory, "out", name), content);
+  writeFileSync(join(own.directory, `put.${name}`), content);
+  renameSync(join(own.directory, `put.${name}`), join(own.directory, "out", name));
 }
 
 // ---- what another product would send: packed with openssl, posted as it stands
