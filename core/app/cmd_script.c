@@ -111,7 +111,7 @@ static void part_path(const char *path, const char *suffix, char **directory, ch
 /* ---- script test ---- */
 
 typedef struct test_run {
-    bool update;
+    bool update, coverage;
     size_t passed, failed, files;
     error *err; /* the first that kept tests from running */
 } test_run;
@@ -121,14 +121,43 @@ static bool ends_with(const char *text, const char *suffix) {
     return len > cut && strcmp(text + len - cut, suffix) == 0;
 }
 
+/* "# order.lua: 31 of 40 lines ran; not: 12-14 20". */
+static void tell_coverage(const char *name, const json_t *lines) {
+    size_t count = 0, ran = 0;
+    long first = 0, last = 0;
+    const char *number;
+    json_t *runs;
+    buf missed = BUF_MAX(INPUT_BYTES_MAX);
+    json_object_foreach((json_t *)lines, number, runs) {
+        long line = strtol(number, NULL, 10);
+        count++;
+        bool missing = json_integer_value(runs) == 0;
+        if (!missing) ran++;
+        if (missing && first && line == last + 1) {
+            last = line;
+            continue;
+        }
+        if (first) buf_printf(&missed, first == last ? " %ld" : " %ld-%ld", first, last);
+        first = missing ? line : 0;
+        last = line;
+    }
+    if (first) buf_printf(&missed, first == last ? " %ld" : " %ld-%ld", first, last);
+    printf("# %s.lua: %zu of %zu lines ran%s%s\n", name, ran, count, missed.len ? "; not:" : "", buf_text(&missed));
+    buf_free(&missed);
+}
+
 static void test_one(test_run *run, const char *path, const char *suffix) {
     script_files files;
     script_host *host = NULL;
     char *directory, *name;
     part_path(path, suffix, &directory, &name);
     error *err = open_host(&files, directory, &host);
-    const script_test_options options = {.directory = directory, .update = run->update, .tap = stdout};
+    json_t *lines = NULL;
+    const script_test_options options = {
+        .directory = directory, .update = run->update, .tap = stdout, .lines = run->coverage ? &lines : NULL};
     if (!err) err = script_test(host, name, &options, &run->passed, &run->failed);
+    if (lines) tell_coverage(name, lines);
+    json_decref(lines);
     run->files++;
     close_host(&files, host);
     free(directory);
@@ -181,7 +210,7 @@ static void test_path(test_run *run, const char *path) {
 }
 
 static int run_test(const command_line *line) {
-    test_run run = {.update = command_flag(line, "update")};
+    test_run run = {.update = command_flag(line, "update"), .coverage = command_flag(line, "coverage")};
     size_t count = command_argument_count(line);
     for (size_t i = 0; i < count; i++)
         test_path(&run, command_argument(line, i));
@@ -356,6 +385,7 @@ static int run_script(const command_line *line) {
 }
 
 static const option_spec test_options[] = {
+    {"coverage", 0, NULL, "Tell which lines of each script ran"},
     {"update", 0, NULL, "Write the expected files (test.matches_file) instead of comparing with them"}, {.name = NULL}};
 
 static const option_spec run_options[] = {{"function", 'f', "NAME", "translate (the default), request or response"},

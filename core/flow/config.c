@@ -5,6 +5,7 @@
 #include "core/crypto/digest.h"
 #include "core/crypto/secret.h"
 #include "core/flow/keys.h"
+#include "core/flow/versions.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -318,6 +319,8 @@ static error *plan_put(change_plan *plan, const char *kind, const char *name, co
     if (strcmp(kind, "certificates") == 0) complete_key(plan, name, copy, old_body);
     error *err = seal_secrets(plan->c, kind, name, copy, plan->change);
     complete(kind, copy);
+    if (!err && strcmp(kind, "scripts") == 0)
+        err = versions_note(plan->c->options.store, plan->change, name, old_body, copy, plan->request->who);
     if (!err && old_body && json_equal(old_body, copy)) {
         tell(plan, "unchanged", kind, name, json_array());
     } else if (!err) {

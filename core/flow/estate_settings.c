@@ -181,6 +181,8 @@ static const setting script_settings[] = {
     {.name = "source", .type = SETTING_ANY, .required = true, .help = "Lua source."},
     {.name = "test", .type = SETTING_ANY, .help = "Lua source of its tests."},
     {.name = "samples", .type = SETTING_ANY, .help = "Samples: a list of {name, text} or {name, base64}."},
+    {.name = "note", .type = SETTING_ANY, .help = "What this version changes, for its history."},
+    {.name = "version", .type = SETTING_INTEGER, .min = 1, .max = INT64_MAX, .help = "Made by the appliance."},
     {.name = "hash", .type = SETTING_TEXT, .help = "First digits of the source's SHA-256; made by the appliance."},
     {.name = NULL},
 };

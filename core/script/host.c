@@ -2,6 +2,7 @@
 #include "core/script/host.h"
 
 #include "core/base/memory.h"
+#include "core/script/coverage.h"
 #include "core/script/host_internal.h"
 #include "core/script/library.h"
 #include "core/script/message.h"
@@ -53,6 +54,7 @@ static bool push_function(lua_State *L, const run *r) {
     if (lua_type(L, -1) != LUA_TTABLE)
         sandbox_error(
             L, "the script %s does not return a table of functions: its last line is `return M`", box->script);
+    if (box->coverage) coverage_note_module(box->coverage, L);
     lua_getfield(L, -1, r->function);
     if (lua_isfunction(L, -1)) return true;
     if (!lua_isnil(L, -1))
@@ -115,6 +117,7 @@ error *script_run(script_host *host, const json_t *call, span payload, script_ou
     box->call = call;
     box->payload = payload;
     box->schemas = host->schemas;
+    box->coverage = host->coverage;
     err = sandbox_call(box, run_function, &r, &rejected);
     if (err || rejected) drop_results(out);
     if (rejected) json_object_set_new(out->result, "rejected", rejected);

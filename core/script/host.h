@@ -72,12 +72,15 @@ must_check error *script_check(const char *name, span source);
 
 /* How tests are run. */
 typedef struct script_test_options {
-    const char *directory; /* where NAME.lua, NAME_test.lua and the samples lie */
-    bool update;           /* expected files are written, not compared */
-    FILE *tap;             /* one line a test, "ok 1 - NAME: what must hold", with what went wrong below it */
+    const char *directory; /* where NAME.lua, NAME_test.lua and the samples lie; NULL: they are in `files` */
+    const json_t *files;   /* {"NAME_test.lua": text, "NAME_samples/order.edi": text or {"base64": …}}; borrowed */
+    bool update;           /* expected files are written, not compared; with a directory only */
+    FILE *tap;             /* one line a test, "ok 1 - NAME: what must hold", with what went wrong below it; may be NULL */
+    json_t *report;        /* an array that gets {"name","ok","text","elapsed_ms"} a test; may be NULL */
+    json_t **lines;        /* gets {"12": 3, "13": 0}, how often each line of the script ran; may be NULL */
 } script_test_options;
 
-/* Runs DIRECTORY/NAME_test.lua and adds to the counts; TAP numbers go on from them. Tests see a fixed clock, control
+/* Runs NAME_test.lua and adds to the counts; TAP numbers go on from them. Tests see a fixed clock, control
  * numbers from 1 and tables of their own, so that they say the same on every machine. `host` gives the sources. An
  * error only when the tests could not be run at all. */
 must_check error *script_test(

@@ -10,6 +10,7 @@ struct script_host {
     script_services services;
     chunk_cache *chunks;
     edi_library *schemas;
+    struct coverage *coverage; /* borrowed; NULL: nobody counts lines */
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/base/map.h"
 #include "core/base/memory.h"
+#include "core/script/coverage.h"
 #include "core/script/library.h"
 
 #include <stdio.h>
@@ -50,7 +51,10 @@ static void *allocate(void *context, void *old, size_t old_size, size_t new_size
 
 /* Once the time is used up every further instruction raises: a pcall in a loop cannot hold on. */
 static void watch_time(lua_State *L, lua_Debug *record) {
-    (void)record;
+    if (record && record->event == LUA_HOOKLINE) {
+        coverage_note(sandbox_of(L)->coverage, L, record);
+        return;
+    }
     if (!sandbox_of(L)->out_of_time && cpu_now_ns() < sandbox_of(L)->cpu_end_ns) return;
     sandbox_of(L)->out_of_time = true;
     lua_sethook(L, watch_time, LUA_MASKCOUNT, 1);
@@ -320,7 +324,7 @@ error *sandbox_call(sandbox *box, lua_CFunction body, void *argument, json_t **r
     lua_pushcfunction(L, note_place); /* light functions and light userdata: pushing them allocates nothing */
     lua_pushcfunction(L, body);
     lua_pushlightuserdata(L, argument);
-    lua_sethook(L, watch_time, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    lua_sethook(L, watch_time, LUA_MASKCOUNT | (box->coverage ? LUA_MASKLINE : 0), HOOK_INSTRUCTIONS);
     int status = lua_pcall(L, 1, 0, 1);
     if (status == LUA_OK && !box->out_of_time) {
         lua_settop(L, 0);

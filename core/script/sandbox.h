@@ -46,6 +46,7 @@ typedef struct sandbox {
     const json_t *call;            /* the call in hand (host.h); borrowed, may be NULL */
     span payload;                  /* its payload; borrowed */
     struct edi_library *schemas;   /* borrowed; NULL where nothing is run (script_check) */
+    struct coverage *coverage;     /* borrowed; NULL: lines are not counted */
     void *owner;                   /* for modules of the one who runs the sandbox (testing) */
 } sandbox;
 

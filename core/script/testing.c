@@ -2,12 +2,14 @@
  *
  * A test file runs in a sandbox of its own and collects cases; each case then runs with fresh limits. What a case runs
  * of the script goes through script_run, as in the appliance, with services made for tests. Files are read and written
- * below the tests' directory only.
+ * below the tests' directory only; where there is none (in a translator) they come with the request.
  */
+#include "core/base/base64.h"
 #include "core/base/clock.h"
 #include "core/base/io.h"
 #include "core/base/map.h"
 #include "core/base/memory.h"
+#include "core/script/coverage.h"
 #include "core/script/host_internal.h"
 #include "core/script/library.h"
 #include "core/script/values.h"
@@ -138,6 +140,18 @@ static int run(lua_State *L) {
     return 1;
 }
 
+/* A file that came with the request; false when there is none of that name. */
+static bool add_file(const tests *t, const char *name, buf *bytes) {
+    const json_t *file = json_object_get(t->options->files, name);
+    const char *base64 = json_get_text(file, "base64", NULL);
+    if (!file) return false;
+    if (!base64) {
+        buf_add(bytes, span_make(json_string_value(file), json_string_length(file)));
+        return true;
+    }
+    return base64_read(span_of(base64), bytes);
+}
+
 static int open_below(lua_State *L, int argument, int flags) {
     char clean[PATH_ROOM];
     span raw;
@@ -150,6 +164,12 @@ static int open_below(lua_State *L, int argument, int flags) {
 
 /* read(path) → the bytes, nil when there is no such file */
 static int read_file(lua_State *L) {
+    if (tests_of(L)->options->files) {
+        buf *kept = value_new_buf(L, SAMPLE_BYTES_MAX);
+        if (!add_file(tests_of(L), luaL_checkstring(L, 1), kept)) return 0;
+        value_push_buf(L, kept);
+        return 1;
+    }
     int fd = open_below(L, 1, O_RDONLY);
     if (fd < 0) return 0;
     buf *bytes = value_new_buf(L, SAMPLE_BYTES_MAX);
@@ -163,6 +183,7 @@ static int read_file(lua_State *L) {
 static int write_file(lua_State *L) {
     span bytes;
     bytes.data = luaL_checklstring(L, 2, &bytes.len);
+    if (tests_of(L)->options->files) return luaL_error(L, "expected files are written by banyan script test --update");
     int fd = open_below(L, 1, O_WRONLY | O_CREAT | O_TRUNC);
     error *err = fd < 0 ? error_new(ERROR_IO, "%s cannot be written", lua_tostring(L, 1))
                         : io_write_all(fd, bytes, lua_tostring(L, 1));
@@ -254,24 +275,38 @@ static char *case_name(lua_State *L, size_t index) {
 }
 
 /* Takes the error; a multi-line text was made one line by error.c. */
-static void tell(const tests *t, const char *name, error *take, size_t *passed, size_t *failed) {
+static void tell(const tests *t, const char *name, error *take, int64_t began_ms, size_t *passed, size_t *failed) {
     FILE *tap = t->options->tap;
     ++*(take ? failed : passed);
-    fprintf(tap, "%sok %zu - %s: %s\n", take ? "not " : "", *passed + *failed, t->name, name);
-    if (take) fprintf(tap, "# %s\n", error_text(take));
+    if (tap) fprintf(tap, "%sok %zu - %s: %s\n", take ? "not " : "", *passed + *failed, t->name, name);
+    if (tap && take) fprintf(tap, "# %s\n", error_text(take));
+    if (t->options->report) {
+        json_t *one = json_pack("{s:b, s:I}", "ok", take == NULL, "elapsed_ms",
+            (json_int_t)(clock_monotonic_ms() - began_ms));
+        json_put_text(one, "name", name);
+        if (take) json_put_text(one, "text", error_text(take));
+        json_array_append_new(t->options->report, one);
+    }
     error_free(take);
 }
 
 static error *open_tests(tests *t, script_host *host, const char *name, const script_test_options *options) {
     *t = (tests){.outer = host, .name = name, .options = options, .directory = -1};
-    t->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    error *err = t->directory < 0 ? error_from_errno(errno, "directory %s", options->directory) : NULL;
+    if (options->directory) t->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    error *err = options->directory && t->directory < 0 ? error_from_errno(errno, "directory %s", options->directory)
+                                                        : NULL;
     const script_services services = {source, control, table, now_ms, t};
     reset(t);
-    return err ? err : script_host_new(&services, &t->inner);
+    if (!err) err = script_host_new(&services, &t->inner);
+    if (!err && options->lines) t->inner->coverage = coverage_new(name);
+    return err;
 }
 
 static void close_tests(tests *t) {
+    if (t->inner && t->inner->coverage) {
+        *t->options->lines = coverage_json(t->inner->coverage);
+        coverage_free(t->inner->coverage);
+    }
     script_host_free(t->inner);
     map_free(t->counters, free);
     json_decref(t->tables);
@@ -286,16 +321,19 @@ static error *run_cases(tests *t, test_file *file, size_t *passed, size_t *faile
     box->owner = t;
     box->schemas = t->inner->schemas;
     box->script = file->chunk;
+    int64_t began_ms = clock_monotonic_ms();
     err = sandbox_call(box, collect_cases, file, NULL);
     if (err) {
-        tell(t, "the test file runs", err, passed, failed);
+        tell(t, "the test file runs", err, began_ms, passed, failed);
         file->count = 0;
     }
     for (file->index = 1; file->index <= file->count; file->index++) {
         char *name = case_name(box->L, file->index);
         reset(t);
         sandbox_restart(box);
-        tell(t, name, sandbox_call(box, run_case, file, NULL), passed, failed);
+        began_ms = clock_monotonic_ms();
+        error *failure = sandbox_call(box, run_case, file, NULL);
+        tell(t, name, failure, began_ms, passed, failed);
         free(name);
     }
     sandbox_free(box);
@@ -306,9 +344,12 @@ error *script_test(
     script_host *host, const char *name, const script_test_options *options, size_t *passed, size_t *failed) {
     tests t;
     buf text = BUF_MAX(SCRIPT_SOURCE_MAX);
-    char *chunk = xasprintf("%s_test.lua", name), *path = xasprintf("%s/%s", options->directory, chunk);
+    char *chunk = xasprintf("%s_test.lua", name);
+    char *path = options->directory ? xasprintf("%s/%s", options->directory, chunk) : NULL;
     error *err = open_tests(&t, host, name, options);
-    if (!err) err = io_read_file(path, &text);
+    if (!err && path) err = io_read_file(path, &text);
+    if (!err && !path && !add_file(&t, chunk, &text))
+        err = error_new(ERROR_NOT_FOUND, "the script %s has no tests", name);
     if (!err) {
         test_file file = {.t = &t, .chunk = chunk, .text = buf_span(&text)};
         err = run_cases(&t, &file, passed, failed);
