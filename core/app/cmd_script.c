@@ -384,8 +384,7 @@ static int run_script(const command_line *line) {
     return code;
 }
 
-static const option_spec test_options[] = {
-    {"coverage", 0, NULL, "Tell which lines of each script ran"},
+static const option_spec test_options[] = {{"coverage", 0, NULL, "Tell which lines of each script ran"},
     {"update", 0, NULL, "Write the expected files (test.matches_file) instead of comparing with them"}, {.name = NULL}};
 
 static const option_spec run_options[] = {{"function", 'f', "NAME", "translate (the default), request or response"},

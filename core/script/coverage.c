@@ -1,5 +1,5 @@
-/* core/script/coverage.c: see coverage.h. Lua tells the lines of one function at a time, so functions are found by walking
- * from the module: its members, and what they have as upvalues. */
+/* core/script/coverage.c: see coverage.h. Lua tells the lines of one function at a time, so functions are found by
+ * walking from the module: its members, and what they have as upvalues. */
 #include "core/script/coverage.h"
 
 #include "core/base/memory.h"

@@ -9,9 +9,9 @@
 enum { COVERAGE_LINES_MAX = 65536 };
 
 typedef struct coverage {
-    char *chunk;                          /* "@order.lua": whose lines are counted; owned */
-    uint32_t runs[COVERAGE_LINES_MAX];    /* by line, from 1 */
-    bool has_code[COVERAGE_LINES_MAX];    /* a line that holds code of a function that is reachable from the module */
+    char *chunk;                       /* "@order.lua": whose lines are counted; owned */
+    uint32_t runs[COVERAGE_LINES_MAX]; /* by line, from 1 */
+    bool has_code[COVERAGE_LINES_MAX]; /* a line that holds code of a function that is reachable from the module */
 } coverage;
 
 coverage *coverage_new(const char *script);

@@ -75,9 +75,9 @@ typedef struct script_test_options {
     const char *directory; /* where NAME.lua, NAME_test.lua and the samples lie; NULL: they are in `files` */
     const json_t *files;   /* {"NAME_test.lua": text, "NAME_samples/order.edi": text or {"base64": …}}; borrowed */
     bool update;           /* expected files are written, not compared; with a directory only */
-    FILE *tap;             /* one line a test, "ok 1 - NAME: what must hold", with what went wrong below it; may be NULL */
-    json_t *report;        /* an array that gets {"name","ok","text","elapsed_ms"} a test; may be NULL */
-    json_t **lines;        /* gets {"12": 3, "13": 0}, how often each line of the script ran; may be NULL */
+    FILE *tap;      /* one line a test, "ok 1 - NAME: what must hold", with what went wrong below it; may be NULL */
+    json_t *report; /* an array that gets {"name","ok","text","elapsed_ms"} a test; may be NULL */
+    json_t **lines; /* gets {"12": 3, "13": 0}, how often each line of the script ran; may be NULL */
 } script_test_options;
 
 /* Runs NAME_test.lua and adds to the counts; TAP numbers go on from them. Tests see a fixed clock, control

@@ -281,8 +281,8 @@ static void tell(const tests *t, const char *name, error *take, int64_t began_ms
     if (tap) fprintf(tap, "%sok %zu - %s: %s\n", take ? "not " : "", *passed + *failed, t->name, name);
     if (tap && take) fprintf(tap, "# %s\n", error_text(take));
     if (t->options->report) {
-        json_t *one = json_pack("{s:b, s:I}", "ok", take == NULL, "elapsed_ms",
-            (json_int_t)(clock_monotonic_ms() - began_ms));
+        json_t *one =
+            json_pack("{s:b, s:I}", "ok", take == NULL, "elapsed_ms", (json_int_t)(clock_monotonic_ms() - began_ms));
         json_put_text(one, "name", name);
         if (take) json_put_text(one, "text", error_text(take));
         json_array_append_new(t->options->report, one);
@@ -293,8 +293,8 @@ static void tell(const tests *t, const char *name, error *take, int64_t began_ms
 static error *open_tests(tests *t, script_host *host, const char *name, const script_test_options *options) {
     *t = (tests){.outer = host, .name = name, .options = options, .directory = -1};
     if (options->directory) t->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    error *err = options->directory && t->directory < 0 ? error_from_errno(errno, "directory %s", options->directory)
-                                                        : NULL;
+    error *err =
+        options->directory && t->directory < 0 ? error_from_errno(errno, "directory %s", options->directory) : NULL;
     const script_services services = {source, control, table, now_ms, t};
     reset(t);
     if (!err) err = script_host_new(&services, &t->inner);

@@ -11,6 +11,7 @@
 #include "core/worker/inspect.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
+#include "core/worker/workbench.h"
 #include "edi/explain.h"
 
 #include <stdlib.h>
@@ -26,6 +27,8 @@ typedef struct translator {
     worker *worker; /* while a request is done */
     frame source;   /* the answer that holds the script last asked for */
     char *hash;
+    const char *draft_name; /* a script whose text comes with the request; NULL: none */
+    span draft;
 } translator;
 
 /* ---- what a script may ask of the desk ---- */
@@ -51,6 +54,11 @@ static void forget_source(translator *t) {
 
 static error *ask_source(void *context, const char *name, span *text, const char **hash) {
     translator *t = context;
+    if (t->draft_name && strcmp(name, t->draft_name) == 0) {
+        *text = t->draft;
+        *hash = NULL; /* never kept */
+        return NULL;
+    }
     json_t *head, *asked = json_object();
     frame answer;
     json_put_text(asked, "name", name);
@@ -187,13 +195,20 @@ static error *place_payloads(script_outcome *outcome, frame *reply) {
     return err;
 }
 
+static void set_draft(translator *t, const char *name, span source) {
+    t->draft_name = source.data ? name : NULL;
+    t->draft = source;
+}
+
 static error *run_script(translator *t, frame *request, frame *reply) {
     json_t *call = NULL;
     attachment body = {0};
     script_outcome outcome = {0};
     error *err = frame_get_json(request, &call);
     if (!err) err = attachment_of_request(request, &body);
+    set_draft(t, json_get_text(call, "script", NULL), json_get_span(call, "source"));
     if (!err) err = script_run(t->host, call, body.bytes, &outcome);
+    set_draft(t, NULL, (span){NULL, 0});
     if (!err) err = place_payloads(&outcome, reply);
     /* Also beside an error: it holds the script's log. */
     if (outcome.result) frame_put_json(reply, outcome.result);
@@ -218,6 +233,30 @@ static error *check_script(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+static error *test_script(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL;
+    error *err = frame_get_json(request, &head);
+    if (err) return err;
+    set_draft(t, json_get_text(head, "name", NULL), json_get_span(head, "source"));
+    err = workbench_test(t->host, request, reply);
+    set_draft(t, NULL, (span){NULL, 0});
+    forget_source(t);
+    json_decref(head);
+    return err;
+}
+
+static error *replay_script(translator *t, frame *request, frame *reply) {
+    const script_services services = {
+        .source = ask_source, .control = ask_control, .table = ask_table, .now_ms = wall_time, .context = t};
+    error *err = workbench_replay(&services, request, reply);
+    forget_source(t);
+    return err;
+}
+
+static error *tell_structure(translator *t, frame *request, frame *reply) {
+    return workbench_structure(t->library, request, reply);
+}
+
 /* ---- the loop ---- */
 
 static error *(*const operations[])(translator *, frame *, frame *) = {
@@ -226,6 +265,9 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_EXPLAIN] = explain,
     [OPERATION_SCRIPT] = run_script,
     [OPERATION_CHECK_SCRIPT] = check_script,
+    [OPERATION_TEST_SCRIPT] = test_script,
+    [OPERATION_REPLAY_SCRIPT] = replay_script,
+    [OPERATION_STRUCTURE] = tell_structure,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];

@@ -14,7 +14,15 @@
  *   EXPLAIN      payload  ->  {"text", "cut": bool}
  *   SCRIPT       payload + core/script/host.h's call  ->  its outcome, each result's "payload" saying where. A script's
  *                failure comes with the outcome's "log" beside it.
+ *                A "source" in the call stands in the place of the script's published text.
  *   CHECK_SCRIPT {"name","source"}  ->  {} or the error with its line
+ *   TEST_SCRIPT  {"name","source"?,"files": as script_test_options}
+ *                ->  {"tests": [{"name","ok","text"?,"elapsed_ms"}], "coverage": {"lines": {"12": 3}}, "passed","failed"}
+ *   REPLAY_SCRIPT  payload + {"call","source"}: the published script and that source, on the same bytes
+ *                ->  {"same": bool, "before","after": {"results": n, "error"?,"rejected"?},
+ *                     "differences": [{"kind","path","before"?,"after"?}]}
+ *   STRUCTURE    payload  ->  {"standard","type","version","segments": [{"tag","name","loop"?,"elements":
+ *                [{"position","name","example"}]}]}, or "paths": [{"path","type","example"}], or "columns": [..]
  *
  * Questions: SOURCE {"name"} -> {"hash"} + TAG_PAYLOAD; CONTROL {"sequence"} -> {"number"}; TABLE
  * {"table","code","reverse"} -> {"found"} + TAG_PAYLOAD.
