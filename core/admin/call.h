@@ -59,6 +59,11 @@ handler history_show, partners_show, message_explain, certificate_inspect, conne
 handler preferences_show, preferences_put;                                                    /* insight.c */
 handler ui_show;                                                                              /* ui.c */
 
+handler draft_show, draft_put, draft_remove, version_list, version_show;                      /* scripts.c */
+handler script_publish, script_rollback, sample_list, sample_show, sample_put, sample_remove; /* scripts.c */
+handler script_check_source, script_run_once, script_test_now, script_replay;                 /* workbench.c */
+handler script_structure, library_show, template_list;                                        /* workbench.c */
+
 /* The users of an estate: what is done with each goes to `changes`, as config_apply tells it. */
 void users_apply(call *c, const json_t *users, bool dry_run, json_t *changes, fault_list *faults);
 

@@ -11,7 +11,7 @@ enum { ETAG_ROOM = 32 };
 
 /* What is shown of a certificate beside its settings; a client may send it back. */
 static const char *const shown_only[] = {"subject", "issuer", "serial", "fingerprint", "key", "not_before", "not_after",
-    "public_key", "has_private_key", "revision", "updated_at", "updated_by", "health", NULL};
+    "public_key", "has_private_key", "revision", "version", "updated_at", "updated_by", "health", NULL};
 
 /* The details of a certificate stand at its top level, where people look for them. */
 static void spread_details(json_t *body) {

@@ -12,7 +12,8 @@
 enum { SAMPLE_BYTES_MAX = 2 * 1024 * 1024 };
 
 void export_strip(json_t *estate) {
-    static const char *const added[] = {"revision", "created_at", "updated_at", "updated_by", "health", "hash", "version"};
+    static const char *const added[] = {
+        "revision", "created_at", "updated_at", "updated_by", "health", "hash", "version"};
     const char *kind;
     json_t *items;
     void *next;

@@ -92,9 +92,14 @@ static error *answer_control(call_scope *scope, const json_t *head, frame *answe
     const char *sequence = json_get_text(head, "sequence", "");
     uint64_t number;
     if (!*sequence) return error_new(ERROR_INVALID, "a sequence of control numbers has no name");
-    error *err = control_numbers_next(scope->numbers, sequence, &number);
-    if (err) return err;
-    json_object_set_new(scope->used, sequence, json_integer(last_given(scope->numbers, sequence)));
+    if (scope->rehearsal) {
+        number = (uint64_t)json_get_integer(scope->used, sequence, 0) + 1;
+        json_object_set_new(scope->used, sequence, json_integer((json_int_t)number));
+    } else {
+        error *err = control_numbers_next(scope->numbers, sequence, &number);
+        if (err) return err;
+        json_object_set_new(scope->used, sequence, json_integer(last_given(scope->numbers, sequence)));
+    }
     json_t *reply = json_pack("{s:I}", "number", (json_int_t)number);
     frame_put_json(answer, reply);
     json_decref(reply);
@@ -178,7 +183,8 @@ static error *answer_waiting(void *context, const frame *question, frame *answer
     return call_answer(((waiting *)context)->scope, question, answer);
 }
 
-/* Waits for the reply. Fills `reply` (to be cleared by the caller) and *head, a new reference, on success. */
+/* Waits for the reply. Fills `reply` (to be cleared by the caller) and *head, a new reference, on success; with an
+ * error *head may be there, too. */
 static error *call_worker(worker_pool *pool, worker_request *request, call_scope *scope, frame *reply, json_t **head) {
     waiting w = {.done = false, .reply = reply, .failure = NULL, .scope = scope};
     pthread_mutex_init(&w.lock, NULL);
@@ -196,7 +202,10 @@ static error *call_worker(worker_pool *pool, worker_request *request, call_scope
     pthread_cond_destroy(&w.answered);
     pthread_mutex_destroy(&w.lock);
     error *err = w.failure ? w.failure : frame_get_error(reply);
-    if (!err) err = frame_get_json(reply, head);
+    if (!err)
+        err = frame_get_json(reply, head);
+    else if (frame_get(reply, TAG_JSON, 0).data)
+        error_free(frame_get_json(reply, head)); /* what a script logged before it failed */
     if (err) frame_clear(reply);
     return err;
 }

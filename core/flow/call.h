@@ -23,7 +23,8 @@ must_check error *control_numbers_next(control_numbers *numbers, const char *seq
 typedef struct call_scope {
     const estate *estate; /* modules and tables */
     control_numbers *numbers;
-    json_t *used; /* sequence → highest number given out; owned by the scope */
+    bool rehearsal; /* nothing is used up: control numbers begin at 1 in this call */
+    json_t *used;   /* sequence → highest number given out; owned by the scope */
 } call_scope;
 
 void call_scope_begin(call_scope *scope, const estate *e, control_numbers *numbers);
@@ -38,7 +39,7 @@ error *call_answer(void *scope, const frame *question, frame *answer);
 void call_prepare(frame *call, frame_operation operation, json_t *take_head, const payload_view *view);
 
 /* To a translator, with what `scope` offers. Waits; fills `reply` (to be cleared by the caller) and *head, a new
- * reference, on success. */
+ * reference, on success. With an error there may be a *head, too: the log of a script that failed. */
 must_check error *call_translator(worker_pool *pool, call_scope *scope, frame_operation operation, json_t *take_head,
     const payload_view *view, frame *reply, json_t **head);
 

@@ -169,6 +169,14 @@ static error *conclude(translation *t) {
     return err;
 }
 
+/* The lines of a script that failed help to find out why: they stay, whatever becomes of the attempt. */
+static void keep_log(const translation *t) {
+    if (json_array_size(json_get_array(t->outcome, "log")) == 0) return;
+    store_change *change = store_change_new();
+    translate_log_events(change, t->w->job->message, t->outcome);
+    store_submit(t->w->engine->options.store, change, NULL, NULL);
+}
+
 error *work_translate(work *w) {
     const char *name = json_get_text(w->job->detail, "flow", "");
     translation t = {
@@ -182,6 +190,7 @@ error *work_translate(work *w) {
     err = store_payload_open(w->engine->options.store, w->job->message, &view);
     if (!err) {
         if (t.flow->script) err = run_script(&t, &view);
+        if (err && t.outcome) keep_log(&t);
         if (!err) err = t.flow->script ? add_results(&t) : pass_through(&t, &view);
         if (!err) err = conclude(&t);
         payload_view_close(&view);

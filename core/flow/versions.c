@@ -30,8 +30,8 @@ static bool same_member(const json_t *a, const json_t *b, const char *member) {
     return x == y || (x && y && json_equal(x, y));
 }
 
-static void record(store_change *change, const char *name, int64_t version, const json_t *body, const char *note,
-    const char *who) {
+static void record(
+    store_change *change, const char *name, int64_t version, const json_t *body, const char *note, const char *who) {
     char room[NAME_ROOM];
     json_t *kept = json_pack("{s:s, s:I, s:O?, s:O?, s:O?, s:s?}", "script", name, "version", (json_int_t)version,
         "source", json_object_get(body, "source"), "test", json_object_get(body, "test"), "hash",

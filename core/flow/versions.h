@@ -8,14 +8,14 @@
 
 #include "core/store/store.h"
 
-/* Called while a change of the configuration is planned: `body` becomes the script's object and gets its "version"; when
- * source or test differ from `before` (NULL: there was none), the version is recorded in `change` with the note of the
- * body, which is taken out. */
+/* Called while a change of the configuration is planned: `body` becomes the script's object and gets its "version";
+ * when source or test differ from `before` (NULL: there was none), the version is recorded in `change` with the note of
+ * the body, which is taken out. */
 must_check error *versions_note(
     store *s, store_change *change, const char *name, const json_t *before, json_t *body, const char *who);
 
-/* [{"version","hash","note","at","author","current"}], newest first, without sources; new reference. ERROR_NOT_FOUND for
- * a script that never was. */
+/* [{"version","hash","note","at","author","current"}], newest first, without sources; new reference. ERROR_NOT_FOUND
+ * for a script that never was. */
 must_check error *versions_list(store *s, const char *name, json_t **out);
 
 /* One of them with "source" and "test"; ERROR_NOT_FOUND. New reference. */

@@ -17,8 +17,9 @@
  *                A "source" in the call stands in the place of the script's published text.
  *   CHECK_SCRIPT {"name","source"}  ->  {} or the error with its line
  *   TEST_SCRIPT  {"name","source"?,"files": as script_test_options}
- *                ->  {"tests": [{"name","ok","text"?,"elapsed_ms"}], "coverage": {"lines": {"12": 3}}, "passed","failed"}
- *   REPLAY_SCRIPT  payload + {"call","source"}: the published script and that source, on the same bytes
+ *                ->  {"tests": [{"name","ok","text"?,"elapsed_ms"}], "coverage": {"lines": {"12": 3}},
+ * "passed","failed"} REPLAY_SCRIPT  payload + {"call","source"}: the published script and that source, on the same
+ * bytes
  *                ->  {"same": bool, "before","after": {"results": n, "error"?,"rejected"?},
  *                     "differences": [{"kind","path","before"?,"after"?}]}
  *   STRUCTURE    payload  ->  {"standard","type","version","segments": [{"tag","name","loop"?,"elements":

@@ -192,15 +192,16 @@ static json_t *find_tag(json_t *segments, span tag) {
 static void note_segment(json_t *segments, edi_validator *v) {
     const edi_segment *segment = edi_reader_segment(edi_validator_reader(v));
     const edi_segment_type *type = edi_validator_definition(v);
-    const edi_node *node = edi_validator_node(v, NULL, NULL);
-    size_t count;
+    size_t count, entered = 0;
+    const edi_node *node = edi_validator_node(v, NULL, &entered), *loop = node && entered > 0 ? node : NULL;
     const span *elements = edi_reader_elements(edi_validator_reader(v), &count);
     json_t *one = find_tag(segments, segment->tag);
     if (!one && json_array_size(segments) >= SEGMENTS_MAX) return;
     if (!one) {
         one = json_pack("{s:s?, s:[]}", "name", type ? type->name : NULL, "elements");
         json_put_span(one, "tag", segment->tag);
-        if (node && node->children) json_put_text(one, "loop", node->name ? node->name : node->segment->tag);
+        if (loop && !loop->children) loop = loop->parent;
+        if (loop && loop->parent) json_put_text(one, "loop", loop->name ? loop->name : loop->segment->tag);
         json_array_append_new(segments, one);
     }
     json_t *told = json_get_array(one, "elements");
