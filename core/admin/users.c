@@ -1,5 +1,6 @@
 /* core/admin/users.c: users and API keys. */
 #include "core/admin/call.h"
+#include "core/base/clock.h"
 
 #include "core/base/memory.h"
 
@@ -118,17 +119,33 @@ error *key_list(call *c, http_response **response) {
     return NULL;
 }
 
-/* POST /keys {"name","roles"}, PUT /keys/{name} {"roles"}: the key is shown in this answer and never again. */
+static error *read_key_wish(const json_t *body, key_wish *wish) {
+    const char *end = json_get_text(body, "expires_at", NULL);
+    const json_t *scopes = json_object_get(body, "scopes");
+    *wish = (key_wish){.owner = json_get_text(body, "owner", NULL),
+        .scopes = scopes,
+        .daily_requests = json_get_integer(body, "daily_requests", 0)};
+    if (scopes && !json_is_array(scopes))
+        return error_at(error_new(ERROR_INVALID, "scopes: must be a list"), "/scopes");
+    error *err = read_role(body, ROLE_CLIENT, &wish->role);
+    if (!err && end)
+        err = error_at(error_wrap(clock_parse(span_of(end), &wish->expires_at), "expires_at"), "/expires_at");
+    return err;
+}
+
+/* POST /keys {"name","roles","owner","scopes","expires_at","daily_requests"}, PUT /keys/{name} without the name: the
+ * key is shown in this answer and never again. */
 error *key_add(call *c, http_response **response) {
     char key[KEY_ROOM];
     json_t *body = NULL;
-    role r = ROLE_CLIENT;
+    key_wish wish = {.role = ROLE_CLIENT};
     error *err = call_body_json(c, &body);
     const char *name = c->parts[0] ? c->parts[0] : json_get_text(body, "name", "");
-    if (!err) err = read_role(body, ROLE_CLIENT, &r);
-    if (!err) err = accounts_add_key(c->admin->options.accounts, name, r, c->caller.name, key, sizeof key);
+    if (!err) err = read_key_wish(body, &wish);
+    if (!err) err = accounts_add_key(c->admin->options.accounts, name, &wish, c->caller.name, key, sizeof key);
     if (!err)
-        *response = call_json(201, json_pack("{s:s, s:[s], s:s}", "name", name, "roles", role_name(r), "key", key));
+        *response =
+            call_json(201, json_pack("{s:s, s:[s], s:s}", "name", name, "roles", role_name(wish.role), "key", key));
     explicit_bzero(key, sizeof key);
     json_decref(body);
     return err;

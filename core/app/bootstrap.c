@@ -65,7 +65,8 @@ error *bootstrap_local_key(accounts *a, const char *directory) {
     char *path = xasprintf("%s/admin.key", directory);
     if (access(path, F_OK) < 0) {
         error_free(accounts_revoke_key(a, local_key, starter));
-        err = accounts_add_key(a, local_key, ROLE_ADMIN, starter, key, sizeof key);
+        const key_wish wish = {.role = ROLE_ADMIN, .owner = starter};
+        err = accounts_add_key(a, local_key, &wish, starter, key, sizeof key);
         if (!err) err = io_write_file(path, span_of(key));
         explicit_bzero(key, sizeof key);
     }

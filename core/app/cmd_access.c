@@ -260,12 +260,35 @@ static int run_user_remove(const command_line *line) {
 
 /* ---- keys ---- */
 
+/* "orders.read,orders.write" */
+static json_t *scopes_of(const char *text) {
+    json_t *list = json_array();
+    span rest = span_of(text), scope;
+    while (span_split(&rest, ',', &scope))
+        json_array_append_new(list, json_from_span(span_trim(scope)));
+    return list;
+}
+
+static error *key_details(const command_line *line, json_t *body) {
+    const char *scopes = command_text(line, "scopes", NULL), *requests = command_text(line, "daily-requests", NULL);
+    uint64_t number;
+    json_put_text(body, "owner", command_text(line, "owner", NULL));
+    json_put_text(body, "expires_at", command_text(line, "expires", NULL));
+    if (scopes) json_object_set_new(body, "scopes", scopes_of(scopes));
+    if (!requests) return NULL;
+    if (!span_to_u64(span_of(requests), 1, INT32_MAX, &number))
+        return error_new(ERROR_INVALID, "--daily-requests takes a number, not \"%s\"", requests);
+    json_object_set_new(body, "daily_requests", json_integer((json_int_t)number));
+    return NULL;
+}
+
 static int run_key_add(const command_line *line) {
     client *c = NULL;
     json_t *body = json_object(), *reply = NULL;
     json_put_text(body, "name", command_argument(line, 0));
     json_object_set_new(body, "roles", roles_of(line, "client"));
-    error *err = client_open(&c);
+    error *err = key_details(line, body);
+    if (!err) err = client_open(&c);
     if (!err) err = client_call(c, "POST", "/api/v1/keys", body, &reply);
     const char *key = json_get_text(reply, "key", NULL);
     if (!err && !key) err = error_new(ERROR_INTERNAL, "the appliance sent no key back");
@@ -282,8 +305,9 @@ static int run_key_add(const command_line *line) {
 }
 
 static int run_key_list(const command_line *line) {
-    static const print_column columns[] = {
-        {"NAME", "name"}, {"ROLES", "roles"}, {"CREATED", "created_at"}, {"LAST USED", "last_used_at"}, {NULL, NULL}};
+    static const print_column columns[] = {{"NAME", "name"}, {"ROLES", "roles"}, {"OWNER", "owner"},
+        {"SCOPES", "scopes"}, {"CREATED", "created_at"}, {"EXPIRES", "expires_at"}, {"LAST USED", "last_used_at"},
+        {NULL, NULL}};
     return list_kind(line, "/api/v1/keys", columns);
 }
 
@@ -328,6 +352,10 @@ static const option_spec user_passwd_options[] = {
 
 static const option_spec key_add_options[] = {
     {"role", 'r', "ROLE", "client (may call endpoints), viewer, operator, developer or admin (client)"},
+    {"owner", 0, "TEXT", "Whom to ask about it"},
+    {"scopes", 0, "NAMES", "What it may do on endpoints that ask for scopes, separated by commas"},
+    {"expires", 0, "DATE", "When it stops working: 2027-06-30, or a time with a zone"},
+    {"daily-requests", 0, "NUMBER", "How many requests a day it may send to endpoints"},
     {"json", 0, NULL, "Print JSON"},
     {.name = NULL},
 };

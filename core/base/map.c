@@ -67,6 +67,11 @@ static uint64_t sip_hash(span key) {
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+uint64_t map_hash(span key) {
+    pthread_once(&hash_key_once, make_hash_key);
+    return sip_hash(key);
+}
+
 map *map_new(void) {
     pthread_once(&hash_key_once, make_hash_key);
     return xcalloc(1, sizeof(map));

@@ -19,6 +19,9 @@ size_t map_count(const map *m);
 /* Walks all entries: start with *cursor = 0; false at the end. The map must not change meanwhile. */
 bool map_next(const map *m, size_t *cursor, span *key, void **value);
 
+/* The keyed hash itself, the same for a key throughout the process: for tables of another shape. */
+uint64_t map_hash(span key);
+
 /* `free_value` (may be NULL) is called on every value. */
 void map_free(map *m, void (*free_value)(void *value));
 

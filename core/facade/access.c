@@ -1,8 +1,12 @@
 /* core/facade/access.c: see access.h. */
 #include "core/facade/access.h"
 
+#include "core/base/base64.h"
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
+
+#include <stdio.h>
+#include <strings.h>
 
 /* Behind a proxy on this machine everybody would seem to be local; a proxy tells itself by these fields. */
 static bool is_local(http_request *request) {
@@ -12,18 +16,75 @@ static bool is_local(http_request *request) {
            !http_request_header(request, "X-Forwarded-For").data;
 }
 
+enum { CREDENTIALS_ROOM = 256 };
+
+static bool has_scheme(span authorization, const char *scheme) {
+    size_t len = strlen(scheme);
+    return authorization.len > len && strncasecmp(authorization.data, scheme, len) == 0 &&
+           authorization.data[len] == ' ';
+}
+
+/* RFC 7617: the user is the key's name, so that a key in the wrong place is not taken for another's. */
+static bool by_basic(accounts *known, span text, principal *caller) {
+    buf plain = BUF_MAX(CREDENTIALS_ROOM);
+    bool good = base64_read(span_trim(text), &plain) && !plain.overflow;
+    const char *colon = good && plain.data ? memchr(plain.data, ':', plain.len) : NULL;
+    good = false;
+    if (colon) {
+        size_t user = (size_t)(colon - plain.data);
+        good = accounts_by_key(known, span_make(colon + 1, plain.len - user - 1), caller) &&
+               span_is(span_make(plain.data, user), caller->name);
+    }
+    if (plain.data) explicit_bzero(plain.data, plain.capacity);
+    buf_free(&plain);
+    return good;
+}
+
 access_verdict access_judge(accounts *known, http_request *request, estate_access needed, principal *caller) {
     span authorization = http_request_header(request, "Authorization");
-    bool found = false;
-    caller->name[0] = '\0';
-    if (span_starts(authorization, SPAN("Bearer "))) {
-        span key = span_trim(span_make(authorization.data + 7, authorization.len - 7));
-        found = accounts_by_key(known, key, caller);
-        if (!found) return ACCESS_UNKNOWN;
-    }
+    span key = http_request_header(request, "X-API-Key");
+    bool sent = true, found = false;
+    if (has_scheme(authorization, "Bearer")) {
+        span token = span_trim(span_make(authorization.data + 7, authorization.len - 7));
+        found = accounts_by_key(known, token, caller);
+        sent = needed != ACCESS_PUBLIC || span_starts(token, SPAN("bnyn_"));
+    } else if (has_scheme(authorization, "Basic")) {
+        found = by_basic(known, span_make(authorization.data + 6, authorization.len - 6), caller);
+        sent = false; /* what is not ours is the back-end's, where no key is needed */
+    } else if (key.data)
+        found = accounts_by_key(known, span_trim(key), caller);
+    else
+        sent = false;
+    if (!found) caller->name[0] = '\0';
     if (found) return caller->role == ROLE_CLIENT || caller->role == ROLE_ADMIN ? ACCESS_ALLOWED : ACCESS_FORBIDDEN;
+    if (sent) return ACCESS_UNKNOWN;
     if (needed == ACCESS_PUBLIC) return ACCESS_ALLOWED;
     return needed == ACCESS_LOCAL && is_local(request) ? ACCESS_ALLOWED : ACCESS_UNKNOWN;
+}
+
+bool access_has_scopes(const char *scopes, const json_t *wanted) {
+    for (size_t i = 0; i < json_array_size(wanted); i++) {
+        const char *name = json_string_value(json_array_get(wanted, i));
+        span rest = span_of(scopes), one;
+        bool found = false;
+        while (!found && span_split(&rest, ' ', &one))
+            found = name && span_is(one, name);
+        if (!found) return false;
+    }
+    return true;
+}
+
+http_response *access_scope_refusal(const json_t *wanted) {
+    buf field = BUF_MAX(4096);
+    http_response *response = answer_problem(403, "insufficient-scope", "The credentials do not allow this",
+        "Use a key or a token with the scopes that WWW-Authenticate names.", NULL);
+    buf_add_text(&field, "Bearer error=\"insufficient_scope\", scope=\"");
+    for (size_t i = 0; i < json_array_size(wanted); i++)
+        buf_printf(&field, "%s%s", i ? " " : "", json_string_value(json_array_get(wanted, i)));
+    buf_add_char(&field, '"');
+    http_response_header(response, "WWW-Authenticate", buf_text(&field));
+    buf_free(&field);
+    return response;
 }
 
 http_response *access_refusal(access_verdict verdict) {
@@ -33,6 +94,7 @@ http_response *access_refusal(access_verdict verdict) {
     http_response *response = answer_problem(401, "unauthenticated", "An API key is needed",
         "Send it as \"Authorization: Bearer KEY\"; an administrator makes one with banyan key add.", NULL);
     http_response_header(response, "WWW-Authenticate", "Bearer");
+    http_response_header(response, "WWW-Authenticate", "Basic realm=\"endpoints\", charset=\"UTF-8\"");
     return response;
 }
 
@@ -43,8 +105,11 @@ static void *prepare(const estate_endpoint *endpoint, fault_list *faults) {
 
 static policy_verdict on_head(exchange *x, void *prepared) {
     const estate_endpoint *endpoint = prepared;
+    const json_t *scopes = json_get_array(endpoint->body, "scopes");
+    /* Who must have scopes must be known. */
+    estate_access needed = json_array_size(scopes) ? ACCESS_KEY : endpoint->access;
     principal caller = {.name = ""};
-    access_verdict verdict = access_judge(x->services->accounts, x->request, endpoint->access, &caller);
+    access_verdict verdict = access_judge(x->services->accounts, x->request, needed, &caller);
     if (verdict != ACCESS_ALLOWED) {
         exchange_respond(x, access_refusal(verdict));
         return POLICY_OVER;
@@ -52,6 +117,11 @@ static policy_verdict on_head(exchange *x, void *prepared) {
     if (caller.name[0]) {
         exchange_set_caller(x, caller.name);
         x->own_credentials = true;
+        x->daily_requests = caller.daily_requests;
+    }
+    if (json_array_size(scopes) && caller.role != ROLE_ADMIN && !access_has_scopes(caller.scopes, scopes)) {
+        exchange_respond(x, access_scope_refusal(scopes));
+        return POLICY_OVER;
     }
     return POLICY_GO_ON;
 }

@@ -46,10 +46,8 @@ static void call_files(
         return;
     }
     file_call *c = xcalloc(1, sizeof *c);
-    *c = (file_call){.done = done,
-        .context = context,
-        .content_type = answer_content_type(request->target->path),
-        .removes = removes};
+    *c = (file_call){
+        .done = done, .context = context, .content_type = answer_content_type(request->path), .removes = removes};
     worker_request work = {
         .kind = WORKER_COURIER,
         .lane = connection->name,

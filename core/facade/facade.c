@@ -7,6 +7,7 @@
 #include "core/facade/answer.h"
 #include "core/facade/as2.h"
 #include "core/facade/openapi.h"
+#include "core/facade/policies.h"
 #include "core/facade/routes.h"
 #include "core/facade/status.h"
 
@@ -91,6 +92,12 @@ void facade_handle(void *context, http_request *request) {
     routes_match match;
     if (!r) {
         http_respond(request, answer_problem(503, "starting", "Not ready yet", "Try again in a moment.", NULL));
+        return;
+    }
+    http_response *preflight = cors_preflight(r, request);
+    if (preflight) {
+        http_respond(request, preflight);
+        routes_release(r);
         return;
     }
     http_route_result found = routes_find(r, http_request_method(request), http_request_path(request), &match);

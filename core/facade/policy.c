@@ -2,11 +2,21 @@
 #include "core/facade/policy.h"
 
 #include "core/facade/access.h"
+#include "core/facade/policies.h"
 
 #include <stdlib.h>
 
+/* What costs least and refuses most comes first; who stands further down sees what those above have found out. Answers
+ * pass the other way. */
 const policy *const policies[] = {
+    &compress_policy, /* last to see an answer */
+    &cors_policy,     /* refusals too are readable by the pages that may call */
+    &deprecated_policy,
+    &address_policy,
+    &maintenance_policy,
+    &rate_by_address_policy,
     &access_policy,
+    &rate_policy,
     NULL,
 };
 
@@ -29,4 +39,14 @@ void policy_chain_forget(policy_chain *chain) {
         if (chain->steps[i].policy->forget) chain->steps[i].policy->forget(chain->steps[i].prepared);
     }
     chain->count = 0;
+}
+
+void *policy_prepared(const policy_chain *chain, const policy *p) {
+    for (size_t i = 0; i < chain->count; i++)
+        if (chain->steps[i].policy == p) return chain->steps[i].prepared;
+    return NULL;
+}
+
+void policy_fault(fault_list *faults, const estate_endpoint *endpoint, const char *member, error *take) {
+    fault_list_add(faults, error_at(take, "/endpoints/%s/%s", endpoint->route, member));
 }

@@ -2,6 +2,7 @@
  * memory only: a restart signs everybody out. */
 #include "core/flow/accounts.h"
 
+#include "core/base/clock.h"
 #include "core/base/map.h"
 #include "core/base/memory.h"
 #include "core/base/settings.h"
@@ -36,6 +37,7 @@ struct accounts {
     bool expected;        /* the first user is on its way */
     json_t *users, *keys; /* name → body */
     map *by_hash;         /* key hash → its name, owned */
+    map *used;            /* key name → when it was last used, wall ms, owned */
     map *sessions;        /* token hash → open_session, owned */
     map *failures;        /* user name → failures, owned */
 };
@@ -59,8 +61,13 @@ static role role_of(const json_t *body) {
 }
 
 static principal principal_of(const char *name, const json_t *body) {
-    principal p = {.role = role_of(body)};
+    principal p = {.role = role_of(body), .daily_requests = json_get_integer(body, "daily_requests", 0)};
+    const json_t *scopes = json_get_array(body, "scopes");
+    size_t len = 0;
     snprintf(p.name, sizeof p.name, "%s", name);
+    for (size_t i = 0; i < json_array_size(scopes) && len < sizeof p.scopes; i++)
+        len += (size_t)snprintf(
+            p.scopes + len, sizeof p.scopes - len, "%s%s", i ? " " : "", json_string_value(json_array_get(scopes, i)));
     return p;
 }
 
@@ -91,6 +98,7 @@ error *accounts_open(store *s, accounts **out) {
     a->users = json_object();
     a->keys = json_object();
     a->by_hash = map_new();
+    a->used = map_new();
     a->sessions = map_new();
     a->failures = map_new();
     error *err = load(a, "users", a->users);
@@ -109,6 +117,7 @@ void accounts_close(accounts *a) {
     json_decref(a->users);
     json_decref(a->keys);
     map_free(a->by_hash, free);
+    map_free(a->used, free);
     map_free(a->sessions, free);
     map_free(a->failures, free);
     pthread_cond_destroy(&a->came);
@@ -231,6 +240,18 @@ error *accounts_remove_user(accounts *a, const char *name, const char *who) {
     return NULL;
 }
 
+/* What only keys have. With the lock held. */
+static void add_key_details(const accounts *a, json_t *one, const char *name, const json_t *body) {
+    static const char *const members[] = {"owner", "scopes", "expires_at", "daily_requests"};
+    char text[CLOCK_TEXT_SIZE];
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        json_t *value = json_object_get(body, members[i]);
+        if (value) json_object_set(one, members[i], value);
+    }
+    const int64_t *used = json_object_get(body, "hash") ? map_get(a->used, span_of(name)) : NULL;
+    if (used) json_put_text(one, "last_used_at", clock_format(*used, text));
+}
+
 static json_t *list(accounts *a, const json_t *all) {
     json_t *items = json_array();
     const char *name;
@@ -240,6 +261,7 @@ static json_t *list(accounts *a, const json_t *all) {
         json_t *one = json_pack("{s:s, s:[s]}", "name", name, "roles", role_name(role_of(body)));
         json_put_text(one, "prefix", json_get_text(body, "prefix", NULL));
         json_put_text(one, "created_at", json_get_text(body, "created_at", NULL));
+        add_key_details(a, one, name, body);
         json_array_append_new(items, one);
     }
     pthread_mutex_unlock(&a->lock);
@@ -256,17 +278,38 @@ json_t *accounts_keys(accounts *a) {
     return list(a, a->keys);
 }
 
-error *accounts_add_key(accounts *a, const char *name, role r, const char *who, char *key, size_t room) {
+static error *check_wish(const key_wish *wish) {
+    size_t len = 0;
+    for (size_t i = 0; i < json_array_size(wish->scopes); i++) {
+        const char *scope = json_string_value(json_array_get(wish->scopes, i));
+        if (!scope || !settings_is_name(span_of(scope)))
+            return error_new(ERROR_INVALID, "a scope is a name: letters, digits, . _ and -, at most 64");
+        len += strlen(scope) + 1;
+    }
+    if (len > SCOPES_ROOM)
+        return error_new(ERROR_INVALID, "the scopes of a key have %d characters at most", SCOPES_ROOM);
+    if (wish->expires_at && wish->expires_at <= clock_wall_ms())
+        return error_new(ERROR_INVALID, "the key would have expired already");
+    if (wish->daily_requests < 0) return error_new(ERROR_INVALID, "daily_requests: must not be negative");
+    return NULL;
+}
+
+error *accounts_add_key(accounts *a, const char *name, const key_wish *wish, const char *who, char *key, size_t room) {
     char token[TOKEN_ROOM], hash[DIGEST_HEX_SIZE], now[CLOCK_TEXT_SIZE];
     error *err = check_name(name);
+    if (!err) err = check_wish(wish);
     if (err) return err;
     pthread_mutex_lock(&a->lock);
     bool taken = json_object_get(a->keys, name) != NULL;
     pthread_mutex_unlock(&a->lock);
     if (taken) return error_new(ERROR_CONFLICT, "there is a key \"%s\" already; revoke it first", name);
     token_new("bnyn_", token);
-    json_t *body = json_pack("{s:s, s:s, s:s}", "role", role_name(r), "hash", token_hash(span_of(token), hash),
+    json_t *body = json_pack("{s:s, s:s, s:s}", "role", role_name(wish->role), "hash", token_hash(span_of(token), hash),
         "created_at", clock_format(clock_wall_ms(), now));
+    json_put_text(body, "owner", wish->owner);
+    if (json_array_size(wish->scopes)) json_object_set(body, "scopes", (json_t *)(uintptr_t)wish->scopes);
+    if (wish->expires_at) json_put_text(body, "expires_at", clock_format(wish->expires_at, now));
+    if (wish->daily_requests) json_object_set_new(body, "daily_requests", json_integer(wish->daily_requests));
     json_object_set_new(body, "prefix", json_stringn(token, PREFIX_SHOWN));
     err = keep(a, "keys", name, body, who, "add key");
     if (!err) {
@@ -290,9 +333,30 @@ error *accounts_revoke_key(accounts *a, const char *name, const char *who) {
     if (err) return err;
     pthread_mutex_lock(&a->lock);
     free(map_remove(a->by_hash, span_of(json_get_text(json_object_get(a->keys, name), "hash", ""))));
+    free(map_remove(a->used, span_of(name)));
     json_object_del(a->keys, name);
     pthread_mutex_unlock(&a->lock);
     return NULL;
+}
+
+static bool has_expired(const json_t *body) {
+    int64_t end = 0;
+    const char *text = json_get_text(body, "expires_at", NULL);
+    if (!text) return false;
+    error *err = clock_parse(span_of(text), &end);
+    bool unreadable = err != NULL;
+    error_free(err);
+    return unreadable || clock_wall_ms() >= end;
+}
+
+/* With the lock held. */
+static void note_use(accounts *a, const char *name) {
+    int64_t *when = map_get(a->used, span_of(name));
+    if (!when) {
+        when = xcalloc(1, sizeof *when);
+        map_put(a->used, span_of(name), when);
+    }
+    *when = clock_wall_ms();
 }
 
 /* Keys are found by their hash: what a caller can time is the look-up of a value that he cannot choose. */
@@ -302,9 +366,13 @@ bool accounts_by_key(accounts *a, span key, principal *out) {
     token_hash(key, hash);
     pthread_mutex_lock(&a->lock);
     const char *name = map_get(a->by_hash, span_of(hash));
-    if (name) *out = principal_of(name, json_object_get(a->keys, name));
+    bool good = name && !has_expired(json_object_get(a->keys, name));
+    if (good) {
+        *out = principal_of(name, json_object_get(a->keys, name));
+        note_use(a, name);
+    }
     pthread_mutex_unlock(&a->lock);
-    return name != NULL;
+    return good;
 }
 
 /* ---- sessions ---- */

@@ -15,9 +15,13 @@ typedef enum role { ROLE_CLIENT, ROLE_VIEWER, ROLE_OPERATOR, ROLE_DEVELOPER, ROL
 const char *role_name(role r);
 must_check bool role_named(span name, role *r);
 
+enum { SCOPES_ROOM = 512 };
+
 typedef struct principal {
     char name[65];
     role role;
+    char scopes[SCOPES_ROOM]; /* of a key: names separated by blanks; "" none */
+    int64_t daily_requests;   /* of a key: its own quota on endpoints; 0: none */
 } principal;
 
 typedef struct accounts accounts;
@@ -40,12 +44,27 @@ must_check error *accounts_remove_user(
     accounts *a, const char *name, const char *who); /* ERROR_CONFLICT: the last admin */
 json_t *accounts_users(accounts *a);                 /* [{"name","roles","created_at"}] */
 
-/* A new API key; its only clear copy goes to `key` (at least 64 bytes). */
-must_check error *accounts_add_key(accounts *a, const char *name, role r, const char *who, char *key, size_t room);
-must_check error *accounts_revoke_key(accounts *a, const char *name, const char *who);
-json_t *accounts_keys(accounts *a); /* [{"name","roles","prefix","created_at"}] */
+/* What a new key is for. */
+typedef struct key_wish {
+    role role;
+    const char *owner;      /* a person or a team to ask; NULL: nobody told */
+    const json_t *scopes;   /* array of names; NULL: none */
+    int64_t expires_at;     /* wall ms; 0: never */
+    int64_t daily_requests; /* 0: no quota of its own */
+} key_wish;
 
-/* The one that this key or session belongs to; false: nobody. Constant time in what is compared. */
+/* A new API key; its only clear copy goes to `key` (at least 64 bytes). ERROR_INVALID for a scope that is no name, too
+ * many of them, or an end that has passed. */
+must_check error *accounts_add_key(
+    accounts *a, const char *name, const key_wish *wish, const char *who, char *key, size_t room);
+must_check error *accounts_revoke_key(accounts *a, const char *name, const char *who);
+/* [{"name","roles","prefix","created_at","owner","scopes","expires_at","daily_requests","last_used_at"}]; the last five
+ * where there is something to tell; last used is since the start of the process. */
+json_t *accounts_keys(accounts *a);
+
+/* The one that this key or session belongs to; false: nobody, or the key has expired. Constant time in what is
+ * compared.
+ */
 bool accounts_by_key(accounts *a, span key, principal *out);
 
 enum { SESSION_TOKEN_ROOM = 64 };

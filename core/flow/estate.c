@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
+#include "core/flow/estate_policy_settings.h"
 #include "core/flow/estate_settings.h"
 #include "core/flow/template.h"
 
@@ -19,7 +20,8 @@ static const int64_t poll_default_ms = 10000;
 struct estate_memory {
     atomic_int references;
     arena *arena;
-    json_t *adapter_settings; /* array that keeps the split settings of the connections alive */
+    json_t
+        *adapter_settings; /* array that keeps derived objects alive: split settings of connections, merged endpoints */
 };
 
 typedef struct builder {
@@ -110,7 +112,7 @@ static void check_reference(builder *b, const setting *s, const json_t *value, c
     fault_list_add(b->faults, error_at(err, "%s", path));
 }
 
-/* Does every name that a table calls a reference name something? Tables nest two levels deep at most. */
+/* Does every name that a table calls a reference name something? Tables nest three levels deep at most. */
 static void check_references(builder *b, const setting *table, const json_t *object, const char *path) {
     char place[PLACE_ROOM], item_place[PLACE_ROOM];
     for (const setting *s = table; s->name; s++) {
@@ -439,9 +441,31 @@ static estate_track read_track(const json_t *body) {
     return strcmp(track, "none") == 0 ? TRACK_NONE : strcmp(track, "errors") == 0 ? TRACK_ERRORS : TRACK_ALL;
 }
 
+/* The endpoint with what its groups of policies add. A group replaces nothing, and members do not mix: who has a
+ * rate_limit of its own has none of the group's. */
+static const json_t *with_policies(builder *b, const json_t *body) {
+    const json_t *groups = json_get_array(body, "policies");
+    if (!groups) return body;
+    json_t *merged = json_copy((json_t *)(uintptr_t)body);
+    for (size_t i = 0; i < json_array_size(groups); i++) {
+        char key[PLACE_ROOM];
+        const char *member, *name = json_string_value(json_array_get(groups, i));
+        json_t *value;
+        snprintf(key, sizeof key, "policies/%s", name ? name : "");
+        json_t *group = json_get_object(map_get(b->index, span_of(key)), "body");
+        json_object_foreach(group, member, value) {
+            bool about_it = strcmp(member, "name") == 0 || strcmp(member, "description") == 0;
+            if (!about_it && !json_object_get(merged, member)) json_object_set(merged, member, value);
+        }
+    }
+    json_array_append_new(b->e->memory->adapter_settings, merged);
+    return merged;
+}
+
 static void build_endpoint(builder *b, const json_t *body, const char *path) {
     const setting *table = estate_settings("endpoints");
     check_object(b, table, body, path);
+    body = with_policies(b, body);
     const json_t *legacy = json_get_object(body, "legacy");
     estate_endpoint endpoint = {
         .route = text_of(body, "route"),
@@ -479,6 +503,7 @@ static void build_object(builder *b, const char *kind, const json_t *object) {
     if (strcmp(kind, "scripts") == 0) build_script(b, body, path);
     if (strcmp(kind, "tables") == 0) build_table(b, body, path);
     if (strcmp(kind, "flows") == 0) build_flow(b, body, path);
+    if (strcmp(kind, "policies") == 0) check_object(b, estate_policies_settings, body, path);
     if (strcmp(kind, "endpoints") == 0) build_endpoint(b, body, path);
 }
 

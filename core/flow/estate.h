@@ -80,7 +80,7 @@ typedef struct estate_endpoint {
     const char *method; /* NULL: any */
     const char *path;   /* template */
     const char *description;
-    const json_t *body;              /* the whole object, for policies: what their tables describe */
+    const json_t *body;              /* the whole object, with what its groups add: for policies */
     const estate_connection *legacy; /* NULL: the script answers by itself */
     estate_destination target;
     const char *script; /* NULL: bodies pass as they are */

@@ -1,5 +1,6 @@
 /* core/flow/estate_endpoint_settings.c: the table that describes an endpoint. What a policy of the facade is configured
  * by is a member here, with a nested table of its own when it has more than one value. */
+#include "core/flow/estate_policy_settings.h"
 #include "core/flow/estate_settings.h"
 
 static const setting respond_settings[] = {
@@ -24,16 +25,6 @@ const setting estate_endpoint_settings[] = {
         .reference = "scripts",
         .help = "Its request and response functions translate."},
     {.name = "respond", .type = SETTING_OBJECT, .nested = respond_settings, .help = "The status of a good answer."},
-    {.name = "access",
-        .type = SETTING_CHOICE,
-        .choices = "local public key",
-        .fallback = "local",
-        .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},
-    {.name = "track",
-        .type = SETTING_CHOICE,
-        .choices = "all errors none",
-        .fallback = "all",
-        .help = "Which requests are kept."},
     {.name = "expect",
         .type = SETTING_OBJECT,
         .nested = estate_expect_settings,
@@ -42,7 +33,10 @@ const setting estate_endpoint_settings[] = {
         .type = SETTING_OBJECT,
         .nested = estate_retry_settings,
         .help = "When a delivery is tried again."},
-    {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."},
-    {.name = "body_limit", .type = SETTING_SIZE, .fallback = "1MiB", .help = "Largest request body."},
+    {.name = "policies",
+        .type = SETTING_NAMES,
+        .reference = "policies",
+        .help = "Groups whose members count for this endpoint where it has none of its own; the first that has one."},
+    ESTATE_POLICY_ROWS,
     {.name = NULL},
 };

@@ -2,6 +2,8 @@
  * part). */
 #include "core/flow/estate_settings.h"
 
+#include "core/flow/estate_policy_settings.h"
+
 static const setting station_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
     {.name = "description", .type = SETTING_TEXT, .help = "For people."},
@@ -227,7 +229,7 @@ static const setting certificate_settings[] = {
 };
 
 const char *const estate_kind_names[] = {
-    "certificates", "stations", "partners", "connections", "scripts", "tables", "flows", "endpoints", NULL};
+    "certificates", "stations", "partners", "connections", "scripts", "tables", "flows", "policies", "endpoints", NULL};
 
 static const struct {
     const char *kind;
@@ -240,6 +242,7 @@ static const struct {
     {"scripts", script_settings},
     {"tables", table_settings},
     {"flows", flow_settings},
+    {"policies", estate_policies_settings},
     {"endpoints", estate_endpoint_settings},
 };
 

@@ -110,6 +110,45 @@ http_stream *response_stream(const http_response *response) {
     return response->broken ? NULL : response->stream;
 }
 
+bool http_response_next(const http_response *response, size_t *cursor, span *name, span *value) {
+    if (*cursor >= response->fields.len) return false;
+    *name = span_of(response->fields.data + *cursor);
+    *value = span_of(name->data + name->len + 1);
+    *cursor += name->len + value->len + 2;
+    return true;
+}
+
+span http_response_find(const http_response *response, const char *name) {
+    size_t cursor = 0;
+    span n, value;
+    while (http_response_next(response, &cursor, &n, &value))
+        if (http_name_equal(n, span_of(name))) return value;
+    return (span){NULL, 0};
+}
+
+span http_response_content(const http_response *response) {
+    if (response->broken) return (span){NULL, 0};
+    if (response->kind == FROM_STATIC) return response->fixed;
+    return response->kind == FROM_MEMORY ? span_make(response->memory, response->len) : (span){NULL, 0};
+}
+
+void http_response_drop(http_response *response, const char *name) {
+    size_t cursor = 0;
+    span n, value;
+    while (http_response_next(response, &cursor, &n, &value)) {
+        if (!http_name_equal(n, span_of(name))) continue;
+        size_t size = n.len + value.len + 2, start = cursor - size;
+        memmove(response->fields.data + start, response->fields.data + cursor, response->fields.len - cursor);
+        response->fields.len -= size;
+        cursor = start;
+    }
+}
+
+void http_response_replace_body(http_response *response, char *data, size_t len) {
+    drop_body(response);
+    http_response_body_take(response, data, len);
+}
+
 http_response *http_response_take_text(int status, const char *content_type, char *text) {
     http_response *response = http_response_new(status);
     http_response_header(response, "Content-Type", content_type);

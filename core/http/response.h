@@ -29,6 +29,17 @@ void http_response_body_static(http_response *response, span body);            /
  * business: 206 with Content-Range and the part here. */
 void http_response_body_file(http_response *response, int take_fd, uint64_t offset, uint64_t size);
 
+/* What was added so far: the first field of that name in any case of letters, {NULL, 0} when there is none; the fields
+ * one after the other (*cursor 0 starts, false is the end); the body when it lies in memory, else {NULL, 0}. All live
+ * until the next change. */
+span http_response_find(const http_response *response, const char *name);
+bool http_response_next(const http_response *response, size_t *cursor, span *name, span *value);
+span http_response_content(const http_response *response);
+
+void http_response_drop(http_response *response, const char *name); /* every field of that name */
+/* In place of the body that was there; takes `data`, from malloc. */
+void http_response_replace_body(http_response *response, char *data, size_t len);
+
 /* The body is what is written to the stream, until it is closed: server-sent events, long exports. The stream belongs
  * to the caller until http_stream_close, also when the client goes before. At most `pending_maximum` bytes wait for a
  * slow reader; beyond that the connection is dropped. */

@@ -1,0 +1,77 @@
+/* core/base/network.c: see network.h. */
+#include "core/base/network.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+enum { V4_AT = 12, TEXT_ROOM = 64 };
+
+static const unsigned char mapped[V4_AT] = {[10] = 0xff, [11] = 0xff};
+
+static bool parse_address(span text, network *out, unsigned *width) {
+    char copy[TEXT_ROOM];
+    if (text.len == 0 || text.len >= sizeof copy || memchr(text.data, '\0', text.len)) return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    out->bits = 128;
+    if (inet_pton(AF_INET, copy, out->address + V4_AT) == 1) {
+        memcpy(out->address, mapped, V4_AT);
+        *width = 32;
+        return true;
+    }
+    *width = 128;
+    return inet_pton(AF_INET6, copy, out->address) == 1;
+}
+
+error *network_parse(span text, network *out) {
+    const char *slash = text.len ? memchr(text.data, '/', text.len) : NULL;
+    span address = span_make(text.data, slash ? (size_t)(slash - text.data) : text.len);
+    unsigned width;
+    uint64_t bits;
+    if (parse_address(address, out, &width)) {
+        bits = width;
+        span rest = slash ? span_make(slash + 1, text.len - address.len - 1) : SPAN("");
+        if (!slash || span_to_u64(rest, 0, width, &bits)) {
+            out->bits = 128 - width + (unsigned)bits;
+            return NULL;
+        }
+    }
+    return error_new(
+        ERROR_INVALID, "\"%.*s\" is not an address or a network such as 10.0.0.0/8", (int)text.len, text.data);
+}
+
+bool network_holds(const network *n, const network *address) {
+    unsigned whole = n->bits / 8, rest = n->bits % 8;
+    if (address->bits < n->bits || memcmp(n->address, address->address, whole) != 0) return false;
+    unsigned mask = 0xffu << (8 - rest) & 0xffu;
+    return rest == 0 || ((n->address[whole] ^ address->address[whole]) & mask) == 0;
+}
+
+bool network_holds_text(const network *n, span address) {
+    network one;
+    unsigned width;
+    return parse_address(address, &one, &width) && network_holds(n, &one);
+}
+
+bool network_is_public(const struct sockaddr *address) {
+    static const char *const special[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48",
+        "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "fc00::/7", "fe80::/10", "fec0::/10",
+        "ff00::/8"};
+    network one = {.bits = 128}, n;
+    if (address->sa_family == AF_INET) {
+        memcpy(one.address, mapped, V4_AT);
+        memcpy(one.address + V4_AT, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(one.address, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+    } else {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+        error *err = network_parse(span_of(special[i]), &n);
+        error_free(err);
+        if (!err && network_holds(&n, &one)) return false;
+    }
+    return true;
+}

@@ -1,0 +1,30 @@
+/* core/facade/policies.h: the policies, each a file of its own; policy.c puts them in order. */
+#ifndef BANYAN_CORE_FACADE_POLICIES_H
+#define BANYAN_CORE_FACADE_POLICIES_H
+
+#include "core/facade/routes.h"
+#include "core/http/request.h"
+
+extern const policy address_policy;     /* from where; finds out the caller's address behind proxies */
+extern const policy maintenance_policy; /* 503 for the time being */
+extern const policy deprecated_policy;  /* RFC 9745, RFC 8594 */
+extern const policy cors_policy;
+extern const policy rate_by_address_policy, rate_policy; /* before and after it is known who calls */
+extern const policy quota_policy;
+extern const policy compress_policy;
+
+/* A browser asks whether a page may call (Fetch standard, CORS-preflight fetch): the answer; NULL when the request does
+ * not ask that, or the endpoint has no `cors`. */
+http_response *cors_preflight(const routes *r, http_request *request);
+
+/* What a prepared policy of the chain is; NULL: it takes no part. */
+void *policy_prepared(const policy_chain *chain, const policy *p);
+
+/* A fault of an endpoint's member. Takes the error. */
+void policy_fault(fault_list *faults, const estate_endpoint *endpoint, const char *member, error *take);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7). */
+enum { HTTP_DATE_SIZE = 32 };
+char *policy_http_date(int64_t wall_ms, char text[HTTP_DATE_SIZE]);
+
+#endif

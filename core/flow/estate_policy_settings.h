@@ -1,0 +1,60 @@
+/* core/flow/estate_policy_settings.h: the tables that describe the policies of the facade: who may call, how often,
+ * with what. Members of an endpoint, or of a group of kind "policies" that endpoints name. */
+#ifndef BANYAN_CORE_FLOW_ESTATE_POLICY_SETTINGS_H
+#define BANYAN_CORE_FLOW_ESTATE_POLICY_SETTINGS_H
+
+#include "core/base/settings.h"
+
+extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
+    estate_maintenance_settings[], estate_deprecated_settings[];
+
+/* A group: a name and members as an endpoint has them. */
+extern const setting estate_policies_settings[];
+
+/* The rows that endpoints and groups share, for the initialisers of both tables. */
+#define ESTATE_POLICY_ROWS                                                                                             \
+    {.name = "access",                                                                                                 \
+        .type = SETTING_CHOICE,                                                                                        \
+        .choices = "local public key",                                                                                 \
+        .fallback = "local",                                                                                           \
+        .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},               \
+        {.name = "scopes", .type = SETTING_NAMES, .help = "Scopes that the caller's key or token must all have."},     \
+        {.name = "addresses",                                                                                          \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_address_settings,                                                                         \
+            .help = "From where it may be called."},                                                                   \
+        {.name = "rate_limit",                                                                                         \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_rate_settings,                                                                            \
+            .help = "How often it may be called; beyond that 429."},                                                   \
+        {.name = "quota",                                                                                              \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_quota_settings,                                                                           \
+            .help = "How often in an hour, a day or a month."},                                                        \
+        {.name = "cors",                                                                                               \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_cors_settings,                                                                            \
+            .help = "Which web pages of other origins may call it."},                                                  \
+        {.name = "maintenance",                                                                                        \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_maintenance_settings,                                                                     \
+            .help = "Answers 503 for the time being."},                                                                \
+        {.name = "deprecated",                                                                                         \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_deprecated_settings,                                                                      \
+            .help = "Tells callers that it will go."},                                                                 \
+        {.name = "compress",                                                                                           \
+            .type = SETTING_CHOICE,                                                                                    \
+            .choices = "auto always off",                                                                              \
+            .fallback = "auto",                                                                                        \
+            .help = "gzip for text answers; auto: not for callers with credentials, whose secrets sizes could tell."}, \
+        {.name = "track",                                                                                              \
+            .type = SETTING_CHOICE,                                                                                    \
+            .choices = "all errors none",                                                                              \
+            .fallback = "all",                                                                                         \
+            .help = "Which requests are kept."},                                                                       \
+        {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."}, {     \
+        .name = "body_limit", .type = SETTING_SIZE, .fallback = "1MiB", .help = "Largest request body."                \
+    }
+
+#endif
