@@ -23,6 +23,7 @@ export class Problem extends Error {
     readonly status: number, // 0 when there was no answer at all.
     readonly title: string,
     readonly detail: string,
+    readonly body: unknown = null, // The whole problem, for what it says beyond its words.
   ) {
     super(detail ? `${title}: ${detail}` : title);
   }
@@ -76,7 +77,7 @@ export function problemOf(status: number, body: unknown): Problem {
   if (body === null || typeof body !== "object") return new Problem(status, known[0], known[1]);
   const title = "title" in body && typeof body.title === "string" && body.title ? body.title : known[0];
   const detail = "detail" in body && typeof body.detail === "string" ? body.detail : known[1];
-  return new Problem(status, title, detail);
+  return new Problem(status, title, detail, body);
 }
 
 export function asProblem(cause: unknown): Problem {
@@ -109,4 +110,16 @@ export function nextPage(link: string | null, path: string): string | null {
     if (query) return `${path.split("?")[0]}?${query}`;
   }
   return null;
+}
+
+// One object with the revision that it has, to be sent back with If-Match.
+export async function getTagged<T>(path: string): Promise<{value: T; tag: string}> {
+  const response = await call("GET", path);
+  return {value: (await response.json()) as T, tag: response.headers.get("ETag") ?? ""};
+}
+
+// Puts an object. `tag` is what getTagged gave, "" for an object that must not exist yet, null for whatever is there.
+export async function put(path: string, body: Json, tag: string | null): Promise<Response> {
+  const headers: {[name: string]: string} = tag === null ? {} : tag === "" ? {"If-None-Match": "*"} : {"If-Match": tag};
+  return call("PUT", path, body, {headers});
 }

@@ -16,13 +16,34 @@ import {route} from "./router";
 import {kinds} from "./screens/kinds";
 import {MessagePage} from "./screens/message";
 import {Messages} from "./screens/messages";
+import {lazy} from "./lazy";
 import {ObjectPage} from "./screens/object";
 import {Objects} from "./screens/objects";
 import {NotFound, Overview} from "./screens/overview";
 import {SignIn} from "./screens/signin";
 import {Acknowledgements, Audit, Jobs} from "./screens/watch";
+import {startPreferences} from "./preferences";
 import {restore, starting, startProblem} from "./session";
 import {startStats} from "./stats";
+
+const EditPage = lazy(async () => (await import("./screens/edit")).EditPage, "the form");
+const AccessPage = lazy(async () => (await import("./screens/access")).AccessPage, "the page");
+const TablePage = lazy(async () => (await import("./screens/tables")).TablePage, "the table");
+
+const NEW = "+new"; // No object may be called so.
+
+function Configuration({path}: {path: string[]}): JSX.Element {
+  const [, second, name, action] = path;
+  const kind = kinds.find((candidate) => candidate.name === second);
+  if (!kind || path.length > 4) return <NotFound />;
+  const key = path.join(" ");
+  if (name === undefined) return <Objects key={key} kind={kind} />;
+  if (kind.name === "users" || kind.name === "keys") return <AccessPage key={key} kind={kind} name={name === NEW ? null : name} />;
+  if (name === NEW || action === "edit") return <EditPage key={key} kind={kind} name={name === NEW ? null : name} />;
+  if (action !== undefined) return <NotFound />;
+  if (kind.name === "tables") return <TablePage key={key} kind={kind} name={name} />;
+  return <ObjectPage key={key} kind={kind} name={name} />;
+}
 
 function Screen(): JSX.Element {
   const {path, query} = route.value;
@@ -33,10 +54,7 @@ function Screen(): JSX.Element {
   if (place === "acknowledgements" && second === undefined) return <Acknowledgements key={query.toString()} />;
   if (place === "jobs" && second === undefined) return <Jobs key={query.toString()} />;
   if (place === "audit" && second === undefined) return <Audit />;
-  const kind = place === "config" ? kinds.find((candidate) => candidate.name === second) : undefined;
-  if (kind && third === undefined) return <Objects key={kind.name} kind={kind} />;
-  if (kind && third !== undefined && path.length === 3)
-    return <ObjectPage key={`${kind.name} ${third}`} kind={kind} name={third} />;
+  if (place === "config") return <Configuration path={path} />;
   return <NotFound />;
 }
 
@@ -64,6 +82,7 @@ effect(() => {
 startKeys();
 startLive();
 startStats();
+startPreferences();
 void restore();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

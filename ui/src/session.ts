@@ -48,6 +48,14 @@ onSessionEnded(() => {
 
 const mayAct = ["operator", "developer", "admin"];
 
+export function mayChange(): boolean {
+  return session.value !== null && session.value.roles.some((role) => role === "developer" || role === "admin");
+}
+
+export function isAdmin(): boolean {
+  return session.value !== null && session.value.roles.includes("admin");
+}
+
 export function mayResend(): boolean {
   return session.value !== null && session.value.roles.some((role) => mayAct.includes(role));
 }

@@ -1,7 +1,11 @@
 // parts/table.tsx: one table for every list. A real table: headers, a caption for those who hear it, one link a row that takes the
 // keyboard (j and k walk over them). Columns of low weight leave on narrow screens, so that nothing scrolls sideways.
+//
+// A long list is drawn where it is looked at: rows of one height, the others are empty room above and below.
 
+import {useSignal} from "@preact/signals";
 import type {ComponentChildren, JSX} from "preact";
+import {useEffect, useLayoutEffect, useRef} from "preact/hooks";
 import type {List} from "../resource";
 import {Empty, Failed, Loading, Stale} from "./states";
 
@@ -13,22 +17,83 @@ export interface Column<T> {
   grow?: boolean; // Takes the room that is left, and breaks its text.
 }
 
+export interface Selection {
+  keys: ReadonlySet<string>;
+  toggle: (key: string, range: boolean) => void;
+}
+
 interface TableProps<T> {
   caption: string;
   columns: Column<T>[];
   rows: readonly T[];
   rowKey: (row: T) => string;
+  selection?: Selection | undefined;
+  long?: boolean; // Rows of one height, drawn where they are looked at.
 }
 
-export function Table<T>({caption, columns, rows, rowKey}: TableProps<T>): JSX.Element {
+const FEW = 90; // So many rows are simply drawn.
+const AROUND = 30; // Rows above and below what is seen.
+
+interface Seen {
+  from: number;
+  to: number;
+  height: number;
+}
+
+function useSeen(long: boolean, count: number, body: {current: HTMLTableSectionElement | null}): Seen | null {
+  const seen = useSignal<Seen>({from: 0, to: FEW, height: 0});
+  const active = long && count > FEW;
+  const look = (): void => {
+    const element = body.current;
+    if (!active || !element) return;
+    const row = element.querySelector<HTMLElement>("tr[data-index]");
+    const height = row?.getBoundingClientRect().height ?? 34;
+    const top = -element.getBoundingClientRect().top;
+    const from = Math.max(0, Math.min(count - 1, Math.floor(top / height)) - AROUND);
+    const to = Math.min(count, Math.ceil((top + innerHeight) / height) + AROUND);
+    // Moves in steps, so that most scrolling draws nothing.
+    const now = seen.peek();
+    const near = Math.abs(from - now.from) < AROUND / 2 && Math.abs(to - now.to) < AROUND / 2 && now.height === height;
+    if (!near || (to === count && now.to !== count)) seen.value = {from, to, height};
+  };
+  useLayoutEffect(look, [active, count]);
+  useEffect(() => {
+    if (!active) return;
+    addEventListener("scroll", look, {passive: true});
+    addEventListener("resize", look);
+    return () => {
+      removeEventListener("scroll", look);
+      removeEventListener("resize", look);
+    };
+  }, [active, count]);
+  return active ? seen.value : null;
+}
+
+export function Table<T>({caption, columns, rows, rowKey, selection, long = false}: TableProps<T>): JSX.Element {
+  const body = useRef<HTMLTableSectionElement>(null);
+  const seen = useSeen(long, rows.length, body);
+  const from = seen ? Math.min(seen.from, Math.max(0, rows.length - 1)) : 0;
+  const to = seen ? Math.min(seen.to, rows.length) : rows.length;
+  const span = columns.length + (selection ? 1 : 0);
   const looks = columns.map((column) =>
     [`weight-${column.weight ?? 1}`, column.align ?? "", column.grow ? "grow" : ""].join(" ").trim(),
   );
+  const room = (count: number, where: string): JSX.Element | null =>
+    seen && count > 0 ? (
+      <tr key={where} class="room" aria-hidden="true">
+        <td colSpan={span} style={{height: `${count * seen.height}px`}} />
+      </tr>
+    ) : null;
   return (
-    <table>
+    <table class={long ? "long" : undefined} aria-rowcount={seen ? rows.length + 1 : undefined}>
       <caption class="hidden">{caption}</caption>
       <thead>
         <tr>
+          {selection && (
+            <th scope="col" class="select weight-2">
+              <span class="hidden">Select</span>
+            </th>
+          )}
           {columns.map((column, index) => (
             <th key={column.title} scope="col" class={looks[index]}>
               {column.title}
@@ -36,16 +101,31 @@ export function Table<T>({caption, columns, rows, rowKey}: TableProps<T>): JSX.E
           ))}
         </tr>
       </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={rowKey(row)}>
-            {columns.map((column, index) => (
-              <td key={column.title} class={looks[index]}>
-                {column.cell(row)}
-              </td>
-            ))}
-          </tr>
-        ))}
+      <tbody ref={body}>
+        {room(from, "above")}
+        {rows.slice(from, to).map((row, position) => {
+          const key = rowKey(row);
+          return (
+            <tr key={key} data-index={from + position} aria-rowindex={seen ? from + position + 2 : undefined}>
+              {selection && (
+                <td class="select weight-2">
+                  <input
+                    type="checkbox"
+                    aria-label={`Select row ${from + position + 1}`}
+                    checked={selection.keys.has(key)}
+                    onClick={(event) => selection.toggle(key, event.shiftKey)}
+                  />
+                </td>
+              )}
+              {columns.map((column, index) => (
+                <td key={column.title} class={looks[index]}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          );
+        })}
+        {room(rows.length - to, "below")}
       </tbody>
     </table>
   );
@@ -58,9 +138,26 @@ interface ListViewProps<T> extends Omit<TableProps<T>, "rows" | "rowKey"> {
   empty: ComponentChildren;
 }
 
-export function ListView<T>({list, what, caption, columns, keep, empty}: ListViewProps<T>): JSX.Element {
+const BY_ITSELF = 20_000; // So many rows a list fetches while it is scrolled; then it asks.
+
+export function ListView<T>({list, what, caption, columns, keep, empty, selection, long = false}: ListViewProps<T>): JSX.Element {
   const rows = list.rows.value;
   const problem = list.problem.value;
+  const end = useRef<HTMLDivElement>(null);
+  const byItself = long && (rows?.length ?? 0) < BY_ITSELF;
+  // The next page is fetched before its rows are looked at.
+  useEffect(() => {
+    const element = end.current;
+    if (!element || !byItself || list.next.value === null) return;
+    const watcher = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((entry) => entry.isIntersecting) && !list.loading.peek() && !list.problem.peek()) void list.more();
+      },
+      {rootMargin: "1500px"},
+    );
+    watcher.observe(element);
+    return () => watcher.disconnect();
+  }, [rows?.length, list.next.value, list.loading.value, byItself]);
   if (rows === null) {
     return problem ? <Failed problem={problem} what={what} again={() => void list.first()} /> : <Loading what={what} />;
   }
@@ -76,10 +173,10 @@ export function ListView<T>({list, what, caption, columns, keep, empty}: ListVie
           <p>Change or clear what you typed above.</p>
         </Empty>
       ) : (
-        <Table caption={caption} columns={columns} rows={shown} rowKey={list.key} />
+        <Table caption={caption} columns={columns} rows={shown} rowKey={list.key} selection={selection} long={long} />
       )}
       {list.next.value !== null && (
-        <div class="more">
+        <div class="more" ref={end}>
           <button type="button" disabled={list.loading.value} onClick={() => void list.more()}>
             {list.loading.value ? "Loading …" : `Show more ${what}`}
           </button>

@@ -2,16 +2,22 @@
 // kept, shared and gone back to.
 
 import type {JSX} from "preact";
-import {useEffect, useMemo} from "preact/hooks";
-import {localTime} from "../format";
+import {signal, useSignal} from "@preact/signals";
+import {useEffect, useMemo, useRef} from "preact/hooks";
+import {count, localTime, plural} from "../format";
+import {Dialog} from "../parts/dialog";
 import {Icon} from "../parts/icon";
 import {Empty} from "../parts/states";
 import {ListView, type Column} from "../parts/table";
 import {Clipped, Direction, Documents, Foreign, messageTitle, Size, StatusWord, Time} from "../parts/text";
+import {say} from "../parts/toast";
+import {prefer, preferences} from "../preferences";
 import {fromAddress, toAddress, toParameters, type Filter, type Query} from "../query";
 import {useList, type List} from "../resource";
 import {link, navigate, route} from "../router";
 import type {Message, Status} from "../types";
+import {mayResend} from "../session";
+import {BulkResend, exportCsv, type Chosen} from "./bulk";
 import {lastMessages} from "./message-order";
 
 const statuses: Status[] = ["failed", "quarantined", "rejected", "waiting", "processing", "received", "completed", "duplicate"];
@@ -53,6 +59,27 @@ export const messageColumns: Column<Message>[] = [
   {title: "Size", weight: 4, align: "end", cell: (row) => <Size bytes={row.size} />},
 ];
 
+// Columns that are shown when somebody asks for them.
+const furtherColumns: Column<Message>[] = [
+  {title: "Reason", grow: true, cell: (row) => <Clipped text={row.reason} />},
+  {title: "Type", cell: (row) => <Foreign text={row.documents?.[0]?.type ?? "–"} />},
+  {title: "Control number", cell: (row) => <Foreign text={row.documents?.[0]?.control ?? "–"} />},
+  {title: "Acknowledgement", cell: (row) => <Foreign text={row.documents?.[0]?.acknowledgement ?? "–"} />},
+  {title: "Content type", cell: (row) => <Clipped text={row.content_type} />},
+  {title: "Age", cell: (row) => <Time at={row.received_at} relative />},
+  {title: "Id", cell: (row) => <span class="mono">{row.id.slice(-12)}</span>},
+];
+const allColumns = [...messageColumns, ...furtherColumns];
+const FIXED = 2; // Time and status are always there.
+
+function chosenColumns(): Column<Message>[] {
+  const wanted = preferences.value.columns;
+  if (!wanted) return messageColumns;
+  return allColumns
+    .filter((column, index) => index < FIXED || wanted.includes(column.title))
+    .map((column, index) => (index < FIXED ? column : {...column, weight: 2}));
+}
+
 function Partner({message}: {message: Message}): JSX.Element {
   return (
     <span class="partner">
@@ -77,29 +104,168 @@ export function Messages(): JSX.Element {
   return <Shown key={address} query={query} filtered={filtered} />;
 }
 
+const PAGE = 200;
+
 function Shown({query, filtered}: {query: Query; filtered: boolean}): JSX.Element {
   // "The last hour" is fixed when the list is opened: a list whose start moves would never be the same twice.
-  const parameters = useMemo(() => toParameters(query).toString(), []);
-  const list = useList<Message>("api/v1/messages" + (parameters ? "?" + parameters : ""), (row) => row.id, ["message"], onNotice);
+  const parameters = useMemo(() => toParameters(query), []);
+  const search = "api/v1/messages" + (parameters.size > 0 ? `?${parameters.toString()}` : "");
+  const list = useList<Message>(
+    `api/v1/messages?${new URLSearchParams([...parameters, ["limit", String(PAGE)]]).toString()}`,
+    (row) => row.id,
+    ["message"],
+    onNotice,
+  );
+  const picked = useSignal<ReadonlySet<string>>(new Set());
+  const last = useRef<string | null>(null);
   useEffect(() => {
     document.title = "Messages · Banyan";
   }, []);
-  lastMessages.value = {rows: list.rows.value ?? [], address: link(["messages"], toAddress(query))};
+  const rows = list.rows.value ?? [];
+  lastMessages.value = {rows, address: link(["messages"], toAddress(query))};
+  const toggle = (key: string, range: boolean): void => {
+    const next = new Set(picked.value);
+    const from = range && last.current ? rows.findIndex((row) => row.id === last.current) : -1;
+    const to = rows.findIndex((row) => row.id === key);
+    if (from >= 0 && to >= 0) for (const row of rows.slice(Math.min(from, to), Math.max(from, to) + 1)) next.add(row.id);
+    else if (!next.delete(key)) next.add(key);
+    last.current = key;
+    picked.value = next;
+  };
   return (
     <>
       <div class="head">
         <h1>Messages</h1>
+        <span class="head-side">
+          <button type="button" class="plain" onClick={() => (choosing.value = true)}>
+            Columns …
+          </button>
+        </span>
       </div>
       <Views query={query} />
       <Filters query={query} />
+      <Picked
+        rows={rows}
+        picked={picked.value}
+        search={search}
+        more={list.next.value !== null}
+        clear={() => (picked.value = new Set())}
+        toggleFocused={() => {
+          const row = document.activeElement?.closest("tr")?.querySelector<HTMLInputElement>(".select input");
+          row?.click();
+        }}
+      />
       <ListView
         list={list}
         what="messages"
         caption="Messages, newest first"
-        columns={messageColumns}
+        columns={chosenColumns()}
+        selection={{keys: picked.value, toggle}}
+        long
         empty={filtered ? <NoneFound query={query} /> : <NoneYet />}
       />
+      {choosing.value && <Columns close={() => (choosing.value = false)} />}
     </>
+  );
+}
+
+const choosing = signal(false);
+
+interface PickedProps {
+  rows: Message[];
+  picked: ReadonlySet<string>;
+  search: string;
+  more: boolean;
+  clear: () => void;
+  toggleFocused: () => void;
+}
+
+function Picked({rows, picked, search, more, clear, toggleFocused}: PickedProps): JSX.Element {
+  const asking = useSignal<Chosen | null>(null);
+  const chosen = rows.filter((row) => picked.has(row.id));
+  return (
+    <div class="picked" role="region" aria-label="What is selected">
+      {picked.size === 0 ? (
+        <span class="quiet">
+          {rows.length > 0 && `${plural(rows.length, "message")} shown${more ? ", more below" : ""}.`}
+          <button type="button" class="plain hidden" data-key="x" onClick={toggleFocused}>
+            Select the row that has the focus
+          </button>
+        </span>
+      ) : (
+        <>
+          <b>{count(picked.size)} selected</b>
+          <button type="button" class="plain hidden" data-key="x" onClick={toggleFocused}>
+            Select the row that has the focus
+          </button>
+          {mayResend() && (
+            <button type="button" data-key="r" title="Send again (r)" onClick={() => (asking.value = {messages: chosen, path: null})}>
+              <Icon name="again" /> Send again …
+            </button>
+          )}
+          <button type="button" onClick={() => exportCsv(chosen)}>
+            <Icon name="down" /> CSV
+          </button>
+          {mayResend() && (
+            <button type="button" onClick={() => (asking.value = {messages: [], path: search})}>
+              All that match …
+            </button>
+          )}
+          <button type="button" class="plain" onClick={clear}>
+            Clear
+          </button>
+        </>
+      )}
+      {asking.value && (
+        <BulkResend
+          chosen={asking.value}
+          close={() => {
+            asking.value = null;
+            clear();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Columns({close}: {close: () => void}): JSX.Element {
+  const shown = chosenColumns().map(({title}) => title);
+  const set = (title: string, on: boolean): void => {
+    const next = on ? [...shown, title] : shown.filter((one) => one !== title);
+    void prefer({columns: next});
+  };
+  return (
+    <Dialog title="Columns of the message list" close={close}>
+      <div class="column-choice">
+        {allColumns.map(({title}, index) => (
+          <label key={title} class="check">
+            <input
+              type="checkbox"
+              checked={shown.includes(title)}
+              disabled={index < FIXED}
+              onChange={(event) => set(title, event.currentTarget.checked)}
+            />
+            {title}
+          </label>
+        ))}
+      </div>
+      <div class="sheet-foot">
+        <button
+          type="button"
+          onClick={() => {
+            const {columns: _, ...rest} = preferences.value;
+            preferences.value = rest;
+            void prefer({});
+          }}
+        >
+          As delivered
+        </button>
+        <button type="button" class="primary" onClick={close}>
+          Done
+        </button>
+      </div>
+    </Dialog>
   );
 }
 
@@ -108,16 +274,84 @@ function same(a: Query, b: Query): boolean {
 }
 
 function Views({query}: {query: Query}): JSX.Element {
+  const saved = preferences.value.views ?? [];
+  const here = toAddress(query).toString();
+  const known = views.some(([, view]) => same(view, query)) || saved.some((view) => view.query === here);
+  const naming = useSignal(false);
+  const current = saved.find((view) => view.query === here);
   return (
-    <ul class="views" aria-label="Views">
-      {views.map(([title, view]) => (
-        <li key={title}>
-          <a href={link(["messages"], toAddress(view))} aria-current={same(view, query) ? "true" : undefined}>
-            {title}
-          </a>
-        </li>
-      ))}
-    </ul>
+    <div class="views-line">
+      <ul class="views" aria-label="Views">
+        {views.map(([title, view]) => (
+          <li key={title}>
+            <a href={link(["messages"], toAddress(view))} aria-current={same(view, query) ? "true" : undefined}>
+              {title}
+            </a>
+          </li>
+        ))}
+        {saved.map((view) => (
+          <li key={view.query}>
+            <a href={link(["messages"], new URLSearchParams(view.query))} aria-current={view.query === here ? "true" : undefined}>
+              <Foreign text={view.title} />
+            </a>
+          </li>
+        ))}
+      </ul>
+      {!known && (
+        <button type="button" class="plain" onClick={() => (naming.value = true)}>
+          Save this search …
+        </button>
+      )}
+      {current && (
+        <button
+          type="button"
+          class="plain"
+          onClick={() => {
+            void prefer({views: saved.filter((view) => view !== current)});
+            say(`The search ${current.title} is forgotten.`, null, () => void prefer({views: saved}));
+          }}
+        >
+          Forget this search
+        </button>
+      )}
+      {naming.value && (
+        <NameView
+          close={() => (naming.value = false)}
+          keep={(title) => void prefer({views: [...saved, {title, query: here}].slice(-20)})}
+        />
+      )}
+    </div>
+  );
+}
+
+function NameView({close, keep}: {close: () => void; keep: (title: string) => void}): JSX.Element {
+  const title = useSignal("");
+  return (
+    <Dialog title="Save this search" close={close}>
+      <form
+        class="narrow-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (title.value.trim() === "") return;
+          keep(title.value.trim());
+          close();
+        }}
+      >
+        <div class="field">
+          <label for="view-name">Name</label>
+          <input id="view-name" maxLength={40} required value={title.value} onInput={(event) => (title.value = event.currentTarget.value)} />
+          <p class="field-help">It stands beside the other views, for you alone. To share it, send the address of this page.</p>
+        </div>
+        <div class="sheet-foot">
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
   );
 }
 

@@ -12,19 +12,11 @@ import {useResource} from "../resource";
 import {link} from "../router";
 import type {Item, Json} from "../types";
 import {nameOf, type Kind} from "./kinds";
-
-// Settings that hold the name of another object, and of which kind.
-const references: {[setting: string]: string} = {
-  station: "stations",
-  partner: "partners",
-  connection: "connections",
-  flow: "flows",
-  script: "scripts",
-  table: "tables",
-  key: "certificates",
-  certificate: "certificates",
-  certificates: "certificates",
-};
+import {CertificateTools} from "./certificate";
+import {ConnectionTests, ObjectActions} from "./object-actions";
+import {FlowPicture} from "./picture";
+import {Strangler} from "./strangler";
+import {references, useUses} from "./uses";
 
 export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Element {
   const object = useResource<Item>(`api/v1/${kind.name}/${encodeURIComponent(name)}`, ["config"]);
@@ -51,6 +43,7 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
               Its messages
             </a>
           )}
+          {item && <ObjectActions kind={kind} name={name} item={item} />}
           {item && (
             <label class="check">
               <input type="checkbox" checked={asJson.value} onChange={(event) => (asJson.value = event.currentTarget.checked)} />
@@ -68,10 +61,39 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
       ) : (
         <>
           <Stale problem={object.problem.value} again={object.reload} />
+          {kind.name === "flows" && <FlowPicture flow={item} />}
           {asJson.value ? <Lines text={JSON.stringify(item, null, 2)} marks={false} /> : <Settings kind={kind} item={item} />}
+          {kind.name === "connections" && <ConnectionTests name={name} kind={String(item["kind"])} />}
+          {kind.name === "endpoints" && <Strangler name={name} item={item} />}
+          {kind.name === "certificates" && <CertificateTools name={name} item={item} />}
+          {["stations", "partners", "connections", "scripts", "certificates"].includes(kind.name) && (
+            <UsedBy kind={kind.name} name={name} />
+          )}
         </>
       )}
     </>
+  );
+}
+
+function UsedBy({kind, name}: {kind: string; name: string}): JSX.Element | null {
+  const uses = useUses(kind, name).value;
+  if (uses === null) return null;
+  return (
+    <section aria-labelledby="uses">
+      <h2 id="uses">Where it is used</h2>
+      {uses.length === 0 ? (
+        <p class="quiet">Nothing uses it.</p>
+      ) : (
+        <ul class="uses">
+          {uses.map((use) => (
+            <li key={`${use.kind} ${use.name} ${use.setting}`}>
+              <span class="quiet">{use.kind.replace(/s$/, "")}</span> <Named kind={use.kind} name={use.name} />{" "}
+              <span class="quiet">as {words(use.setting.replace(/\./g, " ")).toLowerCase()}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
   );
 }
 

@@ -6,6 +6,8 @@ import {useEffect} from "preact/hooks";
 import {Empty} from "../parts/states";
 import {ListView} from "../parts/table";
 import {useList} from "../resource";
+import {link} from "../router";
+import {isAdmin, mayChange} from "../session";
 import type {Item} from "../types";
 import {firstStep, nameOf, type Kind} from "./kinds";
 
@@ -21,6 +23,11 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
       <div class="head">
         <h1>{kind.title}</h1>
         <span class="head-side">
+          {(kind.name === "users" || kind.name === "keys" ? isAdmin() : mayChange()) && (
+            <a class="button primary" href={link(["config", kind.name, "+new"])} data-key="c" title={`New ${kind.one} (c)`}>
+              New {kind.one}
+            </a>
+          )}
           <label class="hidden" for="narrow">
             Filter the {kind.title.toLowerCase()} that are shown
           </label>
@@ -44,12 +51,12 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
         keep={wanted ? (item) => JSON.stringify(item).toLowerCase().includes(wanted) : undefined}
         empty={
           <Empty title={`There is no ${kind.one} yet`}>
-            <p>
-              {kind.name === "users" || kind.name === "keys" || kind.name === "certificates"
-                ? "Add one with"
-                : "Load some from files with"}{" "}
-              <code>{firstStep(kind)}</code>
-            </p>
+            {mayChange() && (
+              <p>
+                <a href={link(["config", kind.name, "+new"])}>Make the first one</a>, or load some from files with{" "}
+                <code>{firstStep(kind)}</code>
+              </p>
+            )}
           </Empty>
         }
       />

@@ -1,0 +1,224 @@
+// screens/object-actions.tsx: what can be done with an object: change, copy, remove; and for a connection: test it, look into it.
+
+import {useSignal} from "@preact/signals";
+import type {JSX} from "preact";
+import {asProblem, call, put, type Problem} from "../api";
+import {isSealed} from "../forms/schema";
+import {size} from "../format";
+import {Dialog} from "../parts/dialog";
+import {Icon} from "../parts/icon";
+import {Foreign, Time} from "../parts/text";
+import {say} from "../parts/toast";
+import {link, navigate} from "../router";
+import {mayChange, mayResend} from "../session";
+import type {Item, Json} from "../types";
+import {objectPath, settingsOf} from "./edit";
+import type {Kind} from "./kinds";
+import {useUses} from "./uses";
+
+export function ObjectActions({kind, name, item}: {kind: Kind; name: string; item: Item}): JSX.Element | null {
+  const removing = useSignal(false);
+  if (!mayChange()) return null;
+  return (
+    <>
+      <a class="button" href={link(["config", kind.name, name, "edit"])} data-key="e" title={`Change this ${kind.one} (e)`}>
+        Change
+      </a>
+      {kind.name !== "certificates" && (
+        <a class="button" href={link(["config", kind.name, "+new"], {copy: name})}>
+          Copy
+        </a>
+      )}
+      <button type="button" onClick={() => (removing.value = true)}>
+        Remove …
+      </button>
+      {removing.value && <Remove kind={kind} name={name} item={item} close={() => (removing.value = false)} />}
+    </>
+  );
+}
+
+function holdsSecret(value: Json | undefined): boolean {
+  if (value === null || typeof value !== "object") return false;
+  return isSealed(value) || Object.values(value).some(holdsSecret);
+}
+
+export function Remove({kind, name, item, close}: {kind: Kind; name: string; item: Item; close: () => void}): JSX.Element {
+  const uses = useUses(kind.name, name);
+  const busy = useSignal(false);
+  const problem = useSignal<Problem | null>(null);
+  const secret = holdsSecret(item) || kind.name === "users" || kind.name === "keys";
+  const remove = async (): Promise<void> => {
+    busy.value = true;
+    try {
+      await call("DELETE", objectPath(kind.name, name));
+      const undo = (): void => {
+        put(objectPath(kind.name, name), settingsOf(kind.name, item), "").then(
+          () => say(`${name} is back.`, {title: "Show it", address: link(["config", kind.name, name])}),
+          (cause: unknown) => say(`It could not be undone. ${asProblem(cause).message}`),
+        );
+      };
+      say(`The ${kind.one} ${name} is removed.`, null, secret ? null : undo);
+      navigate(link(["config", kind.name]));
+    } catch (cause) {
+      problem.value = asProblem(cause);
+      busy.value = false;
+    }
+  };
+  return (
+    <Dialog title={`Remove the ${kind.one} ${name}?`} close={close}>
+      {(uses.value ?? []).length > 0 && (
+        <p class="notice bad">
+          <span>
+            It is used by{" "}
+            {(uses.value ?? []).map((use, index) => (
+              <>
+                {index > 0 && ", "}
+                <Foreign text={use.name} />
+              </>
+            ))}
+            : the appliance will refuse as long as it is.
+          </span>
+        </p>
+      )}
+      <p>
+        {secret
+          ? "What is secret in it is removed with it: this cannot be undone."
+          : "You can undo this right afterwards. What was tracked stays tracked."}
+      </p>
+      {problem.value && (
+        <p class="notice bad" role="alert">
+          <span>
+            <b>{problem.value.title}.</b> {problem.value.detail}
+          </span>
+        </p>
+      )}
+      <div class="sheet-foot">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        <button type="button" class="primary" disabled={busy.value} onClick={() => void remove()}>
+          Remove
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+// ---- connections
+
+interface Step {
+  step?: string;
+  text?: string;
+  ok?: boolean;
+}
+
+interface Outcome {
+  works: boolean;
+  words: string;
+  steps: Step[];
+}
+
+interface Entry {
+  name: string;
+  size?: number;
+  modified_ms?: number;
+}
+
+// An AS2 connection tells a test exchange step by step; the others say whether they work.
+async function probe(name: string, kind: string): Promise<Outcome> {
+  const response = await call("POST", `api/v1/connections/${encodeURIComponent(name)}/${kind === "as2" ? "test" : "probe"}`, {});
+  const body = (await response.json()) as {works?: boolean; ok?: boolean; error?: string; steps?: Step[]};
+  const works = body.works ?? body.ok ?? (body.steps ?? []).every((step) => step.ok !== false);
+  return {works, words: body.error ?? "", steps: body.steps ?? []};
+}
+
+export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX.Element {
+  const busy = useSignal("");
+  const outcome = useSignal<Outcome | null>(null);
+  const entries = useSignal<{entries: Entry[]; more: boolean} | null>(null);
+  const problem = useSignal<Problem | null>(null);
+  const run = async (what: string, work: () => Promise<void>): Promise<void> => {
+    busy.value = what;
+    problem.value = null;
+    outcome.value = null;
+    entries.value = null;
+    try {
+      await work();
+    } catch (cause) {
+      problem.value = asProblem(cause);
+    }
+    busy.value = "";
+  };
+  const test = (): Promise<void> => run("test", async () => void (outcome.value = await probe(name, kind)));
+  const list = (): Promise<void> =>
+    run("list", async () => {
+      const response = await call("POST", `api/v1/connections/${encodeURIComponent(name)}/list`, {});
+      const body = (await response.json()) as {entries?: Entry[]; more?: boolean};
+      entries.value = {entries: body.entries ?? [], more: body.more ?? false};
+    });
+  if (!mayResend()) return <></>;
+  return (
+    <section aria-labelledby="tests">
+      <h2 id="tests">Try it</h2>
+      <div class="buttons">
+        <button type="button" disabled={busy.value !== ""} onClick={() => void test()}>
+          {busy.value === "test" ? "Testing …" : "Test the connection"}
+        </button>
+        {(kind === "file" || kind === "sftp" || kind === "ftp") && (
+          <button type="button" disabled={busy.value !== ""} onClick={() => void list()}>
+            {busy.value === "list" ? "Looking …" : "What could be picked up?"}
+          </button>
+        )}
+      </div>
+      <div role="status">
+        {outcome.value && (
+          <p class={`outcome ${outcome.value.works ? "good" : "bad"}`}>
+            <Icon name={outcome.value.works ? "check" : "warn"} />{" "}
+            {outcome.value.works ? "It works: the other side answers, and lets us in." : <Foreign text={outcome.value.words || "It does not work."} />}
+          </p>
+        )}
+        {outcome.value && outcome.value.steps.length > 0 && (
+          <ol class="probe-steps">
+            {outcome.value.steps.map((step, index) => (
+              <li key={index} class={step.ok === false ? "bad-text" : ""}>
+                <Icon name={step.ok === false ? "warn" : "check"} /> <Foreign text={step.text ?? step.step ?? ""} />
+              </li>
+            ))}
+          </ol>
+        )}
+        {problem.value && (
+          <p class="outcome bad">
+            <Icon name="warn" /> <b>{problem.value.title}.</b> {problem.value.detail}
+          </p>
+        )}
+        {entries.value && entries.value.entries.length === 0 && <p class="quiet">Nothing lies there that could be picked up.</p>}
+      </div>
+      {entries.value && entries.value.entries.length > 0 && (
+        <table class="listing">
+          <caption class="hidden">What could be picked up</caption>
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col" class="end">
+                Size
+              </th>
+              <th scope="col">Changed</th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.value.entries.map((entry) => (
+              <tr key={entry.name}>
+                <td>
+                  <Foreign text={entry.name} />
+                </td>
+                <td class="end">{entry.size === undefined ? "–" : size(entry.size)}</td>
+                <td>{entry.modified_ms ? <Time at={new Date(entry.modified_ms).toISOString()} /> : "–"}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {entries.value?.more && <p class="quiet">And more: only the first are shown.</p>}
+    </section>
+  );
+}
