@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "core/script/coverage.h"
+#include "core/script/environment.h"
 #include "core/script/host_internal.h"
 #include "core/script/library.h"
 #include "core/script/message.h"
@@ -11,6 +12,13 @@
 #include "edi/schema.h"
 
 #include <stdlib.h>
+
+enum {
+    COLLECT_AFTER_RUNS = 64,
+    COLLECT_AFTER_BYTES = 1024 * 1024,     /* of payloads */
+    COLLECT_ABOVE_BYTES = 4 * 1024 * 1024, /* that the state holds */
+    WARM_BYTES_MAX = 4 * 1024 * 1024       /* a state that holds more after it is not kept */
+};
 
 error *script_host_new(const script_services *services, script_host **out) {
     script_host *host = xcalloc(1, sizeof *host);
@@ -21,8 +29,16 @@ error *script_host_new(const script_services *services, script_host **out) {
     return NULL;
 }
 
+static void free_warm(warm_state *state) {
+    sandbox_free(state->box);
+    free(state->key);
+    *state = (warm_state){.key = NULL};
+}
+
 void script_host_free(script_host *host) {
     if (!host) return;
+    for (size_t i = 0; i < WARM_MAX; i++)
+        free_warm(&host->warm[i]);
     chunk_cache_free(host->chunks);
     edi_library_free(host->schemas);
     free(host);
@@ -38,17 +54,17 @@ void script_outcome_free(script_outcome *outcome) {
 
 typedef struct run {
     const char *function;
+    span source;
+    const char *hash; /* NULL: unknown */
+    bool reused;      /* the state served another run before */
+    bool reseed;
     script_outcome *out;
 } run;
 
 /* Pushes the function of the script's module; false when the module has none of that name. */
 static bool push_function(lua_State *L, const run *r) {
-    sandbox *box = sandbox_of(L);
-    const char *hash = NULL;
-    if (!library_load_script(L, box->script, &hash)) sandbox_error(L, "there is no script '%s'", box->script);
-    lua_pushfstring(L, "%s@%s", box->script, hash ? hash : "");
-    json_put_text(r->out->result, "script", lua_tostring(L, -1));
-    lua_pop(L, 1);
+    const sandbox *box = sandbox_of(L);
+    library_push_script(L, box->script, r->source, r->hash);
     lua_pushstring(L, box->script);
     lua_call(L, 1, 1);
     if (lua_type(L, -1) != LUA_TTABLE)
@@ -62,9 +78,22 @@ static bool push_function(lua_State *L, const run *r) {
     return false;
 }
 
+/* Undoes a math.randomseed of the run before. */
+static void seed_anew(lua_State *L) {
+    environment_push_library(L);
+    lua_getfield(L, -1, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, sandbox_of(L)->cpu_end_ns); /* without arguments it takes the second of the day */
+    lua_call(L, 1, 0);
+    lua_pop(L, 2);
+    sandbox_of(L)->seeded = false;
+}
+
 static int run_function(lua_State *L) {
     run *r = lua_touserdata(L, 1);
     bool translate = strcmp(r->function, "translate") == 0;
+    if (r->reused) environment_renew(L);
+    if (r->reseed) seed_anew(L);
     if (!push_function(L, r)) {
         if (translate) sandbox_error(L, "the script %s has no function translate(message)", sandbox_of(L)->script);
         json_object_set_new(r->out->result, "passed", json_true());
@@ -98,9 +127,79 @@ static void drop_results(script_outcome *out) {
     out->payload_count = 0;
 }
 
+/* ---- states that are used again ---- */
+
+/* A state of these limits that ran this version before, taken out of the host; NULL: there is none. */
+static sandbox *take_warm(script_host *host, const char *key, warm_state *kept) {
+    for (size_t i = 0; i < WARM_MAX; i++) {
+        warm_state *state = &host->warm[i];
+        if (!state->key || strcmp(state->key, key) != 0) continue;
+        *kept = *state;
+        *state = (warm_state){.key = NULL};
+        return kept->box;
+    }
+    return NULL;
+}
+
+/* Garbage is collected now and then, in between: a small run ends before the collector would begin. The views of EDI
+ * documents and what else lies outside of Lua's memory goes with it. */
+static void keep_warm(script_host *host, warm_state *take, size_t payload_bytes) {
+    warm_state *place = &host->warm[0];
+    take->runs++;
+    take->bytes += payload_bytes;
+    take->used_at = ++host->runs;
+    take->box->call = NULL;
+    take->box->payload = (span){NULL, 0};
+    lua_settop(take->box->L, 0);
+    if (take->runs >= COLLECT_AFTER_RUNS || take->bytes >= COLLECT_AFTER_BYTES ||
+        take->box->memory_used > COLLECT_ABOVE_BYTES) {
+        lua_gc(take->box->L, LUA_GCCOLLECT);
+        take->runs = take->bytes = 0;
+    }
+    if (take->box->memory_used > WARM_BYTES_MAX) {
+        free_warm(take);
+        return;
+    }
+    for (size_t i = 0; i < WARM_MAX && place->key; i++) {
+        if (!host->warm[i].key || host->warm[i].used_at < place->used_at) place = &host->warm[i];
+    }
+    free_warm(place);
+    *place = *take;
+}
+
+/* Runs in a fresh state, or in one that this version of the script left in order. */
+static error *run_in_sandbox(
+    script_host *host, const json_t *call, span payload, run *r, const char *version, json_t **rejected) {
+    const sandbox_limits limits = limits_of(call);
+    warm_state state = {.key = NULL};
+    if (r->hash && take_warm(host, version, &state)) {
+        r->reused = true;
+        r->reseed = state.box->seeded;
+        sandbox_reuse(state.box, &limits);
+    } else {
+        error *err = sandbox_new(&host->services, host->chunks, &limits, &state.box);
+        if (err) return err;
+        state.key = xstrdup(version);
+    }
+    sandbox *box = state.box;
+    box->script = json_get_text(call, "script", "");
+    box->call = call;
+    box->payload = payload;
+    box->schemas = host->schemas;
+    box->coverage = host->coverage;
+    error *err = sandbox_call(box, run_function, r, rejected);
+    json_object_set(r->out->result, "log", box->log);
+    if (err || !r->hash)
+        free_warm(&state);
+    else
+        keep_warm(host, &state, payload.len);
+    return err;
+}
+
 error *script_run(script_host *host, const json_t *call, span payload, script_outcome *out) {
     *out = (script_outcome){.result = json_object()};
     json_object_set_new(out->result, "results", json_array());
+    json_object_set_new(out->result, "log", json_array());
     run r = {.function = json_get_text(call, "function", "translate"), .out = out};
     const char *script = json_get_text(call, "script", NULL);
     if (!script) return error_new(ERROR_INVALID, "the call names no script");
@@ -108,21 +207,19 @@ error *script_run(script_host *host, const json_t *call, span payload, script_ou
         strcmp(r.function, "response") != 0)
         return error_new(
             ERROR_INVALID, "scripts have the functions translate, request and response, not '%s'", r.function);
-    sandbox_limits limits = limits_of(call);
-    sandbox *box = NULL;
     json_t *rejected = NULL;
-    error *err = sandbox_new(&host->services, host->chunks, &limits, &box);
+    error *err = host->services.source(host->services.context, script, &r.source, &r.hash);
+    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
+        error_free(err);
+        err = error_new(ERROR_INVALID, "there is no script '%s'", script);
+    }
     if (err) return err;
-    box->script = script;
-    box->call = call;
-    box->payload = payload;
-    box->schemas = host->schemas;
-    box->coverage = host->coverage;
-    err = sandbox_call(box, run_function, &r, &rejected);
+    char *version = xasprintf("%s@%s", script, r.hash ? r.hash : "");
+    json_put_text(out->result, "script", version);
+    err = run_in_sandbox(host, call, payload, &r, version, &rejected);
     if (err || rejected) drop_results(out);
     if (rejected) json_object_set_new(out->result, "rejected", rejected);
-    json_object_set(out->result, "log", box->log);
-    sandbox_free(box);
+    free(version);
     return err;
 }
 

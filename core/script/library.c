@@ -3,6 +3,7 @@
 
 #include "core/base/embedded.h"
 #include "core/base/settings.h"
+#include "core/script/environment.h"
 #include "core/script/sandbox.h"
 
 #include <lualib.h>
@@ -231,8 +232,15 @@ static void drop(lua_State *L, const char *name) {
     lua_setfield(L, -2, name);
 }
 
+/* The state of math.random outlives a run: one that a script seeded is seeded anew before the next (host.c). */
+static int seed_random(lua_State *L) {
+    sandbox_of(L)->seeded = true;
+    return call_original(L);
+}
+
 /* ---- require ---- */
 
+/* Pushes the function that makes module `name` of the library. */
 static bool load_from_library(lua_State *L, const char *name) {
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
         if (strcmp(modules[i].name, name) != 0) continue;
@@ -245,59 +253,106 @@ static bool load_from_library(lua_State *L, const char *name) {
     if (!file) return false;
     sandbox_load(L, lua_pushfstring(L, "lib/%s.lua", name), embedded_span(file), file->digest);
     lua_remove(L, -2);
+    environment_push_library(L);
+    lua_setupvalue(L, -2, 1);
     return true;
 }
 
-bool library_load_script(lua_State *L, const char *name, const char **hash) {
-    const script_services *services = sandbox_of(L)->services;
-    span source = {NULL, 0};
-    *hash = NULL;
-    error *err = services->source ? services->source(services->context, name, &source, hash)
-                                  : error_new(ERROR_NOT_FOUND, "there are no scripts here");
-    bool found = !err || error_code_of(err) != ERROR_NOT_FOUND;
-    if (err && found) sandbox_raise(L, err);
-    error_free(err);
-    if (!found) return false;
-    sandbox_load(L, lua_pushfstring(L, "%s.lua", name), source, *hash);
-    lua_remove(L, -2);
-    return true;
-}
-
-static int require(lua_State *L) {
-    library_require(L, luaL_checkstring(L, 1));
-    return 1;
-}
-
-void library_require(lua_State *L, const char *name) {
-    const char *hash;
+/* Pushes the library's own module; false, pushing nothing, when there is none of that name. */
+static bool push_library_module(lua_State *L, const char *name) {
     luaL_checkstack(L, 8, "require");
-    if (!settings_is_name(span_of(name))) sandbox_error(L, "require: '%s' is not the name of a module", name);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
-    int kind = lua_getfield(L, -1, name);
-    if (kind == LUA_TLIGHTUSERDATA) sandbox_error(L, "module '%s' requires itself, directly or through others", name);
-    if (kind == LUA_TNIL) {
+    if (lua_getfield(L, -1, name) == LUA_TNIL) {
         lua_pop(L, 1);
-        lua_pushlightuserdata(L, &loaded_key); /* stands there while the module loads */
-        lua_setfield(L, -2, name);
-        if (!load_from_library(L, name) && !library_load_script(L, name, &hash))
-            sandbox_error(L, "module '%s' was not found, neither in the library nor among the scripts", name);
+        if (!load_from_library(L, name)) {
+            lua_pop(L, 1);
+            return false;
+        }
         lua_pushstring(L, name);
         lua_call(L, 1, 1);
-        if (lua_isnil(L, -1)) {
-            lua_pop(L, 1);
-            lua_pushboolean(L, true);
-        }
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, name);
     }
     lua_remove(L, -2);
+    return true;
+}
+
+void library_require(lua_State *L, const char *name) {
+    if (!push_library_module(L, name)) sandbox_error(L, "module '%s' was not found in the library", name);
+}
+
+/* The `require` of the library's modules. */
+static int require_from_library(lua_State *L) {
+    library_require(L, luaL_checkstring(L, 1));
+    return 1;
+}
+
+static void push_compiled(lua_State *L, const char *name, span source, const char *hash) {
+    const char *key = hash ? lua_pushfstring(L, "%s@%s", name, hash) : lua_pushliteral(L, "");
+    if (!hash || !environment_push_chunk(L, key)) {
+        sandbox_load(L, lua_pushfstring(L, "%s.lua", name), source, hash);
+        lua_remove(L, -2);
+        if (hash) environment_keep_chunk(L, key);
+    }
+    lua_remove(L, -2);
+}
+
+void library_push_script(lua_State *L, const char *name, span source, const char *hash) {
+    push_compiled(L, name, source, hash);
+}
+
+static bool load_script(lua_State *L, const char *name) {
+    const script_services *services = sandbox_of(L)->services;
+    span source = {NULL, 0};
+    const char *hash = NULL;
+    error *err = services->source ? services->source(services->context, name, &source, &hash)
+                                  : error_new(ERROR_NOT_FOUND, "there are no scripts here");
+    bool found = !err || error_code_of(err) != ERROR_NOT_FOUND;
+    if (err && found) sandbox_raise(L, err);
+    error_free(err);
+    if (found) push_compiled(L, name, source, hash);
+    return found;
+}
+
+/* Modules named x.core are the library's inside. */
+static bool is_for_scripts(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return !dot || strcmp(dot, ".core") != 0;
+}
+
+/* The `require` of scripts: names of the library come first; what they get is this run's alone. */
+static int require(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    if (!settings_is_name(span_of(name))) return luaL_error(L, "require: '%s' is not the name of a module", name);
+    if (environment_push_module(L, name)) {
+        if (lua_islightuserdata(L, -1) && lua_touserdata(L, -1) == &loaded_key)
+            return luaL_error(L, "module '%s' requires itself, directly or through others", name);
+        return 1;
+    }
+    if (is_for_scripts(name) && push_library_module(L, name)) {
+        environment_copy(L);
+    } else {
+        lua_pushlightuserdata(L, &loaded_key); /* stands there while the module loads */
+        environment_set_module(L, name);
+        bool found = load_script(L, name);
+        if (!found) {
+            lua_pushnil(L);
+            environment_set_module(L, name);
+            return luaL_error(L, "module '%s' was not found, neither in the library nor among the scripts", name);
+        }
+        lua_pushstring(L, name);
+        lua_call(L, 1, 1);
+        if (lua_isnil(L, -1)) lua_pushboolean(L, true);
+    }
+    environment_set_module(L, name);
+    return 1;
 }
 
 static void open_base(lua_State *L) {
     static const char *const absent[] = {"dofile", "loadfile", "collectgarbage", "warn"};
     static const luaL_Reg own[] = {{"pcall", protected_call}, {"xpcall", protected_call_handled},
-        {"setmetatable", set_metatable}, {"load", load_text}, {"print", print}, {"require", require},
-        {"reject", sandbox_lua_reject}, {NULL, NULL}};
+        {"setmetatable", set_metatable}, {"load", load_text}, {"print", print}, {"require", require_from_library},
+        {"script_require", require}, {"reject", sandbox_lua_reject}, {NULL, NULL}};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         drop(L, absent[i]);
@@ -335,10 +390,14 @@ void library_open(lua_State *L) {
     open_string(L);
     open_table(L);
     luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 1);
+    wrap(L, "randomseed", seed_random);
     luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 1);
     luaL_requiref(L, LUA_COLIBNAME, luaopen_coroutine, 1);
     lua_pushcfunction(L, wrap_coroutine);
     lua_setfield(L, -2, "wrap");
     wrap(L, "close", close_coroutine);
     lua_pop(L, 3);
+    lua_pushglobaltable(L);
+    environment_keep(L);
+    environment_renew(L);
 }

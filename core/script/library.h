@@ -2,24 +2,25 @@
  *
  * Modules written in C are opened by the functions below; those written in Lua lie in scripts-lua/lib and travel in the
  * binary. Names of the library come before names of the estate, so that no script can replace what another one builds
- * on.
+ * on. What each run gets of it is its own (environment.h).
  */
 #ifndef BANYAN_CORE_SCRIPT_LIBRARY_H
 #define BANYAN_CORE_SCRIPT_LIBRARY_H
 
+#include "core/base/span.h"
+
 #include <lua.h>
-#include <stdbool.h>
 
 /* Opens the safe globals in a fresh state: base without files, bytecode and collector; string, table, math, utf8,
  * coroutine; require, reject, print. */
 void library_open(lua_State *L);
 
-/* Pushes module `name`, loading it when this state has not got it yet; raises when there is none. */
+/* Pushes the library's own module `name`, for C and never for scripts, which get copies; raises when there is none. */
 void library_require(lua_State *L, const char *name);
 
-/* Pushes what the script `name` of the estate compiles to; false when there is none. *hash (of its text, borrowed from
- * the services, may be NULL) names the version. Raises when it does not compile. */
-bool library_load_script(lua_State *L, const char *name, const char **hash);
+/* Pushes what `source`, of the script or module `name`, compiles to. `hash` of its text names the version and keeps it
+ * compiled (NULL: it is not kept). Raises when it does not compile. */
+void library_push_script(lua_State *L, const char *name, span source, const char *hash);
 
 /* string.find, match, gmatch and gsub with a budget: replaces the fields of the table on top of the stack. */
 void library_open_patterns(lua_State *L);

@@ -174,6 +174,8 @@ static int message_index(lua_State *L) {
 }
 
 void message_push(lua_State *L, const char *function) {
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &answer_key);
     lua_createtable(L, 0, 8);
     lua_createtable(L, 0, 3);
     lua_pushboolean(L, strcmp(function, "translate") != 0);

@@ -40,7 +40,8 @@ static void *allocate(void *context, void *old, size_t old_size, size_t new_size
         box->memory_used -= old_size;
         return NULL;
     }
-    if (new_size > old_size && new_size - old_size > box->limits.memory_bytes - box->memory_used) {
+    size_t room = box->limits.memory_bytes > box->memory_used ? box->limits.memory_bytes - box->memory_used : 0;
+    if (new_size > old_size && new_size - old_size > room) {
         box->out_of_memory = true;
         return NULL;
     }
@@ -99,15 +100,19 @@ static int open_libraries(lua_State *L) {
     return 0;
 }
 
-error *sandbox_new(const script_services *services, chunk_cache *chunks, const sandbox_limits *limits, sandbox **out) {
-    sandbox *box = xcalloc(1, sizeof *box);
-    box->services = services;
-    box->chunks = chunks;
+static void set_limits(sandbox *box, const sandbox_limits *limits) {
     box->limits = default_limits;
     if (limits && limits->time_ms > 0) box->limits.time_ms = limits->time_ms;
     if (limits && limits->memory_bytes > 0) box->limits.memory_bytes = limits->memory_bytes;
     if (limits && limits->output_bytes > 0) box->limits.output_bytes = limits->output_bytes;
     if (limits && limits->log_lines > 0) box->limits.log_lines = limits->log_lines;
+}
+
+error *sandbox_new(const script_services *services, chunk_cache *chunks, const sandbox_limits *limits, sandbox **out) {
+    sandbox *box = xcalloc(1, sizeof *box);
+    box->services = services;
+    box->chunks = chunks;
+    set_limits(box, limits);
     box->log = json_array();
     sandbox_restart(box);
     *out = box;
@@ -129,6 +134,15 @@ error *sandbox_new(const script_services *services, chunk_cache *chunks, const s
 void sandbox_restart(sandbox *box) {
     box->cpu_end_ns = cpu_now_ns() + box->limits.time_ms * 1000000;
     box->out_of_time = box->out_of_memory = false;
+}
+
+void sandbox_reuse(sandbox *box, const sandbox_limits *limits) {
+    if (limits) set_limits(box, limits);
+    json_decref(box->log);
+    box->log = json_array();
+    box->log_closed = box->seeded = false;
+    box->place[0] = '\0';
+    sandbox_restart(box);
 }
 
 void sandbox_free(sandbox *box) {

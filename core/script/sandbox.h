@@ -1,6 +1,7 @@
 /* core/script/sandbox.h: one Lua state with its limits, and how it is called from C.
  *
- * A sandbox serves one call and is thrown away. Memory is capped by its allocator, computing time by a count hook that,
+ * A sandbox serves one run after another of the same script as long as all goes well (host.c), and each sees a world of
+ * its own (environment.h). Memory is capped by its allocator, computing time by a count hook that,
  * once the time is used up, raises again and again until the script has ended. These are the polite limits: C functions
  * do not see the hook, so the process that runs scripts has a deadline of its own and is killed at it.
  * Only core/script includes Lua's headers; everything here runs in a translator or in `banyan script`, single-threaded.
@@ -41,6 +42,7 @@ typedef struct sandbox {
     bool out_of_time, out_of_memory;
     char place[SCRIPT_PLACE_SIZE]; /* where in the scripts the error in hand began; "" when unknown */
     json_t *log;                   /* owned: [{"level","text","line"}] */
+    bool seeded;                   /* the script called math.randomseed */
     bool log_closed;               /* the limit was reached and said */
     const char *script;            /* name of the script that is run; borrowed */
     const json_t *call;            /* the call in hand (host.h); borrowed, may be NULL */
@@ -57,6 +59,10 @@ void sandbox_free(sandbox *box);
 
 /* Gives the state its computing time anew: for a caller who runs several things in it. */
 void sandbox_restart(sandbox *box);
+
+/* Makes a used state ready for another run with these limits (NULL: as they are): computing time, log and place are
+ * new. What the script sees is renewed by environment_renew. */
+void sandbox_reuse(sandbox *box, const sandbox_limits *limits);
 
 /* The sandbox that a state belongs to. */
 sandbox *sandbox_of(lua_State *L);

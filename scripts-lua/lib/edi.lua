@@ -28,7 +28,7 @@ function M.documents(text)
 end
 
 local builder = {}
-builder.__index = builder
+local builder_meta = {__index = builder, __metatable = "builder"}
 
 function builder:segment(tag, ...)
   if type(tag) ~= "string" then error("a segment begins with its tag, this is a " .. type(tag), 2) end
@@ -53,8 +53,7 @@ function M.document(document_type, version, build, options)
     type = document_type, version = version, segments = {}, place = core.place(), options = options or {},
   }
   if type(build) == "function" then
-    build(setmetatable(document, builder))
-    setmetatable(document, nil)
+    build(setmetatable({segments = document.segments}, builder_meta))
   elseif type(build) == "table" then
     document.segments = build
   else

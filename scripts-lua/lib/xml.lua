@@ -14,8 +14,7 @@ local core = require "xml.core"
 
 local M = {}
 local element = {}
-element.__index = element
-element.__name = "element"
+local element_meta = {__index = element, __name = "element", __metatable = "element"}
 
 local function is_element(value)
   return type(value) == "table" and type(value.name) == "string"
@@ -110,7 +109,7 @@ function element:value(path)
   return node and text_of(node)
 end
 
-core.methods(element)
+core.methods(element_meta)
 
 function M.decode(text, reject)
   return core.decode(text, reject)
@@ -164,7 +163,7 @@ function M.element(name, attributes, content)
   elseif content ~= nil then
     node.text = tostring(content)
   end
-  return setmetatable(node, element)
+  return setmetatable(node, element_meta)
 end
 
 return M
