@@ -24,18 +24,18 @@ static const char json_script[] =
     "end\n"
     "return M\n";
 
-static const char edi_script[] =
-    "local M = {}\n"
-    "function M.request(req)\n"
-    "  local po = req.edi\n"
-    "  local out = {number = po:text('BEG', 3), date = po:date('BEG', 5), lines = {}}\n"
-    "  for loop in po:loops('PO1') do\n"
-    "    local line = loop:segment('PO1')\n"
-    "    out.lines[#out.lines + 1] = {sku = line:qualified(6, 'VP'), quantity = line:number(2), price = line:decimal(4)}\n"
-    "  end\n"
-    "  return {json = out}\n"
-    "end\n"
-    "return M\n";
+static const char edi_script[] = "local M = {}\n"
+                                 "function M.request(req)\n"
+                                 "  local po = req.edi\n"
+                                 "  local out = {number = po:text('BEG', 3), date = po:date('BEG', 5), lines = {}}\n"
+                                 "  for loop in po:loops('PO1') do\n"
+                                 "    local line = loop:segment('PO1')\n"
+                                 "    out.lines[#out.lines + 1] = {sku = line:qualified(6, 'VP'), quantity = "
+                                 "line:number(2), price = line:decimal(4)}\n"
+                                 "  end\n"
+                                 "  return {json = out}\n"
+                                 "end\n"
+                                 "return M\n";
 
 static error *source(void *context, const char *name, span *text, const char **hash) {
     (void)context;
@@ -48,22 +48,24 @@ static error *source(void *context, const char *name, span *text, const char **h
 static void json_order(buf *out) {
     buf_add_text(out, "{\"number\":\"PO4711\",\"buyer\":{\"name\":\"ACME Ltd\",\"id\":\"123456789\"},\"lines\":[");
     for (int i = 1; i <= 20; i++)
-        buf_printf(out, "%s{\"sku\":\"SKU-%04d\",\"quantity\":%d,\"price\":19.90,\"description\":\"Widget, blue, no %d\"}",
+        buf_printf(out,
+            "%s{\"sku\":\"SKU-%04d\",\"quantity\":%d,\"price\":19.90,\"description\":\"Widget, blue, no %d\"}",
             i > 1 ? "," : "", i, i * 3, i);
     buf_add_text(out, "]}");
 }
 
 static void edi_order(buf *out) {
-    buf_add_text(out, "ISA*00*          *00*          *ZZ*ACME           *ZZ*BANYAN         *261123*1615*U*00401*000000001*"
-                      "0*P*>~GS*PO*ACME*BANYAN*20261123*1615*1*X*004010~ST*850*0001~BEG*00*SA*4711**20261123~");
+    buf_add_text(out,
+        "ISA*00*          *00*          *ZZ*ACME           *ZZ*BANYAN         *261123*1615*U*00401*000000001*"
+        "0*P*>~GS*PO*ACME*BANYAN*20261123*1615*1*X*004010~ST*850*0001~BEG*00*SA*4711**20261123~");
     for (int i = 1; i <= 93; i++)
         buf_printf(out, "PO1*%d*%d*EA*19.9**VP*SKU-%04d~", i, i * 3, i);
     buf_add_text(out, "CTT*93~SE*97*0001~GE*1*1~IEA*1*000000001~");
 }
 
 static double measure(script_host *host, const char *name, span payload) {
-    json_t *call = json_pack("{s:s, s:s, s:{s:s, s:s, s:{}, s:{s:s}}}", "script", name, "function", "request", "message",
-        "method", "POST", "path", "/orders", "params", "headers", "content-type", "application/json");
+    json_t *call = json_pack("{s:s, s:s, s:{s:s, s:s, s:{}, s:{s:s}}}", "script", name, "function", "request",
+        "message", "method", "POST", "path", "/orders", "params", "headers", "content-type", "application/json");
     double best = 0;
     for (int round = 0; round < ROUNDS; round++) {
         int64_t began = clock_monotonic_ms(), now = began;
