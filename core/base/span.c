@@ -78,6 +78,14 @@ bool span_is_utf8(span a) {
     const unsigned char *bytes = (const unsigned char *)a.data;
     for (size_t i = 0; i < a.len;) {
         unsigned char low, high;
+        uint64_t eight; /* nearly all text is ASCII */
+        if (a.len - i >= sizeof eight) {
+            memcpy(&eight, bytes + i, sizeof eight);
+            if (!(eight & UINT64_C(0x8080808080808080))) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         size_t n = sequence(bytes[i], &low, &high);
         if (n == 0 || n > a.len - i) return false;
         if (n > 1 && (bytes[i + 1] < low || bytes[i + 1] > high)) return false;

@@ -7,6 +7,9 @@
 
 typedef unsigned __int128 u128;
 
+/* 10^36: the first magnitude that has too many digits. */
+static const u128 limit = (u128)1000000000000000000 * 1000000000000000000;
+
 static error *too_long(void) {
     return error_new(ERROR_LIMIT, "a decimal number may have %d digits at most", DECIMAL_DIGITS_MAX);
 }
@@ -24,12 +27,11 @@ static u128 magnitude(decimal value) {
 
 /* Makes a value of sign, digits and scale; trailing zeros give way when there are too many digits. */
 static error *make(bool negative, u128 digits, int scale, decimal *out) {
-    while (
-        (scale > DECIMAL_DIGITS_MAX || digits >= power_of_ten(DECIMAL_DIGITS_MAX)) && scale > 0 && digits % 10 == 0) {
+    while ((scale > DECIMAL_DIGITS_MAX || digits >= limit) && scale > 0 && digits % 10 == 0) {
         digits /= 10;
         scale--;
     }
-    if (scale > DECIMAL_DIGITS_MAX || digits >= power_of_ten(DECIMAL_DIGITS_MAX)) return too_long();
+    if (scale > DECIMAL_DIGITS_MAX || digits >= limit) return too_long();
     *out = (decimal){.coefficient = negative ? -(__int128)digits : (__int128)digits, .scale = scale};
     return NULL;
 }
@@ -56,7 +58,7 @@ error *decimal_parse(span text, decimal *out) {
         if (c == '.' && !point) {
             point = true;
         } else if (c >= '0' && c <= '9') {
-            if (digits >= power_of_ten(DECIMAL_DIGITS_MAX)) return too_long();
+            if (digits >= limit) return too_long();
             digits = digits * 10 + (unsigned)(c - '0');
             count++;
             scale += point;
@@ -78,7 +80,7 @@ error *decimal_parse(span text, decimal *out) {
     if (digits == 0 && exponent > 0) exponent = 0;
     int64_t moved = scale - exponent;
     for (; moved < 0; moved++) {
-        if (digits >= power_of_ten(DECIMAL_DIGITS_MAX)) return too_long();
+        if (digits >= limit) return too_long();
         digits *= 10;
     }
     if (digits == 0 && moved > DECIMAL_DIGITS_MAX) moved = DECIMAL_DIGITS_MAX;
@@ -131,7 +133,7 @@ const char *decimal_text(decimal value, char text[DECIMAL_TEXT_SIZE]) {
 static error *align(decimal value, int scale, u128 *digits) {
     *digits = magnitude(value);
     for (int i = value.scale; i<scale && * digits> 0; i++) {
-        if (*digits >= power_of_ten(DECIMAL_DIGITS_MAX)) return too_long();
+        if (*digits >= limit) return too_long();
         *digits *= 10;
     }
     return NULL;
@@ -195,7 +197,7 @@ error *decimal_divide_to(decimal a, decimal b, int scale, decimal_rounding round
     int shift = scale + b.scale - a.scale;
     bool lost = false;
     for (; shift < 0; shift++) {
-        if (divisor >= power_of_ten(DECIMAL_DIGITS_MAX)) { /* then the quotient is 0 and a rest */
+        if (divisor >= limit) { /* then the quotient is 0 and a rest */
             lost = lost || dividend != 0;
             dividend = 0;
         } else {
@@ -204,7 +206,7 @@ error *decimal_divide_to(decimal a, decimal b, int scale, decimal_rounding round
     }
     u128 quotient = dividend / divisor, rest = dividend % divisor;
     for (; shift > 0; shift--) { /* schoolbook: rest < 10^37, so ten times it still fits */
-        if (quotient >= power_of_ten(DECIMAL_DIGITS_MAX)) return too_long();
+        if (quotient >= limit) return too_long();
         quotient = quotient * 10 + rest * 10 / divisor;
         rest = rest * 10 % divisor;
     }

@@ -198,57 +198,105 @@ static bool decode_number(decoder *d) {
 
 static bool decode_value(decoder *d);
 
-/* Member names must differ. A null member is left out, so that `if order.ship_to then` means what it says. */
-static bool decode_object(decoder *d) {
+/* The first members or elements wait on Lua's stack, so that the table is made in its size: most are small. */
+enum { WAITING_MAX = 24 };
+
+/* Makes the table at base + 1 of the `count` pairs above `base`; `names` are their places in the text. */
+static bool flush_members(decoder *d, int base, int count, const char *const *names, int room) {
     lua_State *L = d->L;
-    lua_newtable(L);
-    int table = lua_gettop(L);
-    skip_blanks(d);
-    bool empty = true;
-    for (bool more = !take(d, '}'); more; empty = false) {
-        skip_blanks(d);
-        const char *name_at = d->at;
-        if (!take(d, '"')) return fail(d, empty ? "a member name or } was expected" : "a member name was expected");
-        if (!decode_string(d)) return false;
-        skip_blanks(d);
-        if (!take(d, ':')) return fail(d, ": was expected after a member's name");
-        lua_pushvalue(L, -1);
-        if (lua_rawget(L, table) != LUA_TNIL) {
-            d->at = name_at;
+    lua_createtable(L, 0, room);
+    lua_insert(L, base + 1);
+    for (int i = 0; i < count; i++) {
+        int name = base + 2 + 2 * i;
+        lua_pushvalue(L, name);
+        if (lua_rawget(L, base + 1) != LUA_TNIL) {
+            d->at = names[i];
             return fail(d, "a member stands there twice");
         }
         lua_pop(L, 1);
-        if (!decode_value(d)) return false;
+        lua_pushvalue(L, name);
+        lua_pushvalue(L, name + 1);
+        lua_rawset(L, base + 1);
+    }
+    lua_settop(L, base + 1);
+    return true;
+}
+
+static bool decode_member_name(decoder *d, int table) {
+    skip_blanks(d);
+    const char *name_at = d->at;
+    if (!take(d, '"')) return fail(d, "a member's name was expected");
+    if (!decode_string(d)) return false;
+    skip_blanks(d);
+    if (!take(d, ':')) return fail(d, ": was expected after a member's name");
+    if (!table) return true;
+    lua_pushvalue(d->L, -1);
+    if (lua_rawget(d->L, table) != LUA_TNIL) {
+        d->at = name_at;
+        return fail(d, "a member stands there twice");
+    }
+    lua_pop(d->L, 1);
+    return true;
+}
+
+/* Member names must differ. A null member is left out, so that `if order.ship_to then` means what it says. */
+static bool decode_object(decoder *d) {
+    lua_State *L = d->L;
+    const char *names[WAITING_MAX] = {NULL};
+    int base = lua_gettop(L), table = 0, waiting = 0;
+    skip_blanks(d);
+    for (bool more = !take(d, '}'); more;) {
+        skip_blanks(d);
+        const char *name_at = d->at;
+        if (!decode_member_name(d, table) || !decode_value(d)) return false;
         if (lua_islightuserdata(L, -1)) {
             lua_pop(L, 2);
-        } else {
+        } else if (table) {
             lua_rawset(L, table);
+        } else {
+            names[waiting++] = name_at;
+            if (waiting == WAITING_MAX) {
+                if (!flush_members(d, base, waiting, names, 4 * WAITING_MAX)) return false;
+                table = base + 1;
+            }
         }
         skip_blanks(d);
         more = take(d, ',');
         if (!more && !take(d, '}')) return fail(d, ", or } was expected");
     }
-    lua_pushnil(L);
-    if (lua_next(L, table))
-        lua_pop(L, 2);
-    else
-        mark(L, &object_key);
+    if (!table && !flush_members(d, base, waiting, names, waiting)) return false;
+    if (!table && waiting == 0) mark(L, &object_key);
     return true;
+}
+
+/* Makes the table at base + 1 of the `count` values above `base`. */
+static void flush_elements(lua_State *L, int base, int count, int room) {
+    lua_createtable(L, room, 0);
+    lua_insert(L, base + 1);
+    for (int i = count; i > 0; i--)
+        lua_rawseti(L, base + 1, i);
 }
 
 static bool decode_array(decoder *d) {
     lua_State *L = d->L;
-    lua_newtable(L);
-    int table = lua_gettop(L);
+    int base = lua_gettop(L);
+    bool made = false;
     lua_Integer count = 0;
     skip_blanks(d);
     for (bool more = !take(d, ']'); more;) {
         if (!decode_value(d)) return false;
-        lua_rawseti(L, table, ++count);
+        count++;
+        if (made) {
+            lua_rawseti(L, base + 1, count);
+        } else if (count == WAITING_MAX) {
+            flush_elements(L, base, WAITING_MAX, 4 * WAITING_MAX);
+            made = true;
+        }
         skip_blanks(d);
         more = take(d, ',');
         if (!more && !take(d, ']')) return fail(d, ", or ] was expected");
     }
+    if (!made) flush_elements(L, base, (int)count, (int)count);
     return true;
 }
 
@@ -311,14 +359,33 @@ bool value_decode_json(lua_State *L, span text) {
 
 /* ---- encoding ---- */
 
+enum { PATH_BYTES_MAX = 4096, FEW_NAMES = 16 };
+
+/* A step of the path to the value in hand: a member's name, or a position where the name has no data. */
+typedef struct step {
+    span name;
+    lua_Integer position;
+} step;
+
 typedef struct encoder {
     lua_State *L;
     buf *out;
     int indent, depth;
-    char path[256]; /* "/lines/3/price", for errors */
+    step path[JSON_DEPTH_MAX + 1]; /* for errors: "/lines/3/price" */
 } encoder;
 
 static void encode_value(encoder *e, int index);
+
+static void add_integer(buf *out, lua_Integer value) {
+    char digits[24];
+    size_t at = sizeof digits;
+    lua_Unsigned rest = value < 0 ? 0 - (lua_Unsigned)value : (lua_Unsigned)value;
+    do
+        digits[--at] = (char)('0' + (int)(rest % 10));
+    while (rest /= 10);
+    if (value < 0) digits[--at] = '-';
+    buf_add(out, span_make(digits + at, sizeof digits - at));
+}
 
 static void encode_string(buf *b, span text) {
     static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
@@ -346,31 +413,36 @@ static void break_line(encoder *e) {
         buf_add_char(e->out, ' ');
 }
 
-/* Raises an error that names the place in the value. */
-static void refuse(encoder *e, const char *what) {
-    sandbox_error(e->L, "json: %s %s", e->path[0] ? e->path : "the value", what);
+/* Pushes the path to the value in hand. */
+static const char *push_path(const encoder *e) {
+    buf *path = value_new_buf(e->L, PATH_BYTES_MAX);
+    for (int i = 0; i < e->depth && !path->overflow; i++) {
+        buf_add_char(path, '/');
+        if (e->path[i].name.data)
+            buf_add(path, e->path[i].name);
+        else
+            buf_printf(path, "%lld", (long long)e->path[i].position);
+    }
+    lua_pushlstring(e->L, path->len ? buf_text(path) : "the value", path->len ? path->len : strlen("the value"));
+    return lua_tostring(e->L, -1);
 }
 
-/* Lengthens the path by a step; returns the length it had, to cut it again. */
-static size_t enter(encoder *e, span name) {
-    size_t length = strlen(e->path), room = sizeof e->path - length;
-    if (name.len + 2 < room) snprintf(e->path + length, room, "/%.*s", (int)name.len, name.data);
-    return length;
+/* Raises an error that names the place in the value. */
+static void refuse(encoder *e, const char *what) {
+    sandbox_error(e->L, "json: %s %s", push_path(e), what);
 }
 
 static void encode_array(encoder *e, int table, lua_Integer count) {
+    step *here = &e->path[e->depth];
     buf_add_char(e->out, '[');
     e->depth++;
     for (lua_Integer i = 1; i <= count; i++) {
-        char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)i);
-        size_t length = enter(e, span_of(number));
+        *here = (step){.name = {NULL, 0}, .position = i};
         if (i > 1) buf_add_char(e->out, ',');
         break_line(e);
         lua_rawgeti(e->L, table, i);
         encode_value(e, lua_gettop(e->L));
         lua_pop(e->L, 1);
-        e->path[length] = '\0';
     }
     e->depth--;
     if (count > 0) break_line(e);
@@ -384,6 +456,21 @@ static int compare_names(const void *a, const void *b) {
     return order ? order : left->len < right->len ? -1 : left->len > right->len;
 }
 
+/* Most objects have few members. */
+static void sort_names(span *names, size_t count) {
+    if (count > FEW_NAMES) {
+        qsort(names, count, sizeof *names, compare_names);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        span name = names[i];
+        size_t at = i;
+        for (; at > 0 && compare_names(&names[at - 1], &name) > 0; at--)
+            names[at] = names[at - 1];
+        names[at] = name;
+    }
+}
+
 /* The names' bytes belong to the table, which nothing changes meanwhile: no code of the script runs here. */
 static void encode_object(encoder *e, int table, size_t count) {
     lua_State *L = e->L;
@@ -395,11 +482,12 @@ static void encode_object(encoder *e, int table, size_t count) {
         if (!span_is_utf8(names[filled])) refuse(e, "has a member name that is not UTF-8");
         filled++;
     }
-    qsort(names, filled, sizeof *names, compare_names);
+    sort_names(names, filled);
+    step *here = &e->path[e->depth];
     buf_add_char(e->out, '{');
     e->depth++;
     for (size_t i = 0; i < filled; i++) {
-        size_t length = enter(e, names[i]);
+        *here = (step){.name = names[i], .position = 0};
         if (i > 0) buf_add_char(e->out, ',');
         break_line(e);
         encode_string(e->out, names[i]);
@@ -408,7 +496,6 @@ static void encode_object(encoder *e, int table, size_t count) {
         lua_rawget(L, table);
         encode_value(e, lua_gettop(L));
         lua_pop(L, 1);
-        e->path[length] = '\0';
     }
     e->depth--;
     if (filled > 0) break_line(e);
@@ -436,7 +523,7 @@ static void encode_table(encoder *e, int table) {
     if ((size_t)last != count) {
         for (last = 1; lua_rawgeti(L, table, last) != LUA_TNIL; last++)
             lua_pop(L, 1);
-        sandbox_error(L, "json: %s is a list with a hole: element %I is nil", e->path[0] ? e->path : "the value", last);
+        sandbox_error(L, "json: %s is a list with a hole: element %I is nil", push_path(e), last);
     }
     encode_array(e, table, last);
 }
@@ -460,6 +547,19 @@ static void encode_value(encoder *e, int index) {
         if (lua_touserdata(L, index) != &null_key) refuse(e, "cannot stand in JSON");
         buf_add_text(e->out, "null");
         return;
+    case LUA_TNUMBER:
+        if (!lua_isinteger(L, index)) break;
+        add_integer(e->out, lua_tointeger(L, index));
+        return;
+    case LUA_TUSERDATA: {
+        const decimal *box = value_decimal(L, index);
+        char digits[DECIMAL_TEXT_SIZE];
+        decimal value;
+        if (!box) break;
+        memcpy(&value, box, sizeof value);
+        buf_add_text(e->out, decimal_text(value, digits));
+        return;
+    }
     default: break;
     }
     if (!value_push_text(L, index)) {

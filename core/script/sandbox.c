@@ -11,8 +11,9 @@
 #include <time.h>
 
 enum {
-    HOOK_INSTRUCTIONS = 1000,                /* between two looks at the clock */
-    CACHE_BYTES_MAX = 32 * 1024 * 1024,      /* compiled sources kept */
+    COLLECT_PAUSE = 1000,               /* percent: most runs end before they hold ten times what the libraries do */
+    HOOK_INSTRUCTIONS = 1000,           /* between two looks at the clock */
+    CACHE_BYTES_MAX = 32 * 1024 * 1024, /* compiled sources kept */
     CHUNK_BYTES_MAX = 16 * SCRIPT_SOURCE_MAX /* of one compiled source */
 };
 
@@ -36,7 +37,7 @@ static void *allocate(void *context, void *old, size_t old_size, size_t new_size
     sandbox *box = context;
     if (!old) old_size = 0; /* then it tells the kind of object */
     if (new_size == 0) {
-        free(old);
+        slab_resize(&box->memory, old, old_size, 0, 0);
         box->memory_used -= old_size;
         return NULL;
     }
@@ -45,8 +46,12 @@ static void *allocate(void *context, void *old, size_t old_size, size_t new_size
         box->out_of_memory = true;
         return NULL;
     }
-    void *fresh = realloc(old, new_size);
-    if (fresh) box->memory_used += new_size - old_size;
+    /* Sizes are rounded up, and pieces of one size do not become pieces of another: twice the limit is ample. */
+    void *fresh = slab_resize(&box->memory, old, old_size, new_size, 2 * box->limits.memory_bytes);
+    if (fresh)
+        box->memory_used += new_size - old_size;
+    else
+        box->out_of_memory = true;
     return fresh;
 }
 
@@ -124,6 +129,7 @@ error *sandbox_new(const script_services *services, chunk_cache *chunks, const s
     }
     *(sandbox **)lua_getextraspace(box->L) = box;
     lua_atpanic(box->L, panic);
+    lua_gc(box->L, LUA_GCINC, COLLECT_PAUSE, 0, 0);
     error *err = sandbox_call(box, open_libraries, NULL, NULL);
     if (!err) return NULL;
     sandbox_free(box);
@@ -153,6 +159,7 @@ void sandbox_free(sandbox *box) {
         lua_close(box->L);
     }
     json_decref(box->log);
+    slab_clear(&box->memory);
     free(box);
 }
 

@@ -10,6 +10,7 @@
 #define BANYAN_CORE_SCRIPT_SANDBOX_H
 
 #include "core/script/host.h"
+#include "core/script/slab.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -38,6 +39,7 @@ typedef struct sandbox {
     chunk_cache *chunks;             /* borrowed */
     sandbox_limits limits;
     size_t memory_used;
+    slab memory;
     int64_t cpu_end_ns;
     bool out_of_time, out_of_memory;
     char place[SCRIPT_PLACE_SIZE]; /* where in the scripts the error in hand began; "" when unknown */

@@ -1,13 +1,13 @@
 /* tests/bench/bench_script.c: what one script hop costs inside a translator: a 2 KiB JSON order mapped to another, and
- * an X12 850 of 100 segments to JSON. One core, no worker protocol; the figures are calls a second.
+ * an X12 850 of 100 segments to JSON. One core, no worker protocol; the figures are calls a second of computing.
  * Usage: bench_script [json|edi]
  */
-#include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/script/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { ROUND_MS = 1000, ROUNDS = 3 };
 
@@ -63,14 +63,21 @@ static void edi_order(buf *out) {
     buf_add_text(out, "CTT*93~SE*97*0001~GE*1*1~IEA*1*000000001~");
 }
 
+/* Of this process: the machine may be busy with other things. */
+static int64_t computed_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static double measure(script_host *host, const char *name, span payload) {
     json_t *call = json_pack("{s:s, s:s, s:{s:s, s:s, s:{}, s:{s:s}}}", "script", name, "function", "request",
         "message", "method", "POST", "path", "/orders", "params", "headers", "content-type", "application/json");
     double best = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        int64_t began = clock_monotonic_ms(), now = began;
+        int64_t began = computed_ms(), now = began;
         long count = 0;
-        for (; now < began + ROUND_MS; now = clock_monotonic_ms(), count++) {
+        for (; now < began + ROUND_MS; now = computed_ms(), count++) {
             script_outcome out;
             error *err = script_run(host, call, payload, &out);
             if (err || out.payload_count != 1) {
