@@ -17,6 +17,8 @@ const policy *const policies[] = {
     &rate_by_address_policy,
     &access_policy,
     &rate_policy,
+    &parameters_policy,
+    &request_policy,
     NULL,
 };
 

@@ -118,6 +118,45 @@ const setting estate_deprecated_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_parameter_settings[] = {
+    {.name = "name", .type = SETTING_TEXT, .required = true, .min = 1, .max = 64, .help = "Its name."},
+    {.name = "in",
+        .type = SETTING_CHOICE,
+        .choices = "path query header",
+        .fallback = "query",
+        .help = "Where it stands."},
+    {.name = "required", .type = SETTING_BOOLEAN, .fallback = "false", .help = "Whether it must be there."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "schema",
+        .type = SETTING_ANY,
+        .help = "JSON Schema (2020-12); a value of type integer, number or boolean is read as one."},
+    {.name = "example", .type = SETTING_ANY, .help = "For OpenAPI."},
+    {.name = NULL},
+};
+
+const setting estate_request_settings[] = {
+    {.name = "schema", .type = SETTING_ANY, .help = "JSON Schema (2020-12) that a JSON body must fit; else 422."},
+    {.name = "content_types",
+        .type = SETTING_TEXTS,
+        .min = 3,
+        .max = 128,
+        .help = "Media types that are taken, else 415; application/json when there is a schema."},
+    {.name = "example", .type = SETTING_ANY, .help = "A body that fits, for OpenAPI."},
+    {.name = NULL},
+};
+
+const setting estate_answers_settings[] = {
+    {.name = "schema", .type = SETTING_ANY, .help = "JSON Schema (2020-12) of the body."},
+    {.name = "content_type",
+        .type = SETTING_TEXT,
+        .min = 3,
+        .max = 128,
+        .fallback = "application/json",
+        .help = "Its media type."},
+    {.name = "example", .type = SETTING_ANY, .help = "A body, for OpenAPI."},
+    {.name = NULL},
+};
+
 const setting estate_policies_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How endpoints refer to it."},
     {.name = "description", .type = SETTING_TEXT, .help = "For people."},

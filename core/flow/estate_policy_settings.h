@@ -6,7 +6,8 @@
 #include "core/base/settings.h"
 
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
-    estate_maintenance_settings[], estate_deprecated_settings[];
+    estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
+    estate_answers_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -43,6 +44,18 @@ extern const setting estate_policies_settings[];
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_deprecated_settings,                                                                      \
             .help = "Tells callers that it will go."},                                                                 \
+        {.name = "parameters",                                                                                         \
+            .type = SETTING_OBJECTS,                                                                                   \
+            .nested = estate_parameter_settings,                                                                       \
+            .help = "Parameters of path, query and headers, with their schemas."},                                     \
+        {.name = "request",                                                                                            \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_request_settings,                                                                         \
+            .help = "What a request body must be."},                                                                   \
+        {.name = "response",                                                                                           \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_answers_settings,                                                                         \
+            .help = "What a good answer is like, for OpenAPI."},                                                       \
         {.name = "compress",                                                                                           \
             .type = SETTING_CHOICE,                                                                                    \
             .choices = "auto always off",                                                                              \

@@ -59,12 +59,18 @@ const char *http_status_title(int status) {
 }
 
 http_response *http_problem(int status, const char *name, const char *title, const char *detail, const char *instance) {
+    return http_problem_list(status, name, title, detail, instance, NULL);
+}
+
+http_response *http_problem_list(
+    int status, const char *name, const char *title, const char *detail, const char *instance, json_t *take_errors) {
     json_t *problem = json_object();
     json_object_set_new(problem, "type", json_sprintf("/problems/%s", name));
     json_put_text(problem, "title", title);
     json_object_set_new(problem, "status", json_integer(status));
     json_put_text(problem, "detail", detail);
     json_put_text(problem, "instance", instance);
+    if (take_errors) json_object_set_new(problem, "errors", take_errors);
     http_response *response = http_response_take_text(status, "application/problem+json", json_text(problem, false));
     http_response_secure(response, NULL);
     json_decref(problem);

@@ -8,7 +8,7 @@
 #ifndef BANYAN_HTTP_RESPONSE_H
 #define BANYAN_HTTP_RESPONSE_H
 
-#include "core/base/error.h"
+#include "core/base/json.h"
 
 typedef struct http_response http_response;
 typedef struct http_stream http_stream;
@@ -62,6 +62,10 @@ void http_response_secure(http_response *response, const char *content_policy);
  * and is served as documentation: "not-found", "method-not-allowed", "invalid", "limit" ... `detail` says what to do;
  * it and `instance` may be NULL. */
 http_response *http_problem(int status, const char *name, const char *title, const char *detail, const char *instance);
+
+/* The same with a list of what is wrong, each with a JSON pointer: [{"pointer","detail"}]. */
+http_response *http_problem_list(
+    int status, const char *name, const char *title, const char *detail, const char *instance, json_t *take_errors);
 
 /* The same for an error of the program: status, name and title follow from its code, the detail is its text. Faults of
  * ours do not show their text: they say "internal" and the log has the rest. Takes the error. */

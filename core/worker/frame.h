@@ -29,6 +29,7 @@ typedef enum frame_operation {
     OPERATION_TEST_SCRIPT,
     OPERATION_REPLAY_SCRIPT,
     OPERATION_STRUCTURE,
+    OPERATION_VALIDATE,
     /* courier */
     OPERATION_PROBE,
     OPERATION_LIST,

@@ -4,6 +4,7 @@
 #include "core/worker/nursery.h"
 
 #include "core/base/io.h"
+#include "core/base/json_schema.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/worker/courier.h"
@@ -108,6 +109,7 @@ static void forget_environment(void) {
     for (char **entry = environ; entry && *entry; entry++)
         explicit_bzero(*entry, strlen(*entry));
     clearenv();
+    json_schema_prepare();
     /* Local time is UTC here. With a zone named, the C library does not look for /etc/localtime behind a sandbox. */
     setenv("TZ", "UTC0", 1);
     tzset();

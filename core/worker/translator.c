@@ -4,6 +4,7 @@
 #include "core/worker/translator.h"
 
 #include "core/base/clock.h"
+#include "core/base/json_schema.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/script/host.h"
@@ -29,6 +30,8 @@ typedef struct translator {
     char *hash;
     const char *draft_name; /* a script whose text comes with the request; NULL: none */
     span draft;
+    json_schema *schema;     /* the one last held against */
+    json_t *schema_document; /* what it was made of */
 } translator;
 
 /* ---- what a script may ask of the desk ---- */
@@ -253,6 +256,36 @@ static error *replay_script(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+/* {"schema"}, a JSON body: {"faults": [...]} (json_schema.h), or {"malformed": "…"} when it is no JSON. The schema last
+ * used is kept: requests on one endpoint come in a row. */
+static error *validate(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL, *value = NULL, *faults = NULL, *answer = json_object();
+    attachment body = {0};
+    error *err = frame_get_json(request, &head);
+    json_t *document = json_object_get(head, "schema");
+    if (!err) err = attachment_of_request(request, &body);
+    if (!err && !(t->schema && json_equal(document, t->schema_document))) {
+        json_schema_free(t->schema);
+        json_decref(t->schema_document);
+        t->schema = NULL;
+        t->schema_document = json_incref(document);
+        err = json_schema_new(document, &t->schema);
+    }
+    error *malformed = err ? NULL : json_parse(body.bytes, &value);
+    if (malformed)
+        json_put_text(answer, "malformed", error_text(malformed));
+    else if (!err)
+        err = json_schema_check(t->schema, value, &faults);
+    if (faults) json_object_set_new(answer, "faults", faults);
+    if (!err) frame_put_json(reply, answer);
+    error_free(malformed);
+    json_decref(value);
+    json_decref(answer);
+    json_decref(head);
+    attachment_close(&body);
+    return err;
+}
+
 static error *tell_structure(translator *t, frame *request, frame *reply) {
     return workbench_structure(t->library, request, reply);
 }
@@ -268,6 +301,7 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_TEST_SCRIPT] = test_script,
     [OPERATION_REPLAY_SCRIPT] = replay_script,
     [OPERATION_STRUCTURE] = tell_structure,
+    [OPERATION_VALIDATE] = validate,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];
@@ -292,6 +326,8 @@ int translator_main(frame_channel *channel) {
     }
     self.library = edi_library_new();
     int status = worker_serve(channel, translate, &self);
+    json_schema_free(self.schema);
+    json_decref(self.schema_document);
     edi_library_free(self.library);
     forget_source(&self);
     script_host_free(self.host);

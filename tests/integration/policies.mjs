@@ -39,6 +39,7 @@ before(async () => {
   await us.start();
   await us.apply({
     connections: [{name: "files", kind: "file", directory: folder}],
+    scripts: [{name: "echo", source: "return {request = function(req) return req:respond{status = 200, body = tostring(#req.body)} end}"}],
     policies: [
       {name: "slow", rate_limit: {requests: 2, per: "1h", by: "endpoint"}, cors: {origins: ["https://group.example"]}},
       {name: "later", access: "public", cors: {origins: ["https://never.example"]}},
@@ -55,6 +56,19 @@ before(async () => {
       file("GET /inside/{name}", {access: "public", addresses: {allow: ["10.0.0.0/8"], proxies: ["127.0.0.1"]}}),
       file("GET /outside/{name}", {access: "public", addresses: {deny: ["127.0.0.0/8"]}}),
       file("GET /paged/{name}", {access: "public", cors: {origins: ["https://app.example", "https://*.team.example"], credentials: true, expose: ["ETag"], headers: ["X-Thing"]}}),
+      file("GET /typed/{name}", {
+        access: "public",
+        parameters: [
+          {name: "name", in: "path", schema: {pattern: "^[a-z]+\\.json$"}},
+          {name: "limit", schema: {type: "integer", minimum: 1, maximum: 100}},
+          {name: "X-Store", in: "header", required: true, schema: {type: "string", maxLength: 3}},
+        ],
+      }),
+      {
+        route: "POST /orders", access: "public", script: "echo", body_limit: "300KiB",
+        request: {schema: {type: "object", required: ["number"], properties: {number: {type: "string", pattern: "^[0-9]+$"}, lines: {items: {required: ["sku"]}}}, additionalProperties: false}},
+      },
+      {route: "POST /texts", access: "public", script: "echo", request: {content_types: ["text/plain", "image/*"]}},
       file("GET /any/{name}", {access: "public", cors: {origins: ["*"]}}),
     ],
   });
@@ -192,6 +206,45 @@ test("text is compressed for whoever takes it, and not beside credentials", asyn
   assert.equal((await call("GET", "/open/small.json", {"accept-encoding": "gzip"})).headers["content-encoding"], undefined, "too small to be worth it");
 });
 
+test("parameters are held against their schemas, all faults at once", async () => {
+  const store = {"x-store": "042"};
+  assert.equal((await call("GET", "/typed/small.json?limit=7", store)).status, 200);
+  const bad = await call("GET", "/typed/SMALL.json?limit=ten");
+  assert.equal(bad.status, 400);
+  assert.deepEqual(bad.body.errors.map((one) => `${one.in} ${one.parameter}`), ["path name", "query limit", "header X-Store"]);
+  for (const limit of ["0", "101", "1e1000", "7.5", "", "%00", "07", " 7"])
+    assert.equal((await call("GET", `/typed/small.json?limit=${encodeURIComponent(limit).replace("%2500", "%00")}`, store)).status, 400, limit);
+});
+
+test("a body is held against its schema, in a translator, with pointers to what does not fit", async () => {
+  const json = {"content-type": "application/json; charset=utf-8"};
+  const post = (body, headers = json) => call("POST", "/orders", headers, body);
+  assert.equal((await post('{"number":"12"}')).status, 200);
+  const bad = await post('{"number":"x","lines":[{"sku":1},{}],"more":1}');
+  assert.equal(bad.status, 422);
+  assert.equal(bad.body.type, "/problems/schema");
+  assert.deepEqual(bad.body.errors.map((one) => one.pointer).sort(), ["/lines/1", "/more", "/number"]);
+  const broken = await post('{"number":\n"12",}');
+  assert.equal(broken.status, 400);
+  assert.match(broken.body.detail, /line 2/);
+  assert.equal((await post('{"number":"1","number":"2"}')).status, 400, "JS: a name twice");
+  assert.equal((await post("")).status, 400);
+  assert.equal((await post('{"number":"12"}', {"content-type": "application/vnd.shop+json"})).status, 200);
+  assert.equal((await post('{"number":"12"}', {})).status, 415);
+  assert.equal((await post("[".repeat(100000))).status, 400, "JS: nested without end");
+  const large = await post(JSON.stringify({number: "1", lines: Array.from({length: 5000}, (_, i) => ({sku: `sku-number-${i}`}))}));
+  assert.equal(large.status, 200, "beyond what lies in memory");
+  assert.equal((await post(JSON.stringify({number: "1", lines: Array.from({length: 5000}, (_, i) => (i === 4999 ? {} : {sku: `sku-number-${i}`}))}))).body.errors[0].pointer, "/lines/4999");
+});
+
+test("media types that are not taken are refused before the body is read", async () => {
+  assert.equal((await call("POST", "/texts", {"content-type": "TEXT/plain;charset=x"}, "x")).status, 200);
+  assert.equal((await call("POST", "/texts", {"content-type": "image/png"}, "x")).status, 200);
+  const refused = await call("POST", "/texts", {"content-type": "application/json"}, "{}");
+  assert.equal(refused.status, 415);
+  assert.equal(refused.headers["accept-post"], "text/plain, image/*");
+});
+
 test("policies that do not hold together are refused with their place", async () => {
   const faults = async (more) => {
     const answer = await us.api("POST", "/api/v1/apply", {endpoints: [file("GET /fault/{name}", more)]});
@@ -203,5 +256,7 @@ test("policies that do not hold together are refused with their place", async ()
   assert.match(await faults({addresses: {allow: ["10.0.0.0/40"]}}), /10\.0\.0\.0\/40/);
   assert.match(await faults({rate_limit: {per: "1m"}}), /requests.*missing/);
   assert.match(await faults({policies: ["nobody"]}), /no .*nobody.* among the policies/);
+  assert.match(await faults({request: {schema: {type: "text"}}}), /request\/schema/);
+  assert.match(await faults({parameters: [{name: "other", in: "path"}]}), /no \{other\}/);
   assert.match(await faults({deprecated: {since: "yesterday"}}), /since/);
 });
