@@ -1,23 +1,27 @@
 /* edi/json_read.c: JSON to EDI. See json.h.
  *
- * The JSON tree is bounded by core/base/json.h (depth, duplicate keys); this walks it once and writes. What was noted
- * beside a segment is honoured only while it still fits its elements, so that a script may edit those and leave the
- * rest.
+ * The text becomes a tape (json_tape.h); this walks it once and writes. What was noted beside a segment is honoured
+ * only while it still fits its elements, so that a script may edit those and leave the rest. A node of 0 is no value:
+ * the root is nobody's member.
  */
 #include "core/base/base64.h"
 #include "core/base/json.h"
 #include "edi/json.h"
+#include "edi/json_tape.h"
 
 #include <stdio.h>
 
 enum { PATH_SIZE = 400, STEPS_MAX = 2 * JSON_DEPTH_MAX, OUTPUT_SEGMENT_MAX = 512 << 20 };
 
+typedef uint32_t node;
+
 typedef struct step {
-    const char *key; /* NULL: the index */
+    span key; /* without data: the index */
     size_t index;
 } step;
 
 typedef struct json_reader {
+    json_tape tape;
     buf *out;
     edi_delimiters d;
     bool latin1;
@@ -25,15 +29,24 @@ typedef struct json_reader {
     step steps[STEPS_MAX]; /* to the value in hand */
     size_t depth;
     char path[PATH_SIZE];
-    buf scratch, canonical;
-    uint64_t segments, documents, contents; /* of the level in hand, for its trailer */
+    buf scratch, canonical, suffix_bytes;
+    uint64_t segments; /* of the document in hand, for its trailer */
+    bool special[256]; /* delimiters of this interchange, and what a text may not copy as it stands */
 } json_reader;
 
 /* Where in the JSON we are is kept as steps, and written as a path only for an error. */
-static size_t enter(json_reader *r, const char *key, size_t index, bool by_index) {
+static size_t enter_span(json_reader *r, span key, size_t index) {
     size_t before = r->depth;
-    if (r->depth < STEPS_MAX) r->steps[r->depth++] = (step){.key = by_index ? NULL : key, .index = index};
+    if (r->depth < STEPS_MAX) r->steps[r->depth++] = (step){.key = key, .index = index};
     return before;
+}
+
+static size_t enter(json_reader *r, const char *key) {
+    return enter_span(r, span_of(key), 0);
+}
+
+static size_t enter_index(json_reader *r, size_t index) {
+    return enter_span(r, (span){NULL, 0}, index);
 }
 
 static void leave(json_reader *r, size_t before) {
@@ -45,8 +58,9 @@ static const char *path_of(json_reader *r) {
     snprintf(r->path, sizeof r->path, "/");
     for (size_t i = 0; i < r->depth && len + 1 < sizeof r->path; i++) {
         const step *s = &r->steps[i];
-        int more = s->key ? snprintf(r->path + len, sizeof r->path - len, "/%s", s->key)
-                          : snprintf(r->path + len, sizeof r->path - len, "/%zu", s->index);
+        int more = s->key.data ? snprintf(r->path + len, sizeof r->path - len, "/%.*s",
+                                     (int)(s->key.len < 80 ? s->key.len : 80), s->key.data)
+                               : snprintf(r->path + len, sizeof r->path - len, "/%zu", s->index);
         len += (size_t)more;
     }
     return r->path;
@@ -57,13 +71,38 @@ static const char *path_of(json_reader *r) {
 /* --------------------------------------------------------------------------------------------------------------- texts
  */
 
+static bool is(const json_reader *r, node value, json_kind kind) {
+    return value && json_tape_kind(&r->tape, value) == kind;
+}
+
+static bool is_text(const json_reader *r, node value) {
+    return value && json_tape_is_text(&r->tape, value);
+}
+
+static node member(const json_reader *r, node object, const char *name) {
+    return is(r, object, JSON_KIND_OBJECT) || object == 0 ? json_tape_member(&r->tape, object, name) : 0;
+}
+
+static node after(const json_reader *r, node value) {
+    return json_tape_next(&r->tape, value);
+}
+
+/* A text decoded into the scratch buffer, unless it stands as it is. */
+static span text_of(json_reader *r, node value) {
+    if (json_tape_kind(&r->tape, value) == JSON_KIND_TEXT) return json_tape_raw(&r->tape, value);
+    buf_clear(&r->scratch);
+    json_tape_decode(&r->tape, value, &r->scratch);
+    return buf_span(&r->scratch);
+}
+
 /* The bytes of a JSON string in the interchange's charset. */
-static error *add_text(json_reader *r, buf *out, const json_t *value) {
-    if (!json_is_string(value)) return FAIL(r, "a text is expected here");
-    const unsigned char *text = (const unsigned char *)json_string_value(value);
-    size_t len = json_string_length(value);
+static error *add_text(json_reader *r, buf *out, node value) {
+    if (!is_text(r, value)) return FAIL(r, "a text is expected here");
+    span bytes = text_of(r, value);
+    const unsigned char *text = (const unsigned char *)bytes.data;
+    size_t len = bytes.len;
     if (!r->latin1) {
-        buf_add(out, span_make((const char *)text, len));
+        buf_add(out, bytes);
         return NULL;
     }
     for (size_t i = 0; i < len; i++) {
@@ -79,19 +118,34 @@ static error *add_text(json_reader *r, buf *out, const json_t *value) {
     return NULL;
 }
 
-static error *add_base64(json_reader *r, buf *out, const json_t *object) {
-    const json_t *value = json_object_get(object, "base64");
-    if (!json_is_string(value)) return FAIL(r, "octets are an object with a member \"base64\"");
-    span text = span_make(json_string_value(value), json_string_length(value));
-    return base64_read(text, out) ? NULL : FAIL(r, "no base64");
+static error *add_base64(json_reader *r, buf *out, node object) {
+    node value = member(r, object, "base64");
+    if (!is_text(r, value)) return FAIL(r, "octets are an object with a member \"base64\"");
+    return base64_read(text_of(r, value), out) ? NULL : FAIL(r, "no base64");
+}
+
+/* A text with nothing in it to look at: copied as it stands. Most values are. */
+static bool add_plain(json_reader *r, node value) {
+    if (json_tape_kind(&r->tape, value) != JSON_KIND_TEXT) return false;
+    span raw = json_tape_raw(&r->tape, value);
+    char *room = buf_reserve(r->out, raw.len);
+    if (!room) return false;
+    bool special = false;
+    for (size_t i = 0; i < raw.len; i++) {
+        special |= r->special[(unsigned char)raw.data[i]];
+        room[i] = raw.data[i];
+    }
+    if (!special) r->out->len += raw.len;
+    return !special;
 }
 
 /* A value with its delimiters released, or refused where there is no release character. */
-static error *add_value(json_reader *r, const json_t *value) {
-    buf_clear(&r->scratch);
-    error *err = add_text(r, &r->scratch, value);
+static error *add_value(json_reader *r, node value) {
+    if (add_plain(r, value)) return NULL;
+    buf_clear(&r->canonical);
+    error *err = add_text(r, &r->canonical, value);
     if (err) return err;
-    span text = buf_span(&r->scratch);
+    span text = buf_span(&r->canonical);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (edi_is_delimiter(&r->d, c)) {
@@ -104,35 +158,44 @@ static error *add_value(json_reader *r, const json_t *value) {
     return NULL;
 }
 
-static error *add_components(json_reader *r, const json_t *value) {
-    if (!json_is_array(value)) return add_value(r, value);
+static void add_byte(json_reader *r, char c) {
+    char *room = buf_reserve(r->out, 1);
+    if (!room) return;
+    *room = c;
+    r->out->len++;
+}
+
+static error *add_components(json_reader *r, node value) {
+    if (!is(r, value, JSON_KIND_ARRAY)) return add_value(r, value);
     error *err = NULL;
-    for (size_t i = 0; i < json_array_size(value) && !err; i++) {
-        size_t before = enter(r, NULL, i, true);
+    size_t i = 0;
+    for (node one = value + 1, end = after(r, value); one < end && !err; one = after(r, one), i++) {
+        size_t before = enter_index(r, i);
         if (i > 0) {
             if (!r->d.component) return FAIL(r, "there is no component separator");
-            buf_add_char(r->out, r->d.component);
+            add_byte(r, r->d.component);
         }
-        err = add_value(r, json_array_get(value, i));
+        err = add_value(r, one);
         if (!err) leave(r, before);
     }
     return err;
 }
 
-static error *add_element(json_reader *r, const json_t *value) {
-    if (!json_is_object(value)) return add_components(r, value);
-    if (json_object_get(value, "base64")) return add_base64(r, r->out, value);
-    const json_t *repeated = json_object_get(value, "repeat");
+static error *add_element(json_reader *r, node value) {
+    if (!is(r, value, JSON_KIND_OBJECT)) return add_components(r, value);
+    if (member(r, value, "base64")) return add_base64(r, r->out, value);
+    node repeated = member(r, value, "repeat");
     error *err = NULL;
-    if (!json_is_array(repeated) || json_object_size(value) != 1)
+    size_t i = 0;
+    if (!is(r, repeated, JSON_KIND_ARRAY) || r->tape.nodes[value].len != 1)
         return FAIL(r, "an element is a text, an array of components, or {\"repeat\": [..]}");
-    for (size_t i = 0; i < json_array_size(repeated) && !err; i++) {
-        size_t before = enter(r, NULL, i, true);
+    for (node one = repeated + 1, end = after(r, repeated); one < end && !err; one = after(r, one), i++) {
+        size_t before = enter_index(r, i);
         if (i > 0) {
             if (!r->d.repetition) return FAIL(r, "there is no repetition separator");
-            buf_add_char(r->out, r->d.repetition);
+            add_byte(r, r->d.repetition);
         }
-        err = add_components(r, json_array_get(repeated, i));
+        err = add_components(r, one);
         if (!err) leave(r, before);
     }
     return err;
@@ -154,102 +217,128 @@ static void canonicalise(json_reader *r, span raw, buf *out) {
     }
 }
 
-/* The member that is the segment itself: the one whose name does not begin with "_". */
-static error *find_tag(json_reader *r, const json_t *object, const char **tag, json_t **elements) {
-    const char *key;
-    json_t *value;
-    *tag = NULL;
-    if (!json_is_object(object)) return FAIL(r, "a segment is an object such as {\"REF\": [..]}");
-    json_object_foreach((json_t *)object, key, value) {
-        if (key[0] == '_') {
-            static const char *const known[] = {"_raw", "_after", "_object", "_terminated"};
-            bool found = false;
-            for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-                found |= strcmp(key, known[i]) == 0;
-            if (!found) return FAIL(r, "unknown member \"%s\"", key);
+/* A segment's members: the one that is the segment itself, whose name does not begin with "_", and what stands beside.
+ */
+typedef struct members {
+    span tag;
+    node elements, raw, after, object, terminated;
+} members;
+
+static error *find_members(json_reader *r, node object, members *found) {
+    *found = (members){.tag = {NULL, 0}};
+    if (!is(r, object, JSON_KIND_OBJECT)) return FAIL(r, "a segment is an object such as {\"REF\": [..]}");
+    const struct {
+        const char *name;
+        node *value;
+    } known[] = {{"_raw", &found->raw}, {"_after", &found->after}, {"_object", &found->object},
+        {"_terminated", &found->terminated}};
+    for (node key = object + 1, end = after(r, object); key < end; key = after(r, key + 1)) {
+        span name = json_tape_raw(&r->tape, key);
+        if (name.len == 0 || name.data[0] != '_') {
+            if (found->tag.data)
+                return FAIL(r, "one segment has one tag: \"%.*s\" and \"%.*s\"", (int)found->tag.len, found->tag.data,
+                    (int)(name.len < 40 ? name.len : 40), name.data);
+            found->tag = name;
+            found->elements = key + 1;
             continue;
         }
-        if (*tag) return FAIL(r, "one segment has one tag: \"%s\" and \"%s\"", *tag, key);
-        *tag = key;
-        *elements = value;
+        size_t i = 0, count = sizeof known / sizeof known[0];
+        while (i < count && !span_is(name, known[i].name))
+            i++;
+        if (i == count) return FAIL(r, "unknown member \"%.*s\"", (int)(name.len < 40 ? name.len : 40), name.data);
+        if (*known[i].value) return FAIL(r, "the member \"%s\" stands twice", known[i].name);
+        *known[i].value = key + 1;
     }
-    if (!*tag) return FAIL(r, "a segment without tag");
+    if (!found->tag.data) return FAIL(r, "a segment without tag");
     return NULL;
 }
 
-static bool is_loop_name(const char *key) {
-    for (; *key; key++) {
-        if (*key >= 'a' && *key <= 'z') return true;
+static bool is_loop_name(span key) {
+    for (size_t i = 0; i < key.len; i++) {
+        if (key.data[i] >= 'a' && key.data[i] <= 'z') return true;
     }
     return false;
 }
 
-static error *write_segment(json_reader *r, const json_t *object) {
-    const char *tag = NULL;
-    json_t *elements = NULL;
-    error *err = find_tag(r, object, &tag, &elements);
-    if (err || !tag) return err;
-    size_t outer = enter(r, tag, 0, false), start = r->out->len;
-    bool isa = strcmp(tag, "ISA") == 0 && r->d.standard == EDI_X12;
-    if (!json_is_array(elements)) return FAIL(r, "the elements of a segment are an array");
-    for (const char *c = tag; *c; c++) {
-        bool nesting = c > tag && *c == r->d.component && r->d.standard == EDI_EDIFACT;
-        if (!edi_is_alphanumeric(*c) && !nesting) return FAIL(r, "\"%s\" is no segment tag", tag);
+static bool is_segment_tag(const json_reader *r, span tag) {
+    for (size_t i = 0; i < tag.len; i++) {
+        char c = tag.data[i];
+        bool nesting = i > 0 && c == r->d.component && r->d.standard == EDI_EDIFACT;
+        if (!edi_is_alphanumeric(c) && !nesting) return false;
     }
-    buf_add_text(r->out, tag);
-    for (size_t i = 0; i < json_array_size(elements) && !err; i++) {
-        const json_t *element = json_array_get(elements, i);
-        size_t before = enter(r, NULL, i, true);
-        buf_add_char(r->out, i == 0 ? r->d.tag : r->d.element);
-        err = isa ? add_text(r, r->out, element) : add_element(r, element);
+    return true;
+}
+
+/* The bytes that were read before, when they still say what was written from `start` on. */
+static error *prefer_raw(json_reader *r, node raw, size_t start) {
+    buf bytes = BUF_MAX(OUTPUT_SEGMENT_MAX);
+    error *err = add_text(r, &bytes, raw);
+    buf_clear(&r->canonical);
+    canonicalise(r, buf_span(&bytes), &r->canonical);
+    span written = span_make(r->out->data + start, r->out->len - start);
+    if (!err && span_equal(written, buf_span(&r->canonical))) {
+        r->out->len = start;
+        buf_add(r->out, buf_span(&bytes));
+    }
+    buf_free(&bytes);
+    return err;
+}
+
+static error *write_elements(json_reader *r, const members *m) {
+    bool isa = span_is(m->tag, "ISA") && r->d.standard == EDI_X12;
+    error *err = NULL;
+    size_t i = 0;
+    buf_add(r->out, m->tag);
+    for (node one = m->elements + 1, end = after(r, m->elements); one < end && !err; one = after(r, one), i++) {
+        add_byte(r, i == 0 ? r->d.tag : r->d.element);
+        if (!isa && add_plain(r, one)) continue;
+        size_t before = enter_index(r, i);
+        err = isa ? add_text(r, r->out, one) : add_element(r, one);
         if (!err) leave(r, before);
     }
+    return err;
+}
+
+static error *write_segment(json_reader *r, node object) {
+    members m;
+    error *err = find_members(r, object, &m);
     if (err) return err;
-    const json_t *raw = json_object_get(object, "_raw");
-    if (raw) {
-        buf_clear(&r->scratch);
-        buf_clear(&r->canonical);
-        if ((err = add_text(r, &r->scratch, raw))) return err;
-        canonicalise(r, buf_span(&r->scratch), &r->canonical);
-        span written = span_make(r->out->data + start, r->out->len - start);
-        if (span_equal(written, buf_span(&r->canonical))) {
-            r->out->len = start;
-            buf_add(r->out, buf_span(&r->scratch));
-        }
-    }
-    const json_t *terminated = json_object_get(object, "_terminated"), *octets = json_object_get(object, "_object");
-    const json_t *after = json_object_get(object, "_after");
-    if (!json_is_false(terminated)) buf_add_char(r->out, r->d.terminator);
-    if (octets) {
-        err = add_base64(r, r->out, octets);
-    } else if (after) {
-        err = add_text(r, r->out, after);
-    } else if (!json_is_false(terminated)) {
+    size_t outer = enter_span(r, m.tag, 0), start = r->out->len;
+    if (!is(r, m.elements, JSON_KIND_ARRAY)) return FAIL(r, "the elements of a segment are an array");
+    if (!is_segment_tag(r, m.tag)) return FAIL(r, "\"%.*s\" is no segment tag", (int)m.tag.len, m.tag.data);
+    err = write_elements(r, &m);
+    if (!err && m.raw) err = prefer_raw(r, m.raw, start);
+    if (err) return err;
+    bool terminated = !is(r, m.terminated, JSON_KIND_FALSE);
+    if (terminated) add_byte(r, r->d.terminator);
+    if (m.object)
+        err = add_base64(r, r->out, m.object);
+    else if (m.after)
+        err = add_text(r, r->out, m.after);
+    else if (terminated)
         buf_add(r->out, r->suffix);
-    }
     r->segments++;
     if (!err) leave(r, outer);
     return err ? err : buf_check(r->out, "the interchange");
 }
 
 /* The list of a document or loop: segments, and loops under a lower-case name. Depth is bounded by the JSON's. */
-static error *write_list(json_reader *r, const json_t *list) {
+static error *write_list(json_reader *r, node list) {
     error *err = NULL;
-    if (!json_is_array(list)) return FAIL(r, "an array of segments is expected");
-    for (size_t i = 0; i < json_array_size(list) && !err; i++) {
-        const json_t *one = json_array_get(list, i);
-        size_t before = enter(r, NULL, i, true);
-        const char *name = json_is_object(one) && json_object_size(one) == 1
-                               ? json_object_iter_key(json_object_iter((json_t *)one))
-                               : "";
+    size_t i = 0;
+    if (!is(r, list, JSON_KIND_ARRAY)) return FAIL(r, "an array of segments is expected");
+    for (node one = list + 1, end = after(r, list); one < end && !err; one = after(r, one), i++) {
+        size_t before = enter_index(r, i);
+        bool single = is(r, one, JSON_KIND_OBJECT) && r->tape.nodes[one].len == 1;
+        span name = single ? json_tape_raw(&r->tape, one + 1) : span_make("", 0);
         if (is_loop_name(name)) {
-            const json_t *loops = json_object_get(one, name);
-            size_t inner = enter(r, name, 0, false);
-            if (!json_is_array(loops)) return FAIL(r, "a loop is an array of its occurrences");
-            for (size_t k = 0; k < json_array_size(loops) && !err; k++) {
-                size_t each = enter(r, NULL, k, true);
-                err = write_list(r, json_array_get(loops, k));
-                if (!err) leave(r, each);
+            node loops = one + 2;
+            size_t inner = enter_span(r, name, 0), k = 0;
+            if (!is(r, loops, JSON_KIND_ARRAY)) return FAIL(r, "a loop is an array of its occurrences");
+            for (node each = loops + 1, last = after(r, loops); each < last && !err; each = after(r, each), k++) {
+                size_t entered = enter_index(r, k);
+                err = write_list(r, each);
+                if (!err) leave(r, entered);
             }
             if (!err) leave(r, inner);
         } else {
@@ -263,36 +352,48 @@ static error *write_list(json_reader *r, const json_t *list) {
 /* -------------------------------------------------------------------------------------------------------------- levels
  */
 
-static error *known_members(json_reader *r, const json_t *object, const char *const *names) {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(object)) return FAIL(r, "an object is expected");
-    json_object_foreach((json_t *)object, key, value) {
+/* Every name is one of these, and stands once. */
+static error *known_members(json_reader *r, node object, const char *const *names) {
+    uint64_t seen = 0;
+    if (!is(r, object, JSON_KIND_OBJECT) && object != 0) return FAIL(r, "an object is expected");
+    if (json_tape_kind(&r->tape, object) != JSON_KIND_OBJECT) return FAIL(r, "an object is expected");
+    for (node key = object + 1, end = after(r, object); key < end; key = after(r, key + 1)) {
+        span name = json_tape_raw(&r->tape, key);
         size_t i = 0;
-        while (names[i] && strcmp(names[i], key) != 0)
+        while (names[i] && !span_is(name, names[i]))
             i++;
-        if (!names[i]) return FAIL(r, "unknown member \"%s\"", key);
+        int shown = (int)(name.len < 40 ? name.len : 40);
+        if (!names[i]) return FAIL(r, "unknown member \"%.*s\"", shown, name.data);
+        if (seen >> i & 1) return FAIL(r, "the member \"%.*s\" stands twice", shown, name.data);
+        seen |= UINT64_C(1) << i;
     }
     return NULL;
 }
 
+static node item(const json_reader *r, node array, size_t index) {
+    for (node one = array + 1, end = after(r, array); one < end; one = after(r, one)) {
+        if (index-- == 0) return one;
+    }
+    return 0;
+}
+
 /* The trailer as given, or the one that follows from what was written: the reference is that of the header. */
-static error *write_trailer(json_reader *r, const json_t *object, const char *tag, unsigned reference, uint64_t count) {
-    const json_t *trailer = json_object_get(object, "trailer"), *header = json_object_get(object, "header");
+static error *write_trailer(json_reader *r, node object, const char *tag, unsigned reference, uint64_t count) {
+    node trailer = member(r, object, "trailer"), header = member(r, object, "header");
+    members m;
     if (trailer) {
-        size_t before = enter(r, "trailer", 0, false);
+        size_t before = enter(r, "trailer");
         error *err = write_segment(r, trailer);
         if (!err) leave(r, before);
         return err;
     }
-    const char *header_tag = NULL;
-    json_t *elements = NULL;
-    error *err = find_tag(r, header, &header_tag, &elements);
+    error *err = find_members(r, header, &m);
     if (err) return err;
     buf_printf(r->out, "%s%c%llu", tag, r->d.tag, (unsigned long long)count);
     if (reference) {
-        const json_t *value = json_array_get(elements, reference - 1);
-        if (!value) return FAIL(r, "%s%02u, which %s repeats, is missing", header_tag, reference, tag);
+        node value = is(r, m.elements, JSON_KIND_ARRAY) ? item(r, m.elements, reference - 1) : 0;
+        if (!value)
+            return FAIL(r, "%.*s%02u, which %s repeats, is missing", (int)m.tag.len, m.tag.data, reference, tag);
         buf_add_char(r->out, r->d.element);
         err = add_element(r, value);
     }
@@ -301,72 +402,72 @@ static error *write_trailer(json_reader *r, const json_t *object, const char *ta
     return err;
 }
 
-static error *write_header(json_reader *r, const json_t *object) {
-    const json_t *header = json_object_get(object, "header");
+static error *write_header(json_reader *r, node object) {
+    node header = member(r, object, "header");
     if (!header) return FAIL(r, "\"header\" is missing");
-    size_t before = enter(r, "header", 0, false);
+    size_t before = enter(r, "header");
     error *err = write_segment(r, header);
     if (!err) leave(r, before);
     return err;
 }
 
-static error *write_document(json_reader *r, const json_t *object) {
-    static const char *const members[] = {"type", "version", "header", "segments", "trailer", NULL};
+static error *write_document(json_reader *r, node object) {
+    static const char *const names[] = {"type", "version", "header", "segments", "trailer", NULL};
     static const char *const trailers[] = {"", "SE", "UNT", "MTR"};
     static const unsigned references[] = {0, 2, 1, 0};
-    error *err = known_members(r, object, members);
+    error *err = known_members(r, object, names);
     r->segments = 0;
     if (!err) err = write_header(r, object);
     if (err) return err;
-    size_t before = enter(r, "segments", 0, false);
-    err = write_list(r, json_object_get(object, "segments"));
+    size_t before = enter(r, "segments");
+    err = write_list(r, member(r, object, "segments"));
     if (err) return err;
     leave(r, before);
     return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], r->segments + 1);
 }
 
-static error *write_group(json_reader *r, const json_t *object) {
-    static const char *const members[] = {"header", "documents", "trailer", NULL};
+static error *write_group(json_reader *r, node object) {
+    static const char *const names[] = {"header", "documents", "trailer", NULL};
     static const char *const trailers[] = {"", "GE", "UNE", "EOB"};
     static const unsigned references[] = {0, 6, 5, 0};
-    const json_t *documents = json_object_get(object, "documents");
-    error *err = known_members(r, object, members);
+    node documents = member(r, object, "documents");
+    error *err = known_members(r, object, names);
     if (!err) err = write_header(r, object);
-    if (!err && !json_is_array(documents)) err = FAIL(r, "\"documents\" is an array");
+    if (!err && !is(r, documents, JSON_KIND_ARRAY)) err = FAIL(r, "\"documents\" is an array");
+    if (err) return err;
     uint64_t count = 0; /* documents and packages */
-    for (size_t i = 0; !err && i < json_array_size(documents); i++) {
-        const json_t *one = json_array_get(documents, i);
-        count += json_object_get(one, "segments") || json_object_get(one, "UNO");
-        size_t before = enter(r, "documents", 0, false);
-        enter(r, NULL, i, true);
-        err = json_object_get(one, "segments") ? write_document(r, one) : write_segment(r, one);
+    size_t i = 0;
+    for (node one = documents + 1, end = after(r, documents); one < end && !err; one = after(r, one), i++) {
+        bool document = member(r, one, "segments") != 0;
+        count += document || member(r, one, "UNO");
+        size_t before = enter(r, "documents");
+        enter_index(r, i);
+        err = document ? write_document(r, one) : write_segment(r, one);
         if (!err) leave(r, before);
     }
     if (err) return err;
     return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], count);
 }
 
-static error *read_delimiter(json_reader *r, const json_t *object, const char *name, char *delimiter) {
-    const json_t *value = json_object_get(object, name);
-    if (!value) {
-        *delimiter = 0;
-        return NULL;
-    }
-    if (!json_is_string(value) || json_string_length(value) != 1)
-        return FAIL(r, "the %s delimiter is one character", name);
-    *delimiter = json_string_value(value)[0];
+static error *read_delimiter(json_reader *r, node object, const char *name, char *delimiter) {
+    node value = member(r, object, name);
+    *delimiter = 0;
+    if (!value) return NULL;
+    span text = is_text(r, value) ? text_of(r, value) : span_make("", 0);
+    if (text.len != 1) return FAIL(r, "the %s delimiter is one character", name);
+    *delimiter = text.data[0];
     return NULL;
 }
 
-static error *read_delimiters(json_reader *r, const json_t *interchange) {
-    static const char *const members[] = {
+static error *read_delimiters(json_reader *r, node interchange) {
+    static const char *const names[] = {
         "element", "component", "repetition", "release", "terminator", "suffix", "una", NULL};
-    const json_t *object = json_object_get(interchange, "delimiters");
-    error *err = NULL;
+    node object = member(r, interchange, "delimiters");
+    buf_clear(&r->suffix_bytes);
     r->suffix = span_make("", 0);
     if (!object) return NULL;
-    size_t before = enter(r, "delimiters", 0, false);
-    err = known_members(r, object, members);
+    size_t before = enter(r, "delimiters");
+    error *err = known_members(r, object, names);
     if (!err) err = read_delimiter(r, object, "element", &r->d.element);
     if (!err) err = read_delimiter(r, object, "component", &r->d.component);
     if (!err) err = read_delimiter(r, object, "repetition", &r->d.repetition);
@@ -375,70 +476,95 @@ static error *read_delimiters(json_reader *r, const json_t *interchange) {
     if (!err && (!r->d.element || !r->d.terminator)) err = FAIL(r, "\"element\" and \"terminator\" are needed");
     if (err) return err;
     if (r->d.standard != EDI_TRADACOMS) r->d.tag = r->d.element;
-    const json_t *suffix = json_object_get(object, "suffix"), *una = json_object_get(object, "una");
-    if (suffix && !json_is_string(suffix)) return FAIL(r, "\"suffix\" is a text");
-    if (suffix) r->suffix = span_make(json_string_value(suffix), json_string_length(suffix));
+    node suffix = member(r, object, "suffix"), una = member(r, object, "una");
+    if (suffix && !is_text(r, suffix)) return FAIL(r, "\"suffix\" is a text");
+    if (suffix) json_tape_decode(&r->tape, suffix, &r->suffix_bytes);
+    r->suffix = buf_span(&r->suffix_bytes);
     if (una) err = add_text(r, r->out, una);
     if (!err) leave(r, before);
     return err;
 }
 
-static error *write_interchange(json_reader *r, const json_t *object) {
-    static const char *const members[] = {
+/* What add_plain may not copy unseen. */
+static void mark_special(json_reader *r) {
+    for (unsigned i = 0; i < 256; i++)
+        r->special[i] = edi_is_delimiter(&r->d, (char)i) || (r->latin1 && i >= 0x80);
+}
+
+static error *write_content(json_reader *r, node one, uint64_t *count) {
+    if (member(r, one, "documents")) {
+        ++*count;
+        return write_group(r, one);
+    }
+    if (member(r, one, "segments")) {
+        ++*count;
+        return write_document(r, one);
+    }
+    *count += member(r, one, "UNO") != 0;
+    return write_segment(r, one);
+}
+
+static error *write_interchange(json_reader *r, node object) {
+    static const char *const names[] = {
         "before", "standard", "charset", "delimiters", "header", "content", "trailer", NULL};
     static const char *const trailers[] = {"", "IEA", "UNZ", "END"};
     static const unsigned references[] = {0, 13, 5, 0};
-    error *err = known_members(r, object, members);
+    error *err = known_members(r, object, names);
     if (err) return err;
-    edi_standard standard = edi_standard_named(json_get_span(object, "standard"));
-    const json_t *before = json_object_get(object, "before"), *content = json_object_get(object, "content");
+    node before = member(r, object, "before"), content = member(r, object, "content");
+    node named = member(r, object, "standard"), charset = member(r, object, "charset");
+    edi_standard standard = is_text(r, named) ? edi_standard_named(text_of(r, named)) : EDI_NONE;
     if (standard == EDI_NONE) return FAIL(r, "\"standard\" is X12, EDIFACT or TRADACOMS");
     r->d = edi_delimiters_default(standard);
-    r->latin1 = strcmp(json_get_text(object, "charset", ""), "latin-1") == 0;
+    r->latin1 = is_text(r, charset) && span_is(text_of(r, charset), "latin-1");
     if (before) err = add_text(r, r->out, before);
     if (!err) err = read_delimiters(r, object);
+    mark_special(r);
     if (!err) err = write_header(r, object);
-    if (!err && !json_is_array(content)) err = FAIL(r, "\"content\" is an array");
+    if (!err && !is(r, content, JSON_KIND_ARRAY)) err = FAIL(r, "\"content\" is an array");
+    if (err) return err;
     uint64_t count = 0; /* groups, documents and packages */
-    for (size_t i = 0; !err && i < json_array_size(content); i++) {
-        const json_t *one = json_array_get(content, i);
-        size_t outer = enter(r, "content", 0, false);
-        enter(r, NULL, i, true);
-        if (json_object_get(one, "documents")) {
-            count++;
-            err = write_group(r, one);
-        } else if (json_object_get(one, "segments")) {
-            count++;
-            err = write_document(r, one);
-        } else {
-            count += json_object_get(one, "UNO") != NULL;
-            err = write_segment(r, one);
-        }
+    size_t i = 0;
+    for (node one = content + 1, end = after(r, content); one < end && !err; one = after(r, one), i++) {
+        size_t outer = enter(r, "content");
+        enter_index(r, i);
+        err = write_content(r, one, &count);
         if (!err) leave(r, outer);
     }
     if (err) return err;
     return write_trailer(r, object, trailers[standard], references[standard], count);
 }
 
-error *edi_from_json(span json, buf *out) {
-    static const char *const members[] = {"interchanges", "after", NULL};
-    json_reader r = {.out = out, .scratch = BUF_MAX(OUTPUT_SEGMENT_MAX), .canonical = BUF_MAX(OUTPUT_SEGMENT_MAX)};
-    json_t *root = NULL;
-    error *err = json_parse(json, &root);
-    if (!err) err = known_members(&r, root, members);
-    const json_t *interchanges = err ? NULL : json_object_get(root, "interchanges");
-    if (!err && !json_is_array(interchanges)) err = FAIL(&r, "\"interchanges\" is an array");
-    for (size_t i = 0; !err && i < json_array_size(interchanges); i++) {
-        size_t before = enter(&r, "interchanges", 0, false);
-        enter(&r, NULL, i, true);
-        err = write_interchange(&r, json_array_get(interchanges, i));
-        if (!err) leave(&r, before);
+static error *write_file(json_reader *r) {
+    static const char *const names[] = {"interchanges", "after", NULL};
+    error *err = known_members(r, 0, names);
+    node interchanges = err ? 0 : member(r, 0, "interchanges");
+    if (!err && !is(r, interchanges, JSON_KIND_ARRAY)) err = FAIL(r, "\"interchanges\" is an array");
+    if (err) return err;
+    size_t i = 0;
+    for (node one = interchanges + 1, end = after(r, interchanges); one < end && !err; one = after(r, one), i++) {
+        size_t before = enter(r, "interchanges");
+        enter_index(r, i);
+        err = write_interchange(r, one);
+        if (!err) leave(r, before);
     }
-    const json_t *after = err ? NULL : json_object_get(root, "after");
-    if (after) err = add_text(&r, out, after);
-    if (!err) err = buf_check(out, "the file");
-    json_decref(root);
+    node behind = err ? 0 : member(r, 0, "after");
+    if (behind) err = add_text(r, r->out, behind);
+    return err ? err : buf_check(r->out, "the file");
+}
+
+error *edi_from_json(span json, buf *out) {
+    json_reader r = {.out = out,
+        .scratch = BUF_MAX(OUTPUT_SEGMENT_MAX),
+        .canonical = BUF_MAX(OUTPUT_SEGMENT_MAX),
+        .suffix_bytes = BUF_MAX(OUTPUT_SEGMENT_MAX)};
+    error *err = json_tape_read(json, &r.tape);
+    if (err) return err;
+    err = write_file(&r);
+    if (out->data) buf_grew(out, 0); /* the terminator */
+    json_tape_free(&r.tape);
     buf_free(&r.scratch);
     buf_free(&r.canonical);
+    buf_free(&r.suffix_bytes);
     return err;
 }

@@ -19,6 +19,7 @@ typedef struct json_writer {
     size_t len;
     error *failure; /* of the sink */
     bool compact, latin1;
+    bool special[256]; /* bytes of this interchange that do not stand for themselves in a JSON text */
     span file;
 
     edi_validator *validator;
@@ -94,6 +95,30 @@ static void put_escaped(json_writer *w, unsigned char c) {
     }
 }
 
+static void mark_special(json_writer *w) {
+    for (unsigned i = 0; i < 256; i++)
+        w->special[i] = i < ' ' || i == '"' || i == '\\' || i == 0x7F || (i >= 0x80 && w->latin1) ||
+                        (i && (i == (unsigned char)w->d.release || i == (unsigned char)w->d.component ||
+                                  i == (unsigned char)w->d.repetition));
+}
+
+/* An element that is one value of plain bytes, with its quotes: nearly all are. False: nothing was written. */
+static bool put_plain(json_writer *w, span text) {
+    if (w->len + text.len + 2 > ROOM) flush(w);
+    if (text.len + 2 > ROOM) return false;
+    char *room = w->data + w->len;
+    bool special = false;
+    *room++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        special |= w->special[(unsigned char)text.data[i]];
+        room[i] = text.data[i];
+    }
+    if (special) return false;
+    room[text.len] = '"';
+    w->len += text.len + 2;
+    return true;
+}
+
 /* The bytes of a text, quoted; release characters are taken out when `decode`. */
 static void put_text(json_writer *w, span text, bool decode) {
     size_t clean = 0;
@@ -145,7 +170,7 @@ static void put_components(json_writer *w, span element) {
     while (edi_next_part(&element, w->d.component, w->d.release, &part)) {
         if (!first) put_char(w, ',');
         first = false;
-        put_text(w, part, true);
+        if (!put_plain(w, part)) put_text(w, part, true);
     }
     put_char(w, ']');
 }
@@ -192,7 +217,7 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
             put_base64(w, elements[i]);
         } else if (isa) {
             put_text(w, elements[i], false);
-        } else {
+        } else if (!put_plain(w, elements[i])) {
             put_element(w, elements[i]);
         }
     }
@@ -327,6 +352,7 @@ static void begin_interchange(json_writer *w) {
         put_text(w, span_make(w->file.data + w->covered, (size_t)(i->offset - w->covered)), false);
         put_char(w, ',');
     }
+    mark_special(w);
     PUT(w, "\"standard\":");
     put_text(w, span_of(edi_standard_name(w->d.standard)), false);
     if (w->latin1) PUT(w, ",\"charset\":\"latin-1\"");

@@ -1,0 +1,64 @@
+/* edi/json_tape.h: a JSON text as a flat list of its values, for reading large files.
+ *
+ * One pass notes where each value stands and where it ends, 16 bytes a value and no copies; texts are decoded by
+ * whoever wants them. The whole text is held against RFC 8259 (UTF-8, nesting of JSON_DEPTH_MAX) before anything is
+ * handed out; duplicate names are the walker's business. The text outlives the tape.
+ */
+#ifndef BANYAN_EDI_JSON_TAPE_H
+#define BANYAN_EDI_JSON_TAPE_H
+
+#include "core/base/buf.h"
+
+typedef enum json_kind {
+    JSON_KIND_OBJECT,
+    JSON_KIND_ARRAY,
+    JSON_KIND_TEXT,    /* without escapes: its bytes are the text */
+    JSON_KIND_ESCAPED, /* a text with escapes */
+    JSON_KIND_NUMBER,
+    JSON_KIND_TRUE,
+    JSON_KIND_FALSE,
+    JSON_KIND_NULL,
+} json_kind;
+
+typedef struct json_node {
+    uint64_t place; /* kind in the lowest 3 bits, offset above; of a text: of its first byte */
+    uint32_t len;   /* of a text, without quotes; members or items of an object or array */
+    uint32_t next;  /* the node behind this value and all that is in it */
+} json_node;
+
+typedef struct json_tape {
+    const char *text;
+    json_node *nodes; /* owned; nodes[0] is the root */
+    size_t count, room;
+} json_tape;
+
+/* Errors name line and column. On success json_tape_free is due. */
+must_check error *json_tape_read(span text, json_tape *tape);
+void json_tape_free(json_tape *tape);
+
+static inline json_kind json_tape_kind(const json_tape *t, uint32_t node) {
+    return (json_kind)(t->nodes[node].place & 7);
+}
+
+/* The bytes of a text between its quotes, escapes still in it. */
+static inline span json_tape_raw(const json_tape *t, uint32_t node) {
+    return span_make(t->text + (t->nodes[node].place >> 3), t->nodes[node].len);
+}
+
+/* The node behind a value: the next item of an array, the next name of an object. */
+static inline uint32_t json_tape_next(const json_tape *t, uint32_t node) {
+    return t->nodes[node].next;
+}
+
+static inline bool json_tape_is_text(const json_tape *t, uint32_t node) {
+    json_kind kind = json_tape_kind(t, node);
+    return kind == JSON_KIND_TEXT || kind == JSON_KIND_ESCAPED;
+}
+
+/* The value of that name in an object, 0 when there is none (0 is the root, nobody's member). */
+uint32_t json_tape_member(const json_tape *t, uint32_t object, const char *name);
+
+/* Appends a text, decoded. */
+void json_tape_decode(const json_tape *t, uint32_t node, buf *out);
+
+#endif
