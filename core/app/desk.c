@@ -35,6 +35,7 @@ struct desk {
     _Atomic(engine *) engine;
     _Atomic(facade *) facade;
     _Atomic(admin *) admin;
+    http_loop *loop; /* the public listener, and what goes out */
     http_server *public_server, *admin_server;
     char *public_address;
     retention *retention;
@@ -198,8 +199,9 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     error *err = load_certificate(d, certificate_name, &certificate, &key);
     const http_server_options options = {
         .address = address,
-        .threads =
-            1, /* one loop serves tens of thousands a second; the processors are for the writer and the workers */
+        .threads = 1,
+        /* One loop serves tens of thousands a second; the processors are for the writer and the workers. */
+        .loop = handler == facade_handle ? d->loop : NULL,
         .encoded_slash = handler == admin_handle, /* an endpoint's name holds slashes */
         .tls_certificate = certificate,
         .tls_key = key,
@@ -291,6 +293,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err)
         err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
             configuration_integer(configuration, "retention.messages"), &d->retention);
+    if (!err) err = http_loop_start(&d->loop);
     if (!err) err = make_facade(d);
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
@@ -319,6 +322,7 @@ void desk_stop(desk *d) {
     atomic_store(&d->admin, NULL);
     if (d->store) store_close(d->store);
     facade_free(atomic_load(&d->facade));
+    http_loop_stop(d->loop);
     admin_free(a);
     config_close(d->config);
     control_numbers_free(d->numbers);

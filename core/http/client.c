@@ -4,15 +4,14 @@
 #include "core/base/io.h"
 #include "core/base/json.h"
 #include "core/base/memory.h"
+#include "core/http/curl_part.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { URL_BYTES_MAX = 8192, HEAD_BYTES_MAX = 65536, HEADERS_MAX = 256 };
+enum { HEAD_BYTES_MAX = 65536, HEADERS_MAX = 256 };
 
 struct http_client {
     CURL *easy;
@@ -28,14 +27,8 @@ typedef struct exchange {
     error *failure; /* of a callback; says more than libcurl's code */
 } exchange;
 
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void start_library(void) {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) abort();
-}
-
 http_client *http_client_new(void) {
-    pthread_once(&library_once, start_library);
+    http_curl_start();
     http_client *client = xcalloc(1, sizeof *client);
     client->easy = curl_easy_init();
     if (!client->easy) abort();
@@ -113,49 +106,6 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* One strict reading of the URL (SR-04): scheme, host, no user, no fragment, no control characters. */
-static error *check_url(const char *url) {
-    error *err = NULL;
-    char *user = NULL, *fragment = NULL, *scheme = NULL;
-    if (strlen(url) > URL_BYTES_MAX) return error_new(ERROR_INVALID, "the URL is longer than %d bytes", URL_BYTES_MAX);
-    for (const char *c = url; *c; c++)
-        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7F || *c == '\\')
-            return error_new(ERROR_INVALID, "the URL holds a character that must be encoded");
-    CURLU *parts = curl_url();
-    if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK)
-        err = error_new(ERROR_INVALID, "%s is not a URL: write http://host/path or https://host/path", url);
-    if (!err) curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
-    if (!err) curl_url_get(parts, CURLUPART_USER, &user, 0);
-    if (!err) curl_url_get(parts, CURLUPART_FRAGMENT, &fragment, 0);
-    if (!err && (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)))
-        err = error_new(ERROR_INVALID, "%s: only http and https are spoken here", url);
-    if (!err && user)
-        err = error_new(ERROR_INVALID, "the URL holds a user name: credentials have settings of their own");
-    if (!err && fragment) err = error_new(ERROR_INVALID, "%s: a fragment cannot be sent", url);
-    curl_free(scheme);
-    curl_free(user);
-    curl_free(fragment);
-    curl_url_cleanup(parts);
-    return err;
-}
-
-static error *make_headers(const http_call *call, struct curl_slist **list) {
-    for (size_t i = 0; i < call->header_count; i++) {
-        const http_field *field = &call->headers[i];
-        if (!http_is_token(field->name) || !http_is_field_value(field->value))
-            return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
-                (int)field->name.len, field->name.data);
-        /* libcurl writes a field without value only when it ends in a semicolon. */
-        char *line = xasprintf(field->value.len ? "%.*s: %.*s" : "%.*s;%.*s", (int)field->name.len, field->name.data,
-            (int)field->value.len, field->value.len ? field->value.data : "");
-        struct curl_slist *longer = curl_slist_append(*list, line);
-        free(line);
-        if (!longer) abort();
-        *list = longer;
-    }
-    return NULL;
-}
-
 static void set_method_and_body(CURL *easy, exchange *x) {
     const http_call *call = x->call;
     bool head = strcmp(call->method, "HEAD") == 0;
@@ -175,24 +125,6 @@ static void set_method_and_body(CURL *easy, exchange *x) {
     }
     if (head) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, head ? NULL : call->method);
-}
-
-static void set_blob(CURL *easy, CURLoption option, const char *text) {
-    if (!text) return;
-    struct curl_blob blob = {.data = (void *)text, .len = strlen(text), .flags = CURL_BLOB_COPY};
-    curl_easy_setopt(easy, option, &blob);
-}
-
-static void set_tls(CURL *easy, const http_client_tls *tls) {
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (!tls) return;
-    bool any = tls->accept_any_certificate && tls->pinned_key;
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, any ? 0L : 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, any ? 0L : 2L);
-    set_blob(easy, CURLOPT_CAINFO_BLOB, tls->authorities);
-    set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
-    set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
-    if (tls->pinned_key) curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, tls->pinned_key);
 }
 
 static void set_options(http_client *client, exchange *x, struct curl_slist *headers) {
@@ -220,24 +152,8 @@ static void set_options(http_client *client, exchange *x, struct curl_slist *hea
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
-    set_tls(easy, call->tls);
+    http_curl_set_tls(easy, call->tls);
     set_method_and_body(easy, x);
-}
-
-static error *error_of(const http_client *client, const http_call *call, CURLcode code) {
-    const char *words = *client->words ? client->words : curl_easy_strerror(code);
-    switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return error_new(ERROR_TIMEOUT, "%s did not answer in time: %s", call->url, words);
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        return error_new(ERROR_DENIED, "the certificate of %s is not trusted: %s", call->url, words);
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE:
-        return error_new(ERROR_INVALID, "a certificate or key for %s is not usable: %s", call->url, words);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return error_new(ERROR_INVALID, "%s: %s", call->url, words);
-    default: return error_new(ERROR_UNREACHABLE, "%s: %s", call->url, words);
-    }
 }
 
 /* The lines of the head as fields; texts stay in answer->head. */
@@ -259,15 +175,15 @@ error *http_client_call(http_client *client, const http_call *call, http_answer 
     exchange x = {.call = call, .answer = answer};
     /* An empty Expect keeps libcurl from waiting for a 100 that many servers never send. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-    error *err =
-        http_is_token(span_of(call->method)) ? check_url(call->url) : error_new(ERROR_INVALID, "malformed method");
-    if (!err) err = make_headers(call, &headers);
+    error *err = http_is_token(span_of(call->method)) ? http_curl_check_url(call->url)
+                                                      : error_new(ERROR_INVALID, "malformed method");
+    if (!err) err = http_curl_add_headers(&headers, call->headers, call->header_count);
     if (err) goto out;
     set_options(client, &x, headers);
     client->words[0] = '\0';
     CURLcode code = curl_easy_perform(client->easy);
     err = x.failure;
-    if (!err && code != CURLE_OK) err = error_of(client, call, code);
+    if (!err && code != CURLE_OK) err = http_curl_error(code, call->url, client->words);
     if (err) goto out;
     long status = 0;
     curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -58,6 +58,9 @@ typedef struct lingering {
 struct http_server {
     http_server_options options;
     struct MHD_Daemon *daemon;
+    int listen_fd;     /* until the daemon has it */
+    http_watch *watch; /* of the daemon's epoll, on options.loop */
+    http_turn *turn;
     char *address;
     unsigned port;
     pthread_mutex_t lock;

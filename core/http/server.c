@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -149,8 +150,10 @@ static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {
     add_option(&list, MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_notice, server);
     add_option(&list, MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_note_target, server);
     add_option(&list, MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_is, NULL);
-    if (options->threads > 1) add_option(&list, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    if (options->threads > 1 && !options->loop)
+        add_option(&list, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL);
+    unsigned flags =
+        (options->loop ? MHD_USE_EPOLL : MHD_USE_EPOLL_INTERNAL_THREAD) | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (options->tls_certificate) {
         flags |= MHD_USE_TLS;
         add_option(&list, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities);
@@ -160,6 +163,50 @@ static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {
     add_option(&list, MHD_OPTION_END, 0, NULL);
     return MHD_start_daemon(flags, 0, admit, server, request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, library_logs,
         NULL, MHD_OPTION_ARRAY, list.items, MHD_OPTION_END);
+}
+
+/* ---- on a loop ---- */
+
+static void daemon_ready(void *context, uint32_t events) {
+    http_server *server = context;
+    (void)events;
+    MHD_run(server->daemon);
+}
+
+/* What the library has still to do without a socket telling: resumed connections, pipelined requests. */
+static int daemon_turn(void *context) {
+    http_server *server = context;
+    MHD_UNSIGNED_LONG_LONG left_ms;
+    for (int rounds = 0; rounds < 4; rounds++) {
+        if (MHD_get_timeout(server->daemon, &left_ms) != MHD_YES) return -1;
+        if (left_ms > 0) return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+        MHD_run(server->daemon);
+    }
+    return 0;
+}
+
+static void start_daemon(void *context) {
+    http_server *server = context;
+    server->daemon = start_library(server, server->listen_fd);
+    if (!server->daemon || !server->options.loop) return;
+    int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->watch = http_loop_watch(server->options.loop, fd, EPOLLIN, daemon_ready, server);
+    server->turn = http_loop_add_turn(server->options.loop, daemon_turn, server);
+}
+
+static void stop_daemon(void *context) {
+    http_server *server = context;
+    if (server->turn) http_loop_remove_turn(server->options.loop, server->turn);
+    if (server->watch) http_loop_drop(server->watch);
+    MHD_stop_daemon(server->daemon);
+}
+
+/* The library's calls belong to the thread that runs it. */
+static void on_own_thread(http_server *server, void (*step)(void *context)) {
+    if (server->options.loop)
+        http_loop_call(server->options.loop, step, server);
+    else
+        step(server);
 }
 
 static void free_server(http_server *server) {
@@ -193,7 +240,8 @@ error *http_server_start(const http_server_options *options, http_server **out) 
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the main thread */
-    server->daemon = start_library(server, listen_fd);
+    server->listen_fd = listen_fd;
+    on_own_thread(server, start_daemon);
     int failed = server->daemon ? pthread_create(&server->housekeeper, NULL, housekeeper_run, server) : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!server->daemon) {
@@ -203,7 +251,7 @@ error *http_server_start(const http_server_options *options, http_server **out) 
             options->tls_certificate ? ": the TLS certificate or its key is not usable" : "");
     }
     if (failed) {
-        MHD_stop_daemon(server->daemon);
+        on_own_thread(server, stop_daemon);
         free_server(server);
         return error_new(ERROR_LIMIT, "cannot start a thread for %s", options->address);
     }
@@ -263,7 +311,7 @@ void http_server_stop(http_server *server, unsigned deadline_ms) {
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
     pthread_join(server->housekeeper, NULL);
-    MHD_stop_daemon(server->daemon);
+    on_own_thread(server, stop_daemon);
     housekeeper_drop_lingering(server);
     free_server(server);
 }

@@ -1,14 +1,16 @@
 /* core/http/server.h: the one interface around the HTTP server library (libmicrohttpd; nothing outside core/http knows
  * it).
  *
- * A server is one listener with its threads, each an epoll loop with its share of the connections; no thread ever waits
- * for a client. Framing is checked strictly before the handler sees a request (framing.h). A housekeeping thread holds
- * the slow to their deadlines, notices clients that went while their request is being worked on, and drains
- * connections that were closed before the client had said everything. Used in the desk process.
+ * A server is one listener on a loop (loop.h), or with threads of its own, each an epoll loop with its share of the
+ * connections; no thread ever waits for a client. Framing is checked strictly before the handler sees a request
+ * (framing.h). A housekeeping thread holds the slow to their deadlines, notices clients that went while their request
+ * is being worked on, and drains connections that were closed before the client had said everything. Used in the desk
+ * process.
  */
 #ifndef BANYAN_HTTP_SERVER_H
 #define BANYAN_HTTP_SERVER_H
 
+#include "core/http/loop.h"
 #include "core/http/request.h"
 
 typedef struct http_server http_server;
@@ -16,7 +18,8 @@ typedef struct http_server http_server;
 /* A zero takes the default in brackets. */
 typedef struct http_server_options {
     const char *address;          /* "127.0.0.1:8080", "[::1]:8080", "localhost:0"; port 0 is any free one */
-    unsigned threads;             /* [2] */
+    http_loop *loop;              /* runs here, beside what goes out; NULL: in threads of its own */
+    unsigned threads;             /* [2], without a loop */
     unsigned connections;         /* in all [10000] */
     unsigned connections_per_ip;  /* [no limit] */
     size_t head_bytes;            /* request line and header fields [16 KiB]; each connection holds twice as much */

@@ -1,0 +1,96 @@
+/* core/http/curl_part.c: see curl_part.h. */
+#include "core/http/curl_part.h"
+
+#include "core/base/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { URL_BYTES_MAX = 8192 };
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void start_library(void) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) abort();
+}
+
+void http_curl_start(void) {
+    pthread_once(&library_once, start_library);
+}
+
+/* One strict reading of the URL (SR-04): scheme, host, no user, no fragment, no control characters. */
+error *http_curl_check_url(const char *url) {
+    error *err = NULL;
+    char *user = NULL, *fragment = NULL, *scheme = NULL;
+    if (strlen(url) > URL_BYTES_MAX) return error_new(ERROR_INVALID, "the URL is longer than %d bytes", URL_BYTES_MAX);
+    for (const char *c = url; *c; c++)
+        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7F || *c == '\\')
+            return error_new(ERROR_INVALID, "the URL holds a character that must be encoded");
+    CURLU *parts = curl_url();
+    if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK)
+        err = error_new(ERROR_INVALID, "%s is not a URL: write http://host/path or https://host/path", url);
+    if (!err) curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+    if (!err) curl_url_get(parts, CURLUPART_USER, &user, 0);
+    if (!err) curl_url_get(parts, CURLUPART_FRAGMENT, &fragment, 0);
+    if (!err && (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)))
+        err = error_new(ERROR_INVALID, "%s: only http and https are spoken here", url);
+    if (!err && user)
+        err = error_new(ERROR_INVALID, "the URL holds a user name: credentials have settings of their own");
+    if (!err && fragment) err = error_new(ERROR_INVALID, "%s: a fragment cannot be sent", url);
+    curl_free(scheme);
+    curl_free(user);
+    curl_free(fragment);
+    curl_url_cleanup(parts);
+    return err;
+}
+
+error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const http_field *field = &headers[i];
+        if (!http_is_token(field->name) || !http_is_field_value(field->value))
+            return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
+                (int)field->name.len, field->name.data);
+        /* libcurl writes a field without value only when it ends in a semicolon. */
+        char *line = xasprintf(field->value.len ? "%.*s: %.*s" : "%.*s;%.*s", (int)field->name.len, field->name.data,
+            (int)field->value.len, field->value.len ? field->value.data : "");
+        struct curl_slist *longer = curl_slist_append(*list, line);
+        free(line);
+        if (!longer) abort();
+        *list = longer;
+    }
+    return NULL;
+}
+
+static void set_blob(CURL *easy, CURLoption option, const char *text) {
+    if (!text) return;
+    struct curl_blob blob = {.data = (void *)text, .len = strlen(text), .flags = CURL_BLOB_COPY};
+    curl_easy_setopt(easy, option, &blob);
+}
+
+void http_curl_set_tls(CURL *easy, const http_client_tls *tls) {
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (!tls) return;
+    bool any = tls->accept_any_certificate && tls->pinned_key;
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, any ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, any ? 0L : 2L);
+    set_blob(easy, CURLOPT_CAINFO_BLOB, tls->authorities);
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
+    if (tls->pinned_key) curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, tls->pinned_key);
+}
+
+error *http_curl_error(CURLcode code, const char *url, const char *words) {
+    if (!*words) words = curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT: return error_new(ERROR_TIMEOUT, "%s did not answer in time: %s", url, words);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        return error_new(ERROR_DENIED, "the certificate of %s is not trusted: %s", url, words);
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+        return error_new(ERROR_INVALID, "a certificate or key for %s is not usable: %s", url, words);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return error_new(ERROR_INVALID, "%s: %s", url, words);
+    default: return error_new(ERROR_UNREACHABLE, "%s: %s", url, words);
+    }
+}

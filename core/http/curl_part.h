@@ -1,0 +1,22 @@
+/* core/http/curl_part.h: what the blocking client and the outgoing loop share of libcurl. Included by client.c and
+ * upstream.c only. */
+#ifndef BANYAN_HTTP_CURL_PART_H
+#define BANYAN_HTTP_CURL_PART_H
+
+#include "core/http/client.h"
+
+#include <curl/curl.h>
+
+void http_curl_start(void); /* the library, once */
+
+must_check error *http_curl_check_url(const char *url);
+
+/* Appends each field as a line; ERROR_INVALID for one that cannot be sent. */
+must_check error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count);
+
+void http_curl_set_tls(CURL *easy, const http_client_tls *tls); /* NULL: the system's authorities */
+
+/* What became of an exchange that did not succeed; `words` are libcurl's own, may be empty. */
+must_check error *http_curl_error(CURLcode code, const char *url, const char *words);
+
+#endif
