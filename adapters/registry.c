@@ -3,12 +3,14 @@
 
 #include "adapters/as2/as2.h"
 #include "adapters/file/file.h"
+#include "adapters/http/http.h"
 #include "adapters/sftp/sftp.h"
 
 const adapter *const adapters[] = {
     &adapter_as2,
     &adapter_file,
     &adapter_sftp,
+    &adapter_http,
     NULL,
 };
 

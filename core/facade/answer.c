@@ -81,10 +81,19 @@ const char *answer_content_type(const char *path) {
 
 http_response *answer_back_end(const back_end_answer *answer) {
     http_response *response = http_response_new(answer->status);
+    char name[256];
+    for (size_t i = 0; i < answer->header_count; i++) {
+        span field = answer->headers[i].name;
+        if (field.len >= sizeof name) continue;
+        memcpy(name, field.data, field.len);
+        name[field.len] = '\0';
+        http_response_header_span(response, name, answer->headers[i].value);
+    }
     if (answer->status == 204) return response;
     http_response_header(
         response, "Content-Type", answer->content_type ? answer->content_type : "application/octet-stream");
-    http_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (!http_find_field(answer->headers, answer->header_count, SPAN("X-Content-Type-Options")))
+        http_response_header(response, "X-Content-Type-Options", "nosniff");
     http_response_body_copy(response, answer->bytes);
     return response;
 }

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
+#include "core/facade/back_end_http.h"
 
 #include <stdlib.h>
 
@@ -20,26 +21,29 @@ typedef struct file_call {
 static void after_file(void *owner, frame *reply, error *failure) {
     file_call *c = owner;
     error *err = failure ? failure : frame_get_error(reply);
-    back_end_answer answer = {.status = c->removes ? 204 : 200};
+    back_end_answer answer = {.status = c->removes ? 204 : 200, .bytes = SPAN("")};
+    frame_init(&answer.frame, FRAME_REPLY, OPERATION_NONE, 0);
     if (!err && !c->removes) {
-        span bytes = frame_get(reply, TAG_PAYLOAD, 0);
-        answer.bytes = bytes.data ? bytes : SPAN("");
+        answer.frame = *reply; /* its content moves */
+        frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
+        span bytes = frame_get(&answer.frame, TAG_PAYLOAD, 0);
+        if (bytes.data) answer.bytes = bytes;
         answer.content_type = c->content_type;
-        answer.frame = reply;
     }
     c->done(c->context, err ? NULL : &answer, err);
+    back_end_answer_free(&answer);
     free(c);
 }
 
 static void call_files(
     const exchange_services *services, const back_end_request *request, back_end_done *done, void *context) {
     const estate_connection *connection = request->target->connection;
-    bool removes = span_is(request->method, "DELETE");
+    bool removes = span_is(request->head.method, "DELETE");
     json_t *head = NULL;
-    error *err = removes || span_is(request->method, "GET") || span_is(request->method, "HEAD")
+    error *err = removes || span_is(request->head.method, "GET") || span_is(request->head.method, "HEAD")
                      ? NULL
                      : error_new(ERROR_UNSUPPORTED, "a file answers GET, HEAD and DELETE only");
-    if (!err && !request->path) err = error_new(ERROR_INVALID, "no path to read is named");
+    if (!err && !request->file_path) err = error_new(ERROR_INVALID, "no path to read is named");
     if (!err) err = call_courier_head(services->config, connection, &head);
     if (err) {
         done(context, NULL, err);
@@ -47,7 +51,7 @@ static void call_files(
     }
     file_call *c = xcalloc(1, sizeof *c);
     *c = (file_call){
-        .done = done, .context = context, .content_type = answer_content_type(request->path), .removes = removes};
+        .done = done, .context = context, .content_type = answer_content_type(request->file_path), .removes = removes};
     worker_request work = {
         .kind = WORKER_COURIER,
         .lane = connection->name,
@@ -55,7 +59,7 @@ static void call_files(
         .done = after_file,
         .context = c,
     };
-    json_put_text(head, "path", request->path);
+    json_put_text(head, "path", request->file_path);
     json_object_set_new(head, "inline_limit", json_integer(READ_BYTES_MAX));
     call_prepare(&work.call, removes ? OPERATION_REMOVE : OPERATION_READ, head, NULL);
     work.call.secret = true;
@@ -64,7 +68,16 @@ static void call_files(
 
 static const back_end files = {.call = call_files, .accepts = true};
 
+/* ---- HTTP: any method, on the loop ---- */
+
+static const back_end http = {.call = back_end_http_call, .passes = true};
+
 const back_end *back_end_of(const estate_connection *connection) {
-    (void)connection;
-    return &files;
+    return strcmp(connection->adapter->kind, "http") == 0 ? &http : &files;
+}
+
+void back_end_answer_free(back_end_answer *answer) {
+    frame_clear(&answer->frame);
+    arena_free(answer->memory);
+    answer->memory = NULL;
 }

@@ -2,35 +2,39 @@
  *
  * A back-end takes one request and gives one answer, both whole; it knows nothing of exchanges, so that shadow traffic
  * and comparing use it as the endpoint itself does. Files and SFTP go through couriers; HTTP through the outgoing loop.
- * Whoever wants bodies to pass as they come uses the back-end's own way (back_end_http.h).
+ * Bodies that pass as they come are pass.h's business.
  */
 #ifndef BANYAN_CORE_FACADE_BACK_END_H
 #define BANYAN_CORE_FACADE_BACK_END_H
 
+#include "core/base/memory.h"
 #include "core/facade/exchange.h"
+#include "core/facade/relay.h"
 
 /* Everything is borrowed and lives until `done` was called. */
 typedef struct back_end_request {
     const estate_destination *target;
-    span method;
-    const char *path;          /* below the connection, expanded and clean; NULL: the target's default */
-    const http_field *headers; /* that the back-end is to see; hop-by-hop fields are filtered here */
-    size_t header_count;
+    relay_request head;
+    const char *file_path; /* kinds without requests of their own: the path, expanded and clean; NULL: none */
     span body;
     int body_fd; /* when not -1: `body_size` bytes of this file instead */
     uint64_t body_size;
     int64_t timeout_ms;
 } back_end_request;
 
-/* Valid during `done`, and as long as `frame` where that is set: it may be moved out. */
+/* Whoever is given an answer may move it out (and leave an empty one behind), to free it later. */
 typedef struct back_end_answer {
     int status;
     const char *content_type; /* NULL: none told */
-    const http_field *headers;
+    http_field *headers;      /* those that are the client's, without Content-Type */
     size_t header_count;
     span bytes;
-    frame *frame; /* holds the bytes; NULL: they are borrowed for the call alone */
+    /* Where all that lies. */
+    frame frame;
+    arena *memory;
 } back_end_answer;
+
+void back_end_answer_free(back_end_answer *answer);
 
 typedef void back_end_done(void *context, back_end_answer *answer, error *failure);
 
@@ -41,6 +45,7 @@ typedef struct back_end {
         const exchange_services *services, const back_end_request *request, back_end_done *done, void *context);
     /* Methods that change something become durable messages delivered later, instead of calls. */
     bool accepts;
+    bool passes; /* bodies may pass as they come (pass.h) */
 } back_end;
 
 const back_end *back_end_of(const estate_connection *connection);

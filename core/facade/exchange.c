@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
+#include "core/facade/pass.h"
 #include "core/flow/template.h"
 
 #include <stdlib.h>
@@ -20,7 +21,11 @@ static void exchange_free(void *owner, http_outcome outcome) {
     payload_abandon(x->spill);
     payload_free(&x->body);
     frame_clear(&x->outcome_frame);
-    frame_clear(&x->answer_frame);
+    back_end_answer_free(&x->answer);
+    if (x->pass) pass_end(x->pass);
+    if (x->view.bytes || x->view.fd >= 0) payload_view_close(&x->view);
+    attachment_close(&x->shaped_body);
+    free(x->shaped);
     call_scope_end(&x->scope);
     json_decref(x->outcome);
     json_decref(x->parameters);
@@ -40,6 +45,19 @@ bool exchange_keeps_nothing(const exchange *x) {
 void exchange_set_caller(exchange *x, const char *name) {
     free(x->caller);
     x->caller = xstrdup(name);
+}
+
+error *exchange_open_body(exchange *x, span *bytes, int *fd, uint64_t *size) {
+    *bytes = x->body.bytes ? span_make(x->body.bytes, x->body.size) : SPAN("");
+    *fd = -1;
+    *size = bytes->len;
+    if (x->body.bytes || !x->body.spool[0]) return NULL;
+    error *err = x->view.fd >= 0 || x->view.bytes ? NULL : payload_view_of(x->services->store, &x->body, &x->view);
+    if (err) return err;
+    *fd = x->view.fd;
+    *size = x->view.size;
+    if (x->view.bytes) *bytes = span_make(x->view.bytes, x->view.size);
+    return NULL;
 }
 
 span exchange_body(const exchange *x) {
@@ -105,15 +123,13 @@ static void after_call(void *owner, back_end_answer *answer, error *failure) {
         exchange_fail(x, error_wrap(failure, "connection %s", x->target->connection->name));
         return;
     }
-    x->answer = *answer;
-    if (answer->frame) {
-        x->answer_frame = *answer->frame;
-        frame_init(answer->frame, FRAME_REPLY, OPERATION_NONE, 0);
-    }
+    x->answer = *answer; /* it moves */
+    *answer = (back_end_answer){.memory = NULL};
+    frame_init(&answer->frame, FRAME_REPLY, OPERATION_NONE, 0);
     exchange_answered(x);
 }
 
-static error *target_path(const exchange *x, char path[PATH_ROOM]) {
+static error *file_path(const exchange *x, char path[PATH_ROOM]) {
     const char *template = x->target->path;
     if (!template) return error_new(ERROR_INVALID, "endpoint %s names no path to read", x->endpoint->route);
     buf expanded = BUF_MAX(PATH_ROOM - 1);
@@ -123,22 +139,31 @@ static error *target_path(const exchange *x, char path[PATH_ROOM]) {
     return err;
 }
 
+/* What the back-end is asked, as the client or the request script said it. */
 static void ask(exchange *x, const back_end *behind) {
     char path[PATH_ROOM];
-    error *err = target_path(x, path);
-    if (err) {
-        answer_missing(x, error_text(err));
-        error_free(err);
-        return;
-    }
-    const back_end_request request = {
+    back_end_request request = {
         .target = x->target,
-        .method = http_request_method(x->request),
-        .path = path,
+        .head = pass_describe(x, x->target),
         .body = SPAN(""),
         .body_fd = -1,
         .timeout_ms = x->endpoint->timeout_ms,
     };
+    if (!behind->passes) {
+        error *err = file_path(x, path);
+        if (err) {
+            answer_missing(x, error_text(err));
+            error_free(err);
+            return;
+        }
+        request.file_path = path;
+    } else {
+        error *err = exchange_shape_request(x, &request);
+        if (err) {
+            exchange_fail(x, err);
+            return;
+        }
+    }
     behind->call(x->services, &request, after_call, x);
 }
 
@@ -149,8 +174,11 @@ void exchange_call_back_end(exchange *x) {
         return;
     }
     const back_end *behind = back_end_of(x->target->connection);
-    if (behind->accepts && !exchange_keeps_nothing(x))
+    bool durable = behind->accepts || x->endpoint->respond_status == 202;
+    if (durable && !exchange_keeps_nothing(x))
         exchange_accept(x);
+    else if (behind->passes && !x->endpoint->script)
+        pass_start(x);
     else
         ask(x, behind);
 }
@@ -203,7 +231,17 @@ static int open_spill(void *owner) {
     return fd;
 }
 
+/* Need the body lie here before the back-end is called? */
+static bool streams(const exchange *x) {
+    return x->target && !x->endpoint->script && !x->plan->policies.wants_body &&
+           back_end_of(x->target->connection)->passes && x->endpoint->respond_status != 202;
+}
+
 static void take_body(exchange *x) {
+    if (streams(x)) {
+        pass_start(x);
+        return;
+    }
     /* Who only reads needs no room; it is served on a full disk too. */
     uint64_t maximum = (uint64_t)x->endpoint->body_bytes_max;
     error *err = exchange_keeps_nothing(x) ? NULL : store_admit(x->services->store, maximum);
@@ -259,10 +297,11 @@ void exchange_start(
     x->parameters = parameters_of(&match->route);
     x->target = x->endpoint->legacy ? &x->endpoint->target : NULL;
     x->started_at = clock_wall_ms();
+    x->view.fd = -1;
     id_new(x->id);
     frame_init(&x->outcome_frame, FRAME_REPLY, OPERATION_NONE, 0);
-    frame_init(&x->answer_frame, FRAME_REPLY, OPERATION_NONE, 0);
+    frame_init(&x->answer.frame, FRAME_REPLY, OPERATION_NONE, 0);
     call_scope_begin(&x->scope, x->estate, services->numbers);
-    http_own(request, x, exchange_free, NULL);
+    http_own(request, x, exchange_free, pass_aborted);
     exchange_go_on(x);
 }

@@ -12,6 +12,7 @@
 
 #include "core/base/blocking.h"
 #include "core/facade/routes.h"
+#include "core/facade/upstreams.h"
 #include "core/flow/accounts.h"
 #include "core/flow/call.h"
 #include "core/http/request.h"
@@ -23,6 +24,8 @@ typedef struct exchange_services {
     control_numbers *numbers;
     blocking *blocking;
     accounts *accounts;
+    http_loop *loop;
+    upstreams *upstreams;
 } exchange_services;
 
 /* Takes the request over. The services live longer than any request; the routes are held. */

@@ -9,6 +9,7 @@
 
 #include "core/facade/back_end.h"
 #include "core/facade/exchange.h"
+#include "core/worker/attachment.h"
 
 struct exchange {
     const exchange_services *services;
@@ -32,10 +33,13 @@ struct exchange {
     call_scope scope;
     payload_writer *spill; /* while a large body comes in */
     payload body;          /* as it came, once body_there */
+    payload_view view;     /* of a body that lies in a file, opened by exchange_open_body */
     frame outcome_frame;   /* of the request script, with its payloads */
     json_t *outcome;
-    frame answer_frame; /* of a courier, with the bytes that answer.bytes points to */
     back_end_answer answer;
+    struct pass *pass;      /* while bodies pass as they come */
+    http_field *shaped;     /* header fields that the request script changed */
+    attachment shaped_body; /* its body, when it made one */
 };
 
 /* ---- for policies ---- */
@@ -56,6 +60,9 @@ void **exchange_memory(exchange *x, const policy *p);
 
 /* ---- steps ---- */
 
+/* The collected body as bytes or a file in x->view; may read a file, so not on a loop when it is large. */
+must_check error *exchange_open_body(exchange *x, span *bytes, int *fd, uint64_t *size);
+
 bool exchange_is(const exchange *x, const char *method);
 bool exchange_keeps_nothing(const exchange *x); /* GET, HEAD, DELETE: no body that would have to be kept */
 void exchange_fail(exchange *x, error *take);   /* answers with what becomes of the error, and tracks it */
@@ -63,6 +70,9 @@ void exchange_fail(exchange *x, error *take);   /* answers with what becomes of 
 /* script.c: runs the script's function on the request, then exchange_call_back_end; or on x->answer, then answers. */
 void exchange_run_request_script(exchange *x);
 void exchange_run_response_script(exchange *x);
+/* What the request script said of the request to the back-end: body, content type, header fields; without a script the
+ * body as it came. */
+must_check error *exchange_shape_request(exchange *x, back_end_request *request);
 void exchange_call_back_end(exchange *x);
 /* x->answer is there: the response script, or the answer as it is. */
 void exchange_answered(exchange *x);

@@ -33,6 +33,7 @@ static routes *hold_routes(facade *f) {
 
 void facade_reconfigured(facade *f, estate *now) {
     fault_list faults = {.faults = NULL, .count = 0};
+    upstreams_refresh(f->options.services.upstreams, now);
     routes *next = routes_build(now, &faults);
     for (size_t i = 0; i < faults.count; i++)
         log_error("a route is not served: %s", error_text(faults.faults[i]));
@@ -47,6 +48,7 @@ void facade_reconfigured(facade *f, estate *now) {
 error *facade_new(const facade_options *options, facade **out) {
     facade *f = xcalloc(1, sizeof *f);
     f->options = *options;
+    f->options.services.upstreams = upstreams_new(options->services.loop, options->services.config);
     pthread_mutex_init(&f->lock, NULL);
     *out = f;
     return NULL;
@@ -55,6 +57,7 @@ error *facade_new(const facade_options *options, facade **out) {
 void facade_free(facade *f) {
     if (!f) return;
     routes_release(f->now);
+    upstreams_free(f->options.services.upstreams);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }

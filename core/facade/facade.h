@@ -14,7 +14,7 @@
 typedef struct facade facade;
 
 typedef struct facade_options {
-    exchange_services services;
+    exchange_services services; /* the upstreams are the facade's own */
     engine *engine;
     blocking *exchanges; /* threads for /as2: each has one message in hand, however long that takes */
     const char *version;

@@ -139,6 +139,41 @@ void exchange_run_request_script(exchange *x) {
     payload_view_close(&view);
 }
 
+/* The client's header fields with those of the script in their place. The texts are the request's and x->outcome's. */
+static void shape_headers(exchange *x, const json_t *result, relay_request *head) {
+    const json_t *changed = json_get_object(result, "headers");
+    const char *type = json_get_text(result, "content_type", NULL), *name;
+    json_t *value;
+    size_t count = 0;
+    http_field *fields = xcalloc(head->header_count + json_object_size(changed) + 1, sizeof *fields);
+    for (size_t i = 0; i < head->header_count; i++) {
+        bool kept = !(type && http_name_equal(head->headers[i].name, SPAN("Content-Type")));
+        json_object_foreach((json_t *)(uintptr_t)changed, name, value) kept &=
+            !http_name_equal(head->headers[i].name, span_of(name));
+        if (kept) fields[count++] = head->headers[i];
+    }
+    json_object_foreach((json_t *)(uintptr_t)changed, name, value) if (json_is_string(value)) fields[count++] =
+        (http_field){span_of(name), span_of(json_string_value(value))};
+    if (type) fields[count++] = (http_field){SPAN("Content-Type"), span_of(type)};
+    x->shaped = fields;
+    head->headers = fields;
+    head->header_count = count;
+}
+
+error *exchange_shape_request(exchange *x, back_end_request *request) {
+    const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
+    bool passed = !x->outcome || json_get_bool(x->outcome, "passed", false);
+    const json_t *place = passed ? NULL : json_object_get(result, "payload");
+    if (!place) {
+        error *err = exchange_open_body(x, &request->body, &request->body_fd, &request->body_size);
+        if (err || passed) return err;
+    }
+    shape_headers(x, result, &request->head);
+    error *err = place ? attachment_of_reply(&x->outcome_frame, place, &x->shaped_body) : NULL;
+    if (place && !err) request->body = x->shaped_body.bytes;
+    return err;
+}
+
 /* ---- after the back-end ---- */
 
 static void after_response_script(void *owner, frame *reply, error *failure) {
@@ -153,7 +188,8 @@ static void after_response_script(void *owner, frame *reply, error *failure) {
         exchange_answered_as_is(x);
     } else {
         const json_t *result = json_array_get(json_get_array(outcome, "results"), 0);
-        http_response *response = answer_result(result, reply, x->endpoint->respond_status);
+        int fallback = x->endpoint->respond_status ? x->endpoint->respond_status : x->answer.status;
+        http_response *response = answer_result(result, reply, fallback);
         exchange_track_answer(x, response, answer_result_bytes(result, reply), NULL);
         exchange_respond(x, response);
     }

@@ -200,6 +200,30 @@ static error *add_trust(config *c, json_t *secrets, const json_t *trust) {
     return err;
 }
 
+/* The certificates that a setting names, one PEM text behind another, as "NAME.pem". */
+static error *add_certificates(config *c, json_t *secrets, const setting *s, const json_t *names) {
+    buf all = BUF_MAX(SECRET_BYTES_MAX);
+    error *err = NULL;
+    size_t count = json_is_array(names) ? json_array_size(names) : 1;
+    for (size_t i = 0; i < count && !err; i++) {
+        const json_t *name = json_is_array(names) ? json_array_get(names, i) : names;
+        json_t *body = NULL;
+        int64_t revision;
+        err = store_object(c->options.store, "certificates", json_string_value(name), &body, &revision);
+        span pem = err ? (span){NULL, 0} : json_get_span(body, "certificate");
+        if (pem.data) buf_printf(&all, "%s\n", pem.data);
+        json_decref(body);
+    }
+    if (!err) err = buf_check(&all, "all certificates together");
+    if (!err && all.len > 0) {
+        char *member = xasprintf("%s.pem", s->name);
+        json_put_span(secrets, member, buf_span(&all));
+        free(member);
+    }
+    buf_free(&all);
+    return err;
+}
+
 error *config_secrets(config *c, const estate_connection *connection, json_t **secrets) {
     error *err = NULL;
     char record[NAME_ROOM];
@@ -220,6 +244,11 @@ error *config_secrets(config *c, const estate_connection *connection, json_t **s
         }
     }
     if (!err && connection->trust) err = add_trust(c, *secrets, connection->trust);
+    for (const setting *s = connection->adapter->settings; s->name && !err; s++) {
+        const json_t *value = json_object_get(connection->body, s->name);
+        if (value && s->reference && strcmp(s->reference, "certificates") == 0)
+            err = add_certificates(c, *secrets, s, value);
+    }
     if (!err) return NULL;
     json_decref(*secrets);
     *secrets = NULL;

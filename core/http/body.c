@@ -40,6 +40,22 @@ bool body_receive(http_request *request, span bytes) {
     return true;
 }
 
+/* The same for a body that flows: how many bytes the owner took; all are dropped when nobody wants them any more. */
+size_t body_flow(http_request *request, span bytes, bool wanted) {
+    if (request->refused_status) return 0;
+    if (bytes.len > request->plan.maximum || request->body_size > request->plan.maximum - bytes.len) {
+        request->refused_status = 413;
+        return 0;
+    }
+    size_t taken = wanted ? request->plan.flow(request->owner, bytes) : bytes.len;
+    request->body_size += taken;
+    return taken;
+}
+
+int64_t http_request_body_length(const http_request *request) {
+    return request->framing.chunked ? -1 : (int64_t)request->framing.length;
+}
+
 uint64_t http_request_body_size(const http_request *request) {
     return request->body_size;
 }

@@ -14,6 +14,9 @@
 #include "core/http/field.h"
 
 struct sockaddr;
+
+typedef enum http_version_choice { HTTP_VERSION_AUTO, HTTP_VERSION_1_1, HTTP_VERSION_2 } http_version_choice;
+
 typedef struct http_client http_client;
 
 /* Who we trust and who we are, all PEM texts; NULL takes the system's authorities and no certificate of our own. */

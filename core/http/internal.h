@@ -61,6 +61,7 @@ struct http_server {
     int listen_fd;     /* until the daemon has it */
     http_watch *watch; /* of the daemon's epoll, on options.loop */
     http_turn *turn;
+    _Atomic bool resumed; /* since the library ran last */
     char *address;
     unsigned port;
     pthread_mutex_t lock;
@@ -78,6 +79,7 @@ struct http_server {
 typedef enum body_mode {
     BODY_NONE,    /* none announced, or not wanted: an early answer closes */
     BODY_TAKEN,   /* collected by the owner's plan */
+    BODY_FLOWS,   /* offered to the owner as it comes, while the request stays in the owner's hands */
     BODY_DROPPED, /* small and not wanted: read so that the connection can go on */
 } body_mode;
 
@@ -95,6 +97,9 @@ struct http_request {
     bool aborting;     /* `aborted` is being called */
     bool queued;       /* the answer is with the library */
     bool checked_tail; /* trailers were looked at */
+    bool flow_full;    /* the owner did not take all: nothing is offered until it says so */
+    bool flow_again;   /* the owner said so before the library was suspended */
+    bool flow_done;    /* `complete` was called */
     bool tls;
     http_outcome outcome;
     void *owner;
@@ -115,6 +120,10 @@ struct http_request {
     http_field *parameters;
     char peer[INET6_ADDRSTRLEN];
 };
+
+/* server.c */
+/* Resumes a suspended connection; on a loop the library does not wake its poller by itself. From any thread. */
+void server_resume(http_server *server, struct MHD_Connection *handle);
 
 /* connection.c */
 void connection_notice(
@@ -138,14 +147,15 @@ void request_give_up(http_request *request);
 
 /* body.c */
 bool body_receive(http_request *request, span bytes);
+size_t body_flow(http_request *request, span bytes, bool wanted);
 
 /* response.c */
 struct MHD_Response *response_build(http_response *response, http_request *request, bool close);
 http_stream *response_stream(const http_response *response);
 
 /* stream.c */
-http_stream *stream_new(size_t pending_maximum);
-struct MHD_Response *stream_response(http_stream *stream, struct MHD_Connection *handle, int fd);
+http_stream *stream_new(size_t pending_maximum, int64_t size);
+struct MHD_Response *stream_response(http_stream *stream, const http_request *request);
 void stream_orphan(http_stream *stream); /* its response will never be sent */
 void stream_kill(http_stream *stream);   /* ends the connection that reads it */
 

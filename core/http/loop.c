@@ -44,6 +44,7 @@ struct http_loop {
     bool waking; /* the descriptor was written and not yet read */
     _Atomic bool stops;
     http_turn *turns;
+    bool hurry; /* a hook has something to do that it did not know of when it was asked */
     http_watch *woken, *dropped;
 };
 
@@ -169,6 +170,10 @@ http_turn *http_loop_add_turn(http_loop *loop, int (*turn)(void *context), void 
     return t;
 }
 
+void http_loop_hurry(http_loop *loop) {
+    loop->hurry = true;
+}
+
 void http_loop_remove_turn(http_loop *loop, http_turn *turn) {
     (void)loop;
     turn->removed = true; /* freed by end_turn, which may be walking the list */
@@ -177,6 +182,7 @@ void http_loop_remove_turn(http_loop *loop, http_turn *turn) {
 /* How long to sleep, in ms. */
 static int end_turn(http_loop *loop) {
     int sleep_ms = -1;
+    loop->hurry = false;
     http_turn **link = &loop->turns;
     while (*link) {
         http_turn *t = *link;
@@ -191,7 +197,7 @@ static int end_turn(http_loop *loop) {
             link = &t->next;
         }
     }
-    return run_posted(loop) ? 0 : sleep_ms;
+    return run_posted(loop) || loop->hurry ? 0 : sleep_ms;
 }
 
 static void *run(void *context) {

@@ -33,9 +33,11 @@ void http_loop_change(http_watch *watch, uint32_t epoll_events);
 void http_loop_drop(http_watch *watch);
 
 /* Runs at the end of each turn, before the loop sleeps; returns how many ms the loop may sleep at most, -1: for ever.
- * It may be asked again in the same turn, until all that is due is done. */
+ * Whatever makes the last answer of a hook untrue says so by http_loop_hurry: the hooks run again before the loop
+ * sleeps. */
 typedef struct http_turn http_turn;
 http_turn *http_loop_add_turn(http_loop *loop, int (*turn)(void *context), void *context);
+void http_loop_hurry(http_loop *loop);
 void http_loop_remove_turn(http_loop *loop, http_turn *turn);
 
 #endif

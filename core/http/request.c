@@ -26,7 +26,7 @@ static void request_finish(http_request *request) {
 static void wake(http_request *request) {
     if (!request->suspended) return;
     request->suspended = false;
-    MHD_resume_connection(request->handle);
+    server_resume(request->connection->server, request->handle);
 }
 
 static enum MHD_Result suspend(http_request *request) {
@@ -65,16 +65,17 @@ static void refuse(http_request *request, int status, const char *detail) {
 }
 
 static uint64_t body_limit(const http_body_plan *plan) {
-    return plan->spill || plan->maximum < plan->memory ? plan->maximum : plan->memory;
+    return plan->flow || plan->spill || plan->maximum < plan->memory ? plan->maximum : plan->memory;
 }
 
 /* After the head: may the library go on? With request->lock held. */
 static enum MHD_Result advance_head(http_request *request) {
     connection *c = request->connection;
     bool has_body = http_request_has_body(request);
+    bool flows = request->mode == BODY_FLOWS;
     if (request->mode == BODY_TAKEN && request->framing.length > body_limit(&request->plan))
         refuse(request, 413, "The body is larger than this resource accepts.");
-    if (has_body && request->answered) {
+    if (has_body && request->answered && !flows) {
         bool small = !request->framing.chunked && request->framing.length <= DROPPED_BODY_BYTES_MAX;
         if (!small || request->framing.expects_continue || request->refused_status) {
             c->linger = true;
@@ -82,7 +83,7 @@ static enum MHD_Result advance_head(http_request *request) {
         }
         request->mode = BODY_DROPPED;
     }
-    if (has_body && request->owned) return suspend(request);
+    if (has_body && request->owned && !flows) return suspend(request);
     request->head_done = true;
     if (has_body) connection_enter(c, PHASE_BODY);
     return MHD_YES;
@@ -119,6 +120,13 @@ static enum MHD_Result advance_tail(http_request *request) {
         return queue_answer(request, true);
     }
     request->checked_tail = true;
+    if (request->mode == BODY_FLOWS && request->owned && !request->flow_done) {
+        request->flow_done = true;
+        connection_enter(c, PHASE_WORKING);
+        pthread_mutex_unlock(&request->lock);
+        request->plan.complete(request, request->owner);
+        pthread_mutex_lock(&request->lock);
+    }
     if (!request->owned && !request->answered) {
         request->owned = true;
         connection_enter(c, PHASE_WORKING);
@@ -275,6 +283,56 @@ static bool receive(http_request *request, span bytes) {
     return false;
 }
 
+/* May the owner still be offered bytes? Without the lock of the request. */
+static bool is_wanted(http_request *request) {
+    pthread_mutex_lock(&request->lock);
+    bool wanted = request->owned && !request->gone;
+    request->flow_again = false;
+    pthread_mutex_unlock(&request->lock);
+    return wanted;
+}
+
+/* The owner did not take all: waits for it, unless it has said meanwhile that it takes more (then *again). */
+static enum MHD_Result wait_for_owner(http_request *request, bool *again) {
+    enum MHD_Result result = MHD_YES;
+    pthread_mutex_lock(&request->lock);
+    *again = request->flow_again || !request->owned;
+    if (request->gone || atomic_load(&request->connection->server->aborting)) {
+        *again = false;
+        result = MHD_NO;
+    } else if (!*again) {
+        request->flow_full = true;
+        connection_enter(request->connection, PHASE_WORKING); /* it is not the client who is slow */
+        result = suspend(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+    return result;
+}
+
+/* Offers a piece to the owner. What it leaves stays with the library, which offers it again. */
+static enum MHD_Result let_flow(http_request *request, span bytes, size_t *left) {
+    connection *c = request->connection;
+    bool starts_chunk = request->framing.chunked && !request->flow_full && bytes.data != request->body_base, again;
+    if (starts_chunk && !http_chunk_line_fits(request->body_base, bytes.data)) request->refused_status = 400;
+    request->flow_full = false;
+    enum MHD_Result result = MHD_YES;
+    do {
+        size_t taken = body_flow(request, bytes, is_wanted(request));
+        if (request->refused_status) {
+            atomic_fetch_add(&c->server->refused, 1);
+            c->linger = true;
+            connection_answer_raw(c, request->refused_status);
+            return MHD_NO;
+        }
+        atomic_fetch_add(&c->phase_bytes, taken);
+        bytes = span_make(bytes.data + taken, bytes.len - taken);
+        again = false;
+        if (bytes.len > 0) result = wait_for_owner(request, &again);
+    } while (again);
+    *left = bytes.len;
+    return result;
+}
+
 enum MHD_Result request_serve(void *context, struct MHD_Connection *handle, const char *url, const char *method,
     const char *version, const char *data, size_t *size, void **state) {
     (void)context, (void)url;
@@ -282,6 +340,7 @@ enum MHD_Result request_serve(void *context, struct MHD_Connection *handle, cons
     if (!request) return begin(connection_of(handle), handle, method, version, state);
     if (*size == 0) return advance(request);
     span bytes = span_make(data, *size);
+    if (request->mode == BODY_FLOWS) return let_flow(request, bytes, size);
     *size = 0;
     return receive(request, bytes) ? MHD_YES : MHD_NO;
 }
@@ -375,9 +434,31 @@ void http_respond(http_request *request, http_response *take) {
     if (over) request_finish(request);
 }
 
+/* The request stays where it is; only the library is let past the head. With request->lock held. */
+static void begin_flow(http_request *request, const http_body_plan *plan) {
+    request->plan = *plan;
+    request->mode = BODY_FLOWS;
+    if (request->handle) wake(request);
+}
+
+void http_body_go_on(http_request *request) {
+    pthread_mutex_lock(&request->lock);
+    request->flow_again = true;
+    if (request->suspended && request->flow_full) {
+        connection_enter(request->connection, PHASE_BODY);
+        wake(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
 void http_take_body(http_request *request, const http_body_plan *plan) {
     bool over;
     pthread_mutex_lock(&request->lock);
+    if (plan->flow && request->mode == BODY_NONE && request->owned) {
+        begin_flow(request, plan);
+        pthread_mutex_unlock(&request->lock);
+        return;
+    }
     if (request->mode != BODY_NONE || !let_go(request, &over)) {
         pthread_mutex_unlock(&request->lock);
         log_error("http: the body of a request was taken that was not in its owner's hands");

@@ -62,12 +62,23 @@ typedef struct http_body_plan {
     /* Sees every byte in order (to hash, to scan), on the server's thread. Returns 0, or the status to refuse the rest
      * of the body with. May be NULL. */
     int (*chunk)(void *owner, span bytes);
+    /* Takes the body as it comes instead, on the server's thread: returns how many bytes it took; after fewer than all
+     * the rest is offered again when http_body_go_on was called. The request stays in the owner's hands all the while:
+     * it may be answered early, and the answer waits for the end of the body, of which nothing more is offered. Whoever
+     * lets bodies flow refuses one that is announced as longer than `maximum` himself. */
+    size_t (*flow)(void *owner, span bytes);
     /* The body is there; the request is in the owner's hands. On the server's thread: must not block. */
     void (*complete)(http_request *request, void *owner);
 } http_body_plan;
 
 /* Lets the body come. Once, from any thread, before the answer; also for a request without a body. */
 void http_take_body(http_request *request, const http_body_plan *plan);
+
+/* The owner takes bytes again. From any thread. */
+void http_body_go_on(http_request *request);
+
+/* How many bytes are announced; -1: not announced (chunked). */
+int64_t http_request_body_length(const http_request *request);
 
 /* After `complete`. The size counts what came; the span is {NULL, 0} when the body lies in the file of `spill`. */
 uint64_t http_request_body_size(const http_request *request);

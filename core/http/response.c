@@ -9,7 +9,7 @@
 
 enum { FIELD_BYTES_MAX = 32768 };
 
-typedef enum body_kind { FROM_NOTHING, FROM_MEMORY, FROM_STATIC, FROM_FILE, FROM_STREAM } body_kind;
+typedef enum body_kind { FROM_NOTHING, FROM_MEMORY, FROM_STATIC, FROM_FILE, FROM_STREAM, SIZE_ONLY } body_kind;
 
 struct http_response {
     int status;
@@ -102,8 +102,19 @@ void http_response_body_file(http_response *response, int take_fd, uint64_t offs
 
 http_stream *http_response_body_stream(http_response *response, size_t pending_maximum) {
     response->kind = FROM_STREAM;
-    response->stream = stream_new(pending_maximum);
+    response->stream = stream_new(pending_maximum, -1);
     return response->stream;
+}
+
+http_stream *http_response_body_stream_sized(http_response *response, size_t pending_maximum, uint64_t size) {
+    response->kind = FROM_STREAM;
+    response->stream = stream_new(pending_maximum, (int64_t)size);
+    return response->stream;
+}
+
+void http_response_body_size_only(http_response *response, uint64_t size) {
+    response->kind = SIZE_ONLY;
+    response->size = size;
 }
 
 http_stream *response_stream(const http_response *response) {
@@ -164,6 +175,12 @@ void http_response_secure(http_response *response, const char *content_policy) {
     http_response_header(response, "Content-Security-Policy", content_policy);
 }
 
+/* Of an answer whose body the library never asks for. */
+static ssize_t read_nothing(void *context, uint64_t position, char *out, size_t room) {
+    (void)context, (void)position, (void)out, (void)room;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 /* The library's body; what the response owned passes to it. */
 static struct MHD_Response *build_body(http_response *response, http_request *request) {
     struct MHD_Response *built = NULL;
@@ -181,9 +198,10 @@ static struct MHD_Response *build_body(http_response *response, http_request *re
         response->fd = -1;
         return built;
     case FROM_STREAM:
-        built = stream_response(response->stream, request->handle, request->connection->fd);
+        built = stream_response(response->stream, request);
         response->stream = NULL;
         return built;
+    case SIZE_ONLY: return MHD_create_response_from_callback(response->size, 1, read_nothing, NULL, NULL);
     }
     return NULL;
 }

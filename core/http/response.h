@@ -9,6 +9,7 @@
 #define BANYAN_HTTP_RESPONSE_H
 
 #include "core/base/json.h"
+#include "core/http/field.h"
 
 typedef struct http_response http_response;
 typedef struct http_stream http_stream;
@@ -44,6 +45,24 @@ void http_response_replace_body(http_response *response, char *data, size_t len)
  * to the caller until http_stream_close, also when the client goes before. At most `pending_maximum` bytes wait for a
  * slow reader; beyond that the connection is dropped. */
 http_stream *http_response_body_stream(http_response *response, size_t pending_maximum);
+
+/* The same for a body whose size is known before: it is announced, and written exactly. */
+http_stream *http_response_body_stream_sized(http_response *response, size_t pending_maximum, uint64_t size);
+
+/* An answer to HEAD: no body, but the size that GET would have; 304 likewise. */
+void http_response_body_size_only(http_response *response, uint64_t size);
+
+/* Asks to be told when a full stream has room again (half of `pending_maximum`), or its client went: `drained` is
+ * called from the server's thread, perhaps more than once, until http_stream_close. Before the first write. */
+void http_stream_on_drained(http_stream *stream, void (*drained)(void *context), void *context);
+
+/* As write, but when that would pass `pending_maximum` nothing is written, *full is set and `drained` follows. What is
+ * larger than `pending_maximum` itself passes when nothing else waits. */
+bool http_stream_offer(http_stream *stream, span bytes, bool *full);
+
+/* The body cannot be completed: the connection is broken off, so that the client does not take a part for the whole.
+ * The stream must not be used again. */
+void http_stream_abort(http_stream *stream);
 
 /* From any thread. False when the client is gone or was dropped for reading too slowly. */
 bool http_stream_write(http_stream *stream, span bytes);

@@ -178,11 +178,26 @@ static int daemon_turn(void *context) {
     http_server *server = context;
     MHD_UNSIGNED_LONG_LONG left_ms;
     for (int rounds = 0; rounds < 4; rounds++) {
-        if (MHD_get_timeout(server->daemon, &left_ms) != MHD_YES) return -1;
-        if (left_ms > 0) return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+        bool resumed = atomic_exchange(&server->resumed, false); /* of these the time-out below knows nothing */
+        if (!resumed && MHD_get_timeout(server->daemon, &left_ms) != MHD_YES) return -1;
+        if (!resumed && left_ms > 0) return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
         MHD_run(server->daemon);
     }
     return 0;
+}
+
+static void nothing(void *context) {
+    (void)context;
+}
+
+void server_resume(http_server *server, struct MHD_Connection *handle) {
+    http_loop *loop = server->options.loop;
+    MHD_resume_connection(handle);
+    atomic_store(&server->resumed, true);
+    if (loop && http_loop_is_here(loop))
+        http_loop_hurry(loop);
+    else if (loop)
+        http_loop_post(loop, nothing, NULL); /* the end of the turn asks the library what there is to do */
 }
 
 static void start_daemon(void *context) {

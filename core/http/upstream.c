@@ -34,6 +34,7 @@ struct http_upstream {
     CURLM *multi;
     http_turn *turn;
     int64_t timer_at_ms;    /* when libcurl wants to be called; -1: never */
+    bool in_turn;           /* its hook runs: it will see what changes */
     bool busy;              /* something may have ended since the last look */
     http_flight *gathering; /* flights whose answer was not told yet */
     CURL *easies[EASIES_MAX];
@@ -48,6 +49,7 @@ struct http_flight {
     char words[CURL_ERROR_SIZE];
     error *failure; /* of a callback; says more than libcurl's code */
     /* the request's body */
+    int64_t started_ms;
     uint64_t body_sent;
     buf flow;
     bool flow_ended, flow_paused, flow_full;
@@ -82,6 +84,7 @@ static void gather(http_flight *f) {
     if (f->next) f->next->link = &f->next;
     u->gathering = f;
     u->busy = true;
+    if (!u->in_turn) http_loop_hurry(u->options.loop);
 }
 
 static void leave_list(http_flight *f) {
@@ -197,6 +200,10 @@ static void tell_rest(http_upstream *u) {
 
 /* ---- libcurl's callbacks ---- */
 
+static long seconds(unsigned ms) {
+    return (long)((ms + 999) / 1000);
+}
+
 static bool is_interim(const http_flight *f) {
     return f->status >= 100 && f->status < 200;
 }
@@ -210,6 +217,7 @@ static void end_head(http_flight *f) {
     f->head_done = true;
     if (f->plan.first_ms && f->plan.first_ms != f->plan.total_ms)
         curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)f->plan.total_ms);
+    curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME, seconds(f->upstream->options.stall_timeout_ms));
     if (!f->plan.gather_maximum) gather(f);
 }
 
@@ -267,6 +275,9 @@ static size_t read_flow(http_flight *f, char *out, size_t room) {
         f->flow_paused = true;
         return CURL_READFUNC_PAUSE;
     }
+    /* The back-end's time to answer begins when it has everything. */
+    if (len == 0 && !f->plan.total_ms && f->plan.first_ms && !f->head_done)
+        curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)(now_ms() - f->started_ms + f->plan.first_ms));
     if (len) memcpy(out, f->flow.data, len);
     buf_consume(&f->flow, len);
     f->body_sent += len;
@@ -314,7 +325,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     http_flight *f = context;
     const http_upstream_options *options = &f->upstream->options;
     (void)purpose;
-    if (options->may_connect && !options->may_connect(options->context, &address->addr)) {
+    if (options->may_connect && !options->may_connect(options->peer, &address->addr)) {
         fail(f, error_new(ERROR_DENIED, "the address of %s is not one that may be called", f->plan.url));
         return CURL_SOCKET_BAD;
     }
@@ -356,6 +367,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
     http_upstream *u = context;
     (void)multi;
     u->timer_at_ms = timeout_ms < 0 ? -1 : timeout_ms == 0 ? 0 : now_ms() + timeout_ms;
+    if (!u->in_turn) http_loop_hurry(u->options.loop);
     return 0;
 }
 
@@ -374,6 +386,7 @@ static void socket_ready(void *context, uint32_t events) {
 static int on_turn(void *context) {
     http_upstream *u = context;
     int running;
+    u->in_turn = true;
     for (int rounds = 0; rounds < 8; rounds++) {
         bool due = u->timer_at_ms == 0 || (u->timer_at_ms > 0 && u->timer_at_ms <= now_ms());
         if (due) {
@@ -386,6 +399,8 @@ static int on_turn(void *context) {
         look_for_ends(u);
         tell_rest(u);
     }
+    u->in_turn = false;
+    if (u->busy) return 0;
     if (u->timer_at_ms < 0) return -1;
     int64_t left = u->timer_at_ms - now_ms();
     return left < 0 || u->timer_at_ms == 0 ? 0 : left > 60000 ? 60000 : (int)left;
@@ -468,8 +483,7 @@ static void set_constant_options(const http_upstream *u, CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)u->options.connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((u->options.stall_timeout_ms + 999) / 1000));
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)((u->options.keep_alive_ms + 999) / 1000));
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, seconds(u->options.keep_alive_ms));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, write_head);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_body);
@@ -518,6 +532,10 @@ static void set_method(http_flight *f) {
 static void set_flight_options(http_flight *f) {
     CURL *easy = f->easy;
     unsigned first = f->plan.first_ms ? f->plan.first_ms : f->plan.total_ms;
+    unsigned stall = f->upstream->options.stall_timeout_ms;
+    /* A back-end may think about its answer for longer than a transfer may stand still. */
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, seconds(first > stall || !first ? first : stall));
+    if (f->plan.flows && !f->plan.total_ms && (f->plan.body_size < 0 || f->plan.body_size > FLOW_BYTES_MAX)) first = 0;
     f->words[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->words);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
@@ -538,6 +556,11 @@ error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_f
     error *err = http_is_token(span_of(plan->method)) ? http_curl_check_url(plan->url)
                                                       : error_new(ERROR_INVALID, "malformed method");
     if (!err) err = http_curl_add_headers(&headers, plan->headers, plan->header_count);
+    /* libcurl would add these by itself. */
+    if (!http_find_field(plan->headers, plan->header_count, SPAN("Accept")))
+        headers = curl_slist_append(headers, "Accept:");
+    if (!http_find_field(plan->headers, plan->header_count, SPAN("Content-Type")))
+        headers = curl_slist_append(headers, "Content-Type:");
     if (err) {
         curl_slist_free_all(headers);
         return err;
@@ -552,6 +575,7 @@ error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_f
     f->flow = BUF_MAX(FLOW_BYTES_MAX);
     f->head = BUF_MAX(HEAD_BYTES_MAX);
     f->body = BUF_MAX(plan->gather_maximum ? plan->gather_maximum : GATHER_BYTES_MAX);
+    f->started_ms = now_ms();
     f->easy = take_easy(u);
     set_flight_options(f);
     *out = f;
@@ -563,6 +587,7 @@ error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_f
 static void unpause(http_flight *f) {
     curl_easy_pause(f->easy, CURLPAUSE_CONT);
     f->upstream->timer_at_ms = 0; /* it may have more to do at once */
+    http_loop_hurry(f->upstream->options.loop);
 }
 
 size_t http_flight_give(http_flight *f, span bytes) {

@@ -14,8 +14,6 @@
 typedef struct http_upstream http_upstream;
 typedef struct http_flight http_flight;
 
-typedef enum http_version_choice { HTTP_VERSION_AUTO, HTTP_VERSION_1_1, HTTP_VERSION_2 } http_version_choice;
-
 typedef struct http_upstream_options {
     http_loop *loop;
     unsigned connections;        /* at once; flights beyond wait for one; 0: 64 */
@@ -25,9 +23,10 @@ typedef struct http_upstream_options {
     http_version_choice version; /* AUTO: HTTP/2 where TLS negotiates it; HTTP_2: without negotiation (h2c) */
     http_client_tls tls;         /* texts are copied */
     /* May we talk to this address? Asked with the resolved address that is then connected (SR-01, SR-02); NULL: any. */
-    bool (*may_connect)(void *context, const struct sockaddr *address);
-    void *context;
+    bool (*may_connect)(void *peer, const struct sockaddr *address);
+    void *peer;
     void (*forget)(void *context); /* when the upstream is freed; may be NULL */
+    void *context;
 } http_upstream_options;
 
 http_upstream *http_upstream_new(const http_upstream_options *options);
