@@ -21,6 +21,7 @@ struct exchange {
     json_t *parameters;         /* of the path, then what the request script adds */
     char *caller;               /* who calls; NULL: nobody known */
     char address[48];           /* from where, seen past our own proxies */
+    json_t *claims;             /* of the token that was found good; NULL: none */
     int64_t daily_requests;     /* the quota of the caller's key; 0: none */
     bool own_credentials;       /* the Authorization field was for us: it is not passed on */
     bool untracked;             /* a policy decided that this request leaves no message (health checks, cache hits) */

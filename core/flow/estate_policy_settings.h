@@ -7,7 +7,7 @@
 
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
     estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
-    estate_answers_settings[];
+    estate_answers_settings[], estate_jwt_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -20,6 +20,10 @@ extern const setting estate_policies_settings[];
         .fallback = "local",                                                                                           \
         .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},               \
         {.name = "scopes", .type = SETTING_NAMES, .help = "Scopes that the caller's key or token must all have."},     \
+        {.name = "jwt",                                                                                                \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_jwt_settings,                                                                             \
+            .help = "Tokens of an issuer are taken, beside our own keys; one of both is needed."},                     \
         {.name = "addresses",                                                                                          \
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_address_settings,                                                                         \
