@@ -24,9 +24,17 @@ error *script_body(const call *c, const char *name, json_t **body, int64_t *revi
 
 /* ---- drafts ---- */
 
+/* ?optional=true: no draft is an empty object, for whoever only wants to know. */
 error *draft_show(call *c, http_response **response) {
+    char text[8];
+    const char *optional = call_parameter(c, "optional", text, sizeof text);
     json_t *draft = NULL;
     error *err = versions_draft(store_of(c), c->parts[0], c->caller.name, &draft);
+    if (err && error_code_of(err) == ERROR_NOT_FOUND && optional && strcmp(optional, "true") == 0) {
+        error_free(err);
+        err = NULL;
+        draft = json_object();
+    }
     if (!err) *response = call_json(200, draft);
     return err;
 }

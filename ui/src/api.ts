@@ -53,7 +53,7 @@ export async function call(method: string, path: string, body?: Json, init: Requ
       ...init,
       method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? (init.body ?? null) : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",
       redirect: "error",

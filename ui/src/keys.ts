@@ -44,8 +44,9 @@ function press(key: string): boolean {
   return target !== undefined;
 }
 
+// The editor lives in a shadow root: from outside, all of it is one element.
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
+  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable], .editor");
 }
 
 function onKey(event: KeyboardEvent): void {

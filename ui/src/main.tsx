@@ -1,5 +1,6 @@
 // main.tsx: starts the page: asks who is signed in, opens the live stream, and shows the screen of the address.
 
+import "uplot/dist/uPlot.min.css";
 import "./style/base.css";
 import "./style/frame.css";
 import "./style/parts.css";
@@ -30,6 +31,10 @@ const EditPage = lazy(async () => (await import("./screens/edit")).EditPage, "th
 const AccessPage = lazy(async () => (await import("./screens/access")).AccessPage, "the page");
 const TablePage = lazy(async () => (await import("./screens/tables")).TablePage, "the table");
 
+const Workbench = lazy(async () => (await import("./screens/workbench/workbench")).Workbench, "the workbench");
+
+const NewScript = lazy(async () => (await import("./screens/workbench/start")).NewScript, "the page");
+
 const NEW = "+new"; // No object may be called so.
 
 function Configuration({path}: {path: string[]}): JSX.Element {
@@ -39,8 +44,10 @@ function Configuration({path}: {path: string[]}): JSX.Element {
   const key = path.join(" ");
   if (name === undefined) return <Objects key={key} kind={kind} />;
   if (kind.name === "users" || kind.name === "keys") return <AccessPage key={key} kind={kind} name={name === NEW ? null : name} />;
+  if (kind.name === "scripts" && name === NEW) return <NewScript />;
   if (name === NEW || action === "edit") return <EditPage key={key} kind={kind} name={name === NEW ? null : name} />;
   if (action !== undefined) return <NotFound />;
+  if (kind.name === "scripts") return <Workbench key={key} name={name} />;
   if (kind.name === "tables") return <TablePage key={key} kind={kind} name={name} />;
   return <ObjectPage key={key} kind={kind} name={name} />;
 }

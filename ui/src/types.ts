@@ -53,6 +53,9 @@ export interface Stats {
   uptime_s?: number;
   version?: string;
   workers?: WorkerState[];
+  connections?: {[name: string]: {state?: string; error?: string; since?: string; last?: string}};
+  public?: string;
+  held_since?: string;
 }
 
 export interface WorkerState {

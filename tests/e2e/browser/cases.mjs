@@ -124,7 +124,8 @@ const looking = [
         await go(page, address);
         await page.waitForSelector("main .card, main .code, main .grid, main form, main .workbench");
         equal(await page.locator("main .failed").count(), 0, `errors on ${address}`);
-        if (kind === "scripts") assert((await page.locator(".code li").count()) > 1, "the script's source is not shown");
+        if (kind === "scripts") await page.locator(".cm-line").nth(1).waitFor();
+        if (kind === "scripts") assert((await page.locator(".cm-line").count()) > 1, "the script's source is not shown");
         shown++;
       }
       assert(shown >= 3, `only ${shown} kinds have an object: load the demo estate first`);
@@ -406,7 +407,7 @@ const looks = [
       const found = [];
       for (const screen of [...screens, `#/messages/${message.id}`, ...(script ? [script] : [])]) {
         await go(page, screen);
-        await page.waitForSelector("main table, main .empty, main .needs, main .code");
+        await page.waitForSelector("main table, main .empty, main .needs, main .code, main .cm-line");
         found.push(...(await accessibility(page)).map((line) => `${screen} ${line}`));
       }
       await page.keyboard.press("?");

@@ -44,12 +44,14 @@ export interface CodeEditorProps {
   goTo?: {line: number; turn: number} | null; // A new object goes there and takes the focus.
 }
 
-// What came from outside replaces the text; what was typed here is not sent back.
+// What came from outside replaces the text. What was typed here comes back as a property a moment later, when more may have been typed:
+// such an echo is known by its text and changes nothing.
 export function CodeEditor(props: CodeEditorProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const latest = useRef(props);
   const known = useRef(props.value);
+  const told = useRef<string[]>([]);
   latest.current = props;
 
   useEffect(() => {
@@ -66,8 +68,11 @@ export function CodeEditor(props: CodeEditorProps): JSX.Element {
 
   useEffect(() => {
     const editor = view.current;
-    if (!editor || known.current === props.value) return;
+    const echo = told.current.indexOf(props.value);
+    if (echo >= 0) told.current.splice(0, echo + 1);
+    if (!editor || echo >= 0 || known.current === props.value) return;
     known.current = props.value;
+    told.current = [];
     editor.dispatch({changes: {from: 0, to: editor.state.doc.length, insert: props.value}});
   }, [props.value]);
 
@@ -110,13 +115,14 @@ export function CodeEditor(props: CodeEditorProps): JSX.Element {
       highlightSelectionMatches(),
       lintGutter(),
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
-      EditorView.contentAttributes.of({"aria-label": props.label, spellcheck: "false"}),
+      EditorView.contentAttributes.of({"aria-label": props.label, spellcheck: "false", tabindex: "0"}),
       readOnly.of(EditorState.readOnly.of(props.readOnly ?? false)),
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         const now = update.state.doc.toString();
         if (now === known.current) return;
         known.current = now;
+        told.current.push(now);
         latest.current.onChange?.(now);
       }),
       ...looks,

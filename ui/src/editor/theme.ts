@@ -19,7 +19,7 @@ export const looks: Extension[] = [
     ".cm-scroller": {fontFamily: "var(--mono)", lineHeight: "1.6"},
     ".cm-content": {caretColor: "var(--text)"},
     ".cm-cursor": {borderLeftColor: "var(--text)"},
-    ".cm-gutters": {backgroundColor: "var(--surface)", color: "var(--quiet)", border: "0"},
+    ".cm-gutters": {backgroundColor: "transparent", color: "var(--quiet)", border: "0"},
     ".cm-activeLine": {backgroundColor: "color-mix(in srgb, var(--accent) 7%, transparent)"},
     ".cm-activeLineGutter": {backgroundColor: "transparent", color: "var(--text)"},
     "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {

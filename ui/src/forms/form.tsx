@@ -228,7 +228,7 @@ function Input({schema, value, change, fixed, id, described, bad, needed}: Field
       />
     );
   }
-  if (!schema.type) return <Any {...common} schema={schema} value={value} change={change} />;
+  if (!schema.type || schema.type === "object") return <Any {...common} schema={schema} value={value} change={change} />;
   return (
     <input
       {...common}

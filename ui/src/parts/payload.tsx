@@ -9,6 +9,7 @@ import {plural, size} from "../format";
 import {decode, fetchPayload, hexLines, WINDOW_BYTES, type Decoded, type Payload} from "../payload/decode";
 import {pieces, segments, syntaxOf, type Segment, type Syntax} from "../payload/edi";
 import {layoutJson} from "../payload/json";
+import {useResource} from "../resource";
 import {Icon} from "./icon";
 import {Failed, Loading} from "./states";
 import {Foreign} from "./text";
@@ -30,6 +31,7 @@ export function PayloadView({id, bytes}: {id: string; bytes: number | undefined}
   const payload = useSignal<Payload | null>(null);
   const problem = useSignal<Problem | null>(null);
   const raw = useSignal(false);
+  const explained = useSignal(false);
   const tries = useSignal(0);
   useEffect(() => {
     const abort = new AbortController();
@@ -46,7 +48,17 @@ export function PayloadView({id, bytes}: {id: string; bytes: number | undefined}
 
   if (problem.value) return <Failed problem={problem.value} what="the payload" again={() => tries.value++} />;
   if (!payload.value) return <Loading what="the payload" />;
-  return <Shown id={id} payload={payload.value} bytes={bytes} raw={raw.value} setRaw={(on) => (raw.value = on)} />;
+  return (
+    <Shown
+      id={id}
+      payload={payload.value}
+      bytes={bytes}
+      raw={raw.value}
+      setRaw={(on) => (raw.value = on)}
+      explained={explained.value}
+      setExplained={(on) => (explained.value = on)}
+    />
+  );
 }
 
 interface ShownProps {
@@ -55,9 +67,11 @@ interface ShownProps {
   bytes: number | undefined;
   raw: boolean;
   setRaw: (on: boolean) => void;
+  explained: boolean;
+  setExplained: (on: boolean) => void;
 }
 
-function Shown({id, payload, bytes, raw, setRaw}: ShownProps): JSX.Element {
+function Shown({id, payload, bytes, raw, setRaw, explained, setExplained}: ShownProps): JSX.Element {
   const decoded = useMemo(() => decode(payload), [payload]);
   const formatted = decoded.kind === "x12" || decoded.kind === "edifact" || decoded.kind === "json";
   const whole = bytes ?? payload.bytes.length;
@@ -68,7 +82,12 @@ function Shown({id, payload, bytes, raw, setRaw}: ShownProps): JSX.Element {
           {titles[decoded.kind]}
           {decoded.encoding && decoded.kind !== "binary" ? `, ${decoded.encoding}` : ""}, {size(whole)}
         </span>
-        {formatted && (
+        {(decoded.kind === "x12" || decoded.kind === "edifact") && (
+          <button type="button" class="plain" aria-pressed={explained} onClick={() => setExplained(!explained)}>
+            Explain
+          </button>
+        )}
+        {formatted && !explained && (
           <label class="check">
             <input type="checkbox" checked={raw} onChange={(event) => setRaw(event.currentTarget.checked)} />
             raw
@@ -78,8 +97,8 @@ function Shown({id, payload, bytes, raw, setRaw}: ShownProps): JSX.Element {
           <Icon name="down" /> Download
         </a>
       </div>
-      <Body decoded={decoded} payload={payload} raw={raw} />
-      {!payload.complete && (
+      {explained ? <Explained id={id} /> : <Body decoded={decoded} payload={payload} raw={raw} />}
+      {!payload.complete && !explained && (
         <p class="notice">
           <span>
             The first {size(WINDOW_BYTES)} of {bytes === undefined ? "a longer payload" : size(bytes)}. Download it to see the
@@ -90,6 +109,31 @@ function Shown({id, payload, bytes, raw, setRaw}: ShownProps): JSX.Element {
     </div>
   );
 }
+
+// Every segment and element by its name, faults at their place: a worker process reads the bytes and tells it.
+function Explained({id}: {id: string}): JSX.Element {
+  const found = useResource<{text?: string; cut?: boolean}>(`api/v1/messages/${encodeURIComponent(id)}/explain`);
+  const lines = useMemo(() => (found.data.value?.text ?? "").replace(/\n$/, "").split("\n"), [found.data.value]);
+  if (found.problem.value) return <Failed problem={found.problem.value} what="the explanation" again={found.reload} />;
+  if (!found.data.value) return <Loading what="the explanation" />;
+  const faults = lines.filter((line) => FAULT.test(line)).length;
+  return (
+    <>
+      {faults > 0 && <p class="bad-text">{plural(faults, "fault")}, each at its place:</p>}
+      <Many
+        rows={lines}
+        draw={(line, index) => (
+          <li key={index} class={FAULT.test(line) ? "fault" : /^(==|--)/.test(line) ? "heading" : undefined}>
+            <Foreign text={line} />
+          </li>
+        )}
+      />
+      {found.data.value.cut && <p class="quiet">It is longer than anybody reads: the rest is left out.</p>}
+    </>
+  );
+}
+
+const FAULT = /^\s*(ERROR|WARNING)\b/;
 
 function Body({decoded, payload, raw}: {decoded: Decoded; payload: Payload; raw: boolean}): JSX.Element {
   if (decoded.kind === "empty") return <p class="state">The payload is empty: no byte.</p>;

@@ -64,6 +64,9 @@ const tones: {[status: string]: "good" | "calm" | "wait" | "bad" | "held"} = {
   leased: "calm",
   done: "good",
   dead: "bad",
+  failing: "bad",
+  expired: "bad",
+  expiring: "wait",
 };
 
 export function StatusWord({status}: {status: string}): JSX.Element {

@@ -44,11 +44,99 @@ function label(relative: Relative): string {
   return relative.message ? messageTitle(relative.message) : `message ${relative.id}`;
 }
 
+const MOST_IN_TREE = 60;
+
+// The whole tree that a message belongs to: from what came in first to everything that was made of it.
+function Lineage({message}: {message: Message}): JSX.Element {
+  const known = useSignal(new Map<string, Message>([[message.id, message]]));
+  const root = useSignal(message.id);
+  useEffect(() => {
+    const abort = new AbortController();
+    const load = async (id: string): Promise<Message | null> => {
+      const here = known.peek().get(id);
+      if (here && id !== message.id) return here;
+      const found = id === message.id ? message : await get<Message>(`api/v1/messages/${encodeURIComponent(id)}`, abort.signal).catch(() => null);
+      if (found) known.value = new Map(known.peek()).set(id, found);
+      return found;
+    };
+    const walk = async (): Promise<void> => {
+      let top = message;
+      for (let steps = 0; top.parent && steps < 12; steps++) {
+        const parent = await load(top.parent);
+        if (!parent) break;
+        top = parent;
+      }
+      root.value = top.id;
+      const queue = [top];
+      for (let node = queue.shift(); node && known.peek().size < MOST_IN_TREE; node = queue.shift()) {
+        const children = await Promise.all((node.children ?? []).slice(0, MOST_RELATIVES).map(load));
+        queue.push(...children.filter((child): child is Message => child !== null));
+      }
+    };
+    void walk();
+    return () => abort.abort();
+  }, [message]);
+  return (
+    <section aria-labelledby="lineage">
+      <h2 id="lineage">Where it comes from, what was made of it</h2>
+      <ul class="lineage">
+        <Branch id={root.value} here={message.id} known={known.value} depth={0} />
+      </ul>
+    </section>
+  );
+}
+
+interface BranchProps {
+  id: string;
+  here: string;
+  known: ReadonlyMap<string, Message>;
+  depth: number;
+}
+
+function Branch({id, here, known, depth}: BranchProps): JSX.Element {
+  const message = known.get(id);
+  const children = message?.children ?? [];
+  const body = message ? (
+    <>
+      <Direction direction={message.direction} /> <Foreign text={messageTitle(message)} />
+    </>
+  ) : (
+    `message ${id}`
+  );
+  return (
+    <li>
+      <div class={`node ${id === here ? "here" : ""}`}>
+        {id === here ? <b aria-current="true">{body}</b> : <a href={link(["messages", id])}>{body}</a>}
+        {message && (
+          <>
+            <span class="quiet">
+              <Foreign text={message.connection ?? message.endpoint ?? ""} />
+            </span>
+            <StatusWord status={message.status} />
+          </>
+        )}
+        {id === here && <span class="quiet">this message</span>}
+      </div>
+      {children.length > 0 && depth < 12 && (
+        <ul>
+          {children.slice(0, MOST_RELATIVES).map((child) => (
+            <Branch key={child} id={child} here={here} known={known} depth={depth + 1} />
+          ))}
+          {children.length > MOST_RELATIVES && (
+            <li>
+              <div class="node quiet">and {plural(children.length - MOST_RELATIVES, "more message")}</div>
+            </li>
+          )}
+        </ul>
+      )}
+    </li>
+  );
+}
+
 export function Journey({message}: {message: Message}): JSX.Element {
   const relatives = useRelatives(message);
   const wanted = useSignal<string | null>(null); // Null: the nearest one; empty: none.
   const beside = wanted.value === "" ? undefined : (relatives.find(({id}) => id === wanted.value) ?? relatives[0]);
-  const left = (message.children ?? []).length - relatives.filter(({role}) => role === "after").length;
 
   const mine = (
     <section class="pane" aria-label="Payload of this message" key={message.id}>
@@ -70,30 +158,7 @@ export function Journey({message}: {message: Message}): JSX.Element {
 
   return (
     <>
-      {relatives.length > 0 && (
-        <section aria-labelledby="lineage">
-          <h2 id="lineage">Where it comes from, what was made of it</h2>
-          <ul class="lineage">
-            {relatives.map((relative) => (
-              <li key={relative.id}>
-                <span class="quiet">{relative.role === "before" ? "made from" : "became"}</span>
-                <a href={link(["messages", relative.id])}>
-                  {relative.message && <Direction direction={relative.message.direction} />} <Foreign text={label(relative)} />
-                </a>
-                {relative.message && (
-                  <>
-                    <span class="quiet">
-                      <Foreign text={relative.message.connection ?? ""} />
-                    </span>
-                    <StatusWord status={relative.message.status} />
-                  </>
-                )}
-              </li>
-            ))}
-            {left > 0 && <li class="quiet">and {plural(left, "more message")}</li>}
-          </ul>
-        </section>
-      )}
+      {relatives.length > 0 && <Lineage message={message} />}
       <section aria-labelledby="payload">
         <div class="section-head">
           <h2 id="payload">Payload</h2>

@@ -10,8 +10,9 @@ import {Failed, Loading, Stale} from "../parts/states";
 import {Direction, Foreign, messageTitle, Named, Size, StatusWord, Time} from "../parts/text";
 import {useResource} from "../resource";
 import {link} from "../router";
-import {mayResend} from "../session";
-import type {BusinessDocument, Json, Message, TimelineEvent} from "../types";
+import {mayChange, mayResend} from "../session";
+import type {BusinessDocument, Item, Json, Message, TimelineEvent} from "../types";
+import {Evidence} from "./evidence";
 import {Journey} from "./journey";
 import {lastMessages, neighbours} from "./message-order";
 import {Resend} from "./resend";
@@ -61,6 +62,7 @@ export function MessagePage({id}: {id: string}): JSX.Element {
         </section>
       </div>
       <DocumentList documents={data.documents ?? []} />
+      <Evidence message={data} />
       <Journey message={data} />
     </>
   );
@@ -113,6 +115,7 @@ function Title({message, reload}: {message: Message; reload: () => void}): JSX.E
         </h1>
         <StatusWord status={message.status} />
         <span class="head-side">
+          <OpenInWorkbench message={message} />
           <button
             type="button"
             data-key="r"
@@ -141,6 +144,19 @@ function Title({message, reload}: {message: Message; reload: () => void}): JSX.E
       </p>
       {asking.value && <Resend message={message} close={() => (asking.value = false)} done={reload} />}
     </>
+  );
+}
+
+// From a message to the script that translates it, with the message as what comes in.
+function OpenInWorkbench({message}: {message: Message}): JSX.Element | null {
+  const flow = useResource<Item>(message.flow && message.direction === "in" ? `api/v1/flows/${encodeURIComponent(message.flow)}` : null);
+  const script = flow.data.value?.["script"];
+  if (typeof script !== "string" || !mayChange()) return null;
+  const line = /\.lua:(\d+)/.exec(message.reason ?? "")?.[1];
+  return (
+    <a class="button" href={link(["config", "scripts", script], {message: message.id, ...(line ? {line} : {})})}>
+      {line ? `Open the script at line ${line}` : "Run it in the workbench"}
+    </a>
   );
 }
 

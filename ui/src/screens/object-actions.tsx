@@ -4,7 +4,7 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {asProblem, call, put, type Problem} from "../api";
 import {isSealed} from "../forms/schema";
-import {size} from "../format";
+import {size, words} from "../format";
 import {Dialog} from "../parts/dialog";
 import {Icon} from "../parts/icon";
 import {Foreign, Time} from "../parts/text";
@@ -107,15 +107,16 @@ export function Remove({kind, name, item, close}: {kind: Kind; name: string; ite
 // ---- connections
 
 interface Step {
-  step?: string;
+  name?: string;
   text?: string;
-  ok?: boolean;
+  good?: boolean;
 }
 
 interface Outcome {
   works: boolean;
   words: string;
   steps: Step[];
+  message: string; // The message that the test exchange was.
 }
 
 interface Entry {
@@ -127,9 +128,8 @@ interface Entry {
 // An AS2 connection tells a test exchange step by step; the others say whether they work.
 async function probe(name: string, kind: string): Promise<Outcome> {
   const response = await call("POST", `api/v1/connections/${encodeURIComponent(name)}/${kind === "as2" ? "test" : "probe"}`, {});
-  const body = (await response.json()) as {works?: boolean; ok?: boolean; error?: string; steps?: Step[]};
-  const works = body.works ?? body.ok ?? (body.steps ?? []).every((step) => step.ok !== false);
-  return {works, words: body.error ?? "", steps: body.steps ?? []};
+  const body = (await response.json()) as {works?: boolean; error?: string; checks?: Step[]; message?: string};
+  return {works: body.works === true, words: body.error ?? "", steps: body.checks ?? [], message: body.message ?? ""};
 }
 
 export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX.Element {
@@ -180,8 +180,9 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
         {outcome.value && outcome.value.steps.length > 0 && (
           <ol class="probe-steps">
             {outcome.value.steps.map((step, index) => (
-              <li key={index} class={step.ok === false ? "bad-text" : ""}>
-                <Icon name={step.ok === false ? "warn" : "check"} /> <Foreign text={step.text ?? step.step ?? ""} />
+              <li key={index} class={step.good === false ? "bad-text" : ""}>
+                <Icon name={step.good === false ? "warn" : "check"} /> <b>{words(step.name ?? "")}</b>{" "}
+                <Foreign text={step.text ?? ""} />
               </li>
             ))}
           </ol>
@@ -189,6 +190,11 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
         {problem.value && (
           <p class="outcome bad">
             <Icon name="warn" /> <b>{problem.value.title}.</b> {problem.value.detail}
+          </p>
+        )}
+        {outcome.value?.message && (
+          <p>
+            <a href={link(["messages", outcome.value.message])}>Show the test message</a>
           </p>
         )}
         {entries.value && entries.value.entries.length === 0 && <p class="quiet">Nothing lies there that could be picked up.</p>}

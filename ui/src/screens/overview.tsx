@@ -2,16 +2,21 @@
 
 import type {ComponentChildren, JSX} from "preact";
 import {useEffect} from "preact/hooks";
+import {asProblem, call} from "../api";
 import {count, duration, localTime, plural} from "../format";
 import {Icon} from "../parts/icon";
 import {Empty, Failed, Loading, Stale} from "../parts/states";
 import {Table} from "../parts/table";
 import {Foreign, messageTitle, Named, StatusWord, Time} from "../parts/text";
+import {say} from "../parts/toast";
 import {useResource} from "../resource";
 import {link} from "../router";
 import {lookAtStats, needs, stats} from "../stats";
 import type {Acknowledgement, Item, Job, Message, Stats} from "../types";
+import {isAdmin} from "../session";
 import {messageColumns, NoneYet} from "./messages";
+import {PartnersAtAGlance} from "./partner-health";
+import {Trends} from "./trends";
 
 export function Overview(): JSX.Element {
   useEffect(() => {
@@ -53,6 +58,8 @@ export function Overview(): JSX.Element {
           <Health figures={figures} />
         </section>
       </div>
+      <Trends />
+      <PartnersAtAGlance />
       <Connections />
       <Recent />
     </>
@@ -79,7 +86,11 @@ function Needs(): JSX.Element {
     "acknowledgement",
   ]);
 
+  const soon = useExpiring();
+  const broken = useBroken();
   const rows: Need[] = [
+    ...soon,
+    ...broken,
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
       key: `${item.message} ${item.control ?? ""} ${item.kind}`,
       href: link(["messages", item.message]),
@@ -93,11 +104,13 @@ function Needs(): JSX.Element {
   ];
 
   return (
-    <section aria-labelledby="needs" class={`needs ${total > 0 ? "some" : "none-needed"}`}>
+    <section aria-labelledby="needs" class={`needs ${total > 0 || rows.length > 0 ? "some" : "none-needed"}`}>
       <h2 id="needs">Needs you now</h2>
-      {total === 0 ? (
+      <Held />
+      {total === 0 && rows.length === 0 ? (
         <p class="all-well">
-          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue.
+          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, every connection
+          works.
         </p>
       ) : (
         <>
@@ -141,6 +154,74 @@ function Needs(): JSX.Element {
         </>
       )}
     </section>
+  );
+}
+
+const DAY_MS = 86_400_000;
+const WARN_DAYS = 30;
+
+function useExpiring(): Need[] {
+  const all = useResource<{items?: Item[]}>("api/v1/certificates", ["config"]);
+  return (all.data.value?.items ?? [])
+    .filter((item) => typeof item["not_after"] === "string" && new Date(item["not_after"]).getTime() < Date.now() + WARN_DAYS * DAY_MS)
+    .slice(0, MOST_NEEDS)
+    .map((item) => {
+      const at = String(item["not_after"]);
+      const over = new Date(at).getTime() < Date.now();
+      return {
+        key: `certificate ${String(item["name"])}`,
+        href: link(["config", "certificates", String(item["name"])]),
+        status: over ? "expired" : "expiring",
+        what: <Foreign text={`certificate ${String(item["name"])}`} />,
+        more: 0,
+        why: over ? "It has ended: what needs it fails." : "It ends soon: roll it over before.",
+        at,
+      };
+    });
+}
+
+// Connections that fail now.
+function useBroken(): Need[] {
+  const known = stats.data.value?.connections ?? {};
+  return Object.entries(known)
+    .filter(([, health]) => health.state === "failing")
+    .slice(0, MOST_NEEDS)
+    .map(([name, health]) => ({
+      key: `connection ${name}`,
+      href: link(["config", "connections", name]),
+      status: "failing",
+      what: <Foreign text={`connection ${name}`} />,
+      more: 0,
+      why: health.error ?? "",
+      at: health.since,
+    }));
+}
+
+// After a restore nothing is delivered until somebody says so.
+function Held(): JSX.Element | null {
+  const since = stats.data.value?.held_since;
+  if (!since) return null;
+  const release = (): void => {
+    call("POST", "api/v1/restore/release").then(
+      () => {
+        say("Deliveries go on.");
+        void lookAtStats();
+      },
+      (cause: unknown) => say(asProblem(cause).message),
+    );
+  };
+  return (
+    <div class="notice bad" role="alert">
+      <span>
+        <b>This appliance was restored from a backup: nothing is delivered since <Time at={since} />.</b> What had left before the backup
+        was made would leave again. Look through what waits, then let it go.
+      </span>
+      {isAdmin() && (
+        <button type="button" onClick={release}>
+          Deliver again
+        </button>
+      )}
+    </div>
   );
 }
 
