@@ -10,7 +10,7 @@
 #include "core/script/lua_edi.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
-#include "edi/document.h"
+#include "edi/document_json.h"
 #include "edi/writer.h"
 
 #include <stdio.h>

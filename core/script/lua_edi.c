@@ -22,6 +22,7 @@
 #include "core/script/library.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
+#include "edi/document.h"
 #include "edi/view.h"
 
 enum { PLACES_MAX = 100000 };
@@ -475,30 +476,6 @@ bool edi_is_repeated(lua_State *L, int index) {
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
-}
-
-json_t *edi_documents_json(const edi_documents *documents) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < documents->count; i++) {
-        const edi_document *d = &documents->list[i];
-        json_t *one = json_object(), *keys = json_object();
-        json_put_text(one, "standard", edi_standard_name(d->standard));
-        json_put_text(one, "type", d->header.type);
-        json_put_text(one, "version", d->header.version[0] ? d->header.version : d->group.version);
-        json_put_text(one, "control", d->header.control);
-        json_put_text(one, "group_control", d->group.control);
-        json_put_text(one, "interchange_control", d->interchange.control);
-        json_put_text(one, "sender", d->sender);
-        json_put_text(one, "receiver", d->receiver);
-        for (size_t k = 0; k < d->key_count; k++)
-            json_put_text(keys, d->keys[k].name, d->keys[k].value);
-        json_object_set_new(one, "keys", keys);
-        json_object_set_new(one, "offset", json_integer((json_int_t)d->offset));
-        json_object_set_new(one, "length", json_integer((json_int_t)d->length));
-        json_object_set_new(one, "valid", json_boolean(d->errors == 0));
-        json_array_append_new(list, one);
-    }
-    return list;
 }
 
 /* A metatable whose __index finds `methods` first and asks `index` for the rest. */

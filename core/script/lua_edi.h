@@ -6,18 +6,12 @@
 #ifndef BANYAN_CORE_SCRIPT_LUA_EDI_H
 #define BANYAN_CORE_SCRIPT_LUA_EDI_H
 
-#include "core/base/json.h"
-#include "edi/document.h"
-
 #include <lua.h>
+#include <stdbool.h>
 
 /* Pushes the document of the message in hand: the one that the call names by its index, else the only one. A payload
  * that holds none is rejected. */
 void edi_push_message(lua_State *L);
-
-/* Documents as INSPECT and outcomes give them: [{"standard","type","version","control","group_control",
- * "interchange_control","sender","receiver","keys":{},"offset","length","valid"}]. New reference. */
-json_t *edi_documents_json(const edi_documents *documents);
 
 /* Pushes the value under the metatable of repeated elements, edi.repeated{…}. */
 bool edi_is_repeated(lua_State *L, int index);

@@ -2,7 +2,7 @@
 #include "core/worker/inspect.h"
 
 #include "core/base/clock.h"
-#include "edi/document.h"
+#include "edi/document_json.h"
 #include "edi/report.h"
 
 #include <stdio.h>
@@ -15,31 +15,10 @@ static void put_filled(json_t *object, const char *key, const char *text) {
 
 /* ---- documents ---- */
 
-static json_t *document_json(const edi_document *d) {
-    json_t *object = json_object(), *keys = json_object();
-    json_put_text(object, "standard", edi_standard_name(d->standard));
-    put_filled(object, "type", d->header.type);
-    put_filled(object, "version", d->header.version);
-    put_filled(object, "control", d->header.control);
-    put_filled(object, "group_control", d->group.control);
-    put_filled(object, "interchange_control", d->interchange.control);
-    put_filled(object, "sender", d->sender);
-    put_filled(object, "receiver", d->receiver);
-    for (size_t i = 0; i < d->key_count; i++)
-        json_put_text(keys, d->keys[i].name, d->keys[i].value);
-    json_object_set_new(object, "keys", keys);
-    json_object_set_new(object, "offset", json_integer((json_int_t)d->offset));
-    json_object_set_new(object, "length", json_integer((json_int_t)d->length));
-    json_object_set_new(object, "valid", json_boolean(d->complete && d->errors == 0));
-    return object;
-}
-
 static json_t *documents_json(span bytes, edi_library *library) {
     edi_documents documents = {.list = NULL};
-    json_t *list = json_array();
     edi_documents_read(bytes, library, NULL, &documents);
-    for (size_t i = 0; i < documents.count; i++)
-        json_array_append_new(list, document_json(&documents.list[i]));
+    json_t *list = edi_documents_json(&documents);
     edi_documents_free(&documents);
     return list;
 }
