@@ -3,6 +3,7 @@
 
 #include "core/base/embedded.h"
 #include "core/base/settings.h"
+#include "core/script/charset.h"
 #include "core/script/environment.h"
 #include "core/script/sandbox.h"
 
@@ -25,6 +26,7 @@ static const struct {
     {"log", library_log},
     {"lookup", library_lookup},
     {"clock.core", library_clock},
+    {"charset.core", library_charset},
     {"xml.core", library_xml},
     {"edi.core", library_edi},
     {"test.core", library_test},

@@ -1,6 +1,17 @@
 -- text: what files of old systems need: padding, trimming, cutting, character sets.
 
+local charset = require "charset.core"
+
 local M = {}
+
+-- Bytes in a character set as text, and back. Sets: utf-8, ascii, iso-8859-1, -2, -15, windows-1250, -1252, ibm437, ibm850
+-- (DOS), and of EBCDIC ibm037, ibm273, ibm500, ibm1047, ibm1140. A character that the set has not got is an error, or
+-- becomes `substitute`.
+M.decode, M.encode = charset.decode, charset.encode
+
+function M.charsets()
+  return {table.unpack(charset.names)}
+end
 
 function M.trim(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
