@@ -52,8 +52,9 @@ static json_t *script_call(const exchange *x, const char *function, json_t *take
     json_object_set_new(message, "headers", request_headers(x));
     if (take_extra) json_object_update(message, take_extra);
     json_decref(take_extra);
-    return json_pack("{s:s, s:s, s:o, s:o}", "script", x->endpoint->script, "function", function, "message", message,
-        "destinations", translate_destinations(x->target, x->target ? 1 : 0));
+    const estate_script *script = estate_find_script(x->scope.estate, x->endpoint->script);
+    return json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", x->endpoint->script, "hash", script ? script->hash : NULL,
+        "function", function, "message", message, "destinations", translate_destinations(x->target, x->target ? 1 : 0));
 }
 
 static error *answer_question(void *owner, const frame *question, frame *reply) {

@@ -69,8 +69,10 @@ static json_t *make_call(const translation *t) {
     const json_t *headers = json_get_object(t->message, "headers");
     if (headers) json_object_set(message, "headers", (json_t *)headers);
     if (t->facts) json_object_set(message, "document", json_object_get(t->w->job->detail, "document"));
-    return json_pack("{s:s, s:s, s:o, s:o}", "script", t->flow->script, "function", "translate", "message", message,
-        "destinations", translate_destinations(t->flow->to, t->flow->to_count));
+    const estate_script *script = estate_find_script(t->w->scope.estate, t->flow->script);
+    return json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", t->flow->script, "hash", script ? script->hash : NULL,
+        "function", "translate", "message", message, "destinations",
+        translate_destinations(t->flow->to, t->flow->to_count));
 }
 
 static error *run_script(translation *t, const payload_view *bytes) {

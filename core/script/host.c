@@ -196,6 +196,21 @@ static error *run_in_sandbox(
     return err;
 }
 
+/* The text is asked for only when the version that the call names is not compiled yet. */
+static error *find_source(script_host *host, const json_t *call, const char *script, run *r) {
+    const char *hash = json_get_text(call, "hash", NULL);
+    if (hash) {
+        char *chunk = xasprintf("%s.lua", script);
+        if (chunk_cache_has(host->chunks, chunk, hash)) r->hash = hash;
+        free(chunk);
+        if (r->hash) return NULL;
+    }
+    error *err = host->services.source(host->services.context, script, &r->source, &r->hash);
+    if (!err || error_code_of(err) != ERROR_NOT_FOUND) return err;
+    error_free(err);
+    return error_new(ERROR_INVALID, "there is no script '%s'", script);
+}
+
 error *script_run(script_host *host, const json_t *call, span payload, script_outcome *out) {
     *out = (script_outcome){.result = json_object()};
     json_object_set_new(out->result, "results", json_array());
@@ -208,11 +223,7 @@ error *script_run(script_host *host, const json_t *call, span payload, script_ou
         return error_new(
             ERROR_INVALID, "scripts have the functions translate, request and response, not '%s'", r.function);
     json_t *rejected = NULL;
-    error *err = host->services.source(host->services.context, script, &r.source, &r.hash);
-    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
-        error_free(err);
-        err = error_new(ERROR_INVALID, "there is no script '%s'", script);
-    }
+    error *err = find_source(host, call, script, &r);
     if (err) return err;
     char *version = xasprintf("%s@%s", script, r.hash ? r.hash : "");
     json_put_text(out->result, "script", version);

@@ -5,7 +5,8 @@
  * services of the caller.
  *
  * The call (JSON), for a flow:
- *   {"script": "order_850_to_csv", "function": "translate",
+ *   {"script": "order_850_to_csv", "hash": of its version (when it is compiled already, its text is not asked for),
+ *    "function": "translate",
  *    "message": {"id","filename","content_type","partner","connection","headers":{},"vars":{},
  *                "document": which of the payload's documents message.edi is, from 0; absent: the only one},
  *    "destinations": [{"connection","partner",

@@ -406,6 +406,13 @@ void chunk_cache_free(chunk_cache *cache) {
     free(cache);
 }
 
+bool chunk_cache_has(const chunk_cache *cache, const char *chunk, const char *hash) {
+    char *key = xasprintf("%s\n%s", chunk, hash);
+    bool has = map_get(cache->chunks, span_of(key)) != NULL;
+    free(key);
+    return has;
+}
+
 static int add_bytes(lua_State *L, const void *bytes, size_t size, void *context) {
     (void)L;
     buf_add(context, span_make(bytes, size));

@@ -32,6 +32,7 @@ typedef struct chunk_cache chunk_cache;
 
 chunk_cache *chunk_cache_new(void);
 void chunk_cache_free(chunk_cache *cache);
+bool chunk_cache_has(const chunk_cache *cache, const char *chunk, const char *hash);
 
 typedef struct sandbox {
     lua_State *L;

@@ -19,6 +19,7 @@
 static const char *fixture_main, *fixture_other;
 static size_t fixture_main_len; /* 0: up to the NUL */
 static uint64_t fixture_number; /* the last control number given */
+static int fixture_asked;       /* how often a source was asked for */
 static script_host *fixture_host;
 
 /* Names a text by what stands in it, so that the same text runs in the state that it left behind. */
@@ -33,6 +34,7 @@ static inline const char *fixture_hash(span text) {
 
 static inline error *fixture_source(void *context, const char *name, span *text, const char **hash) {
     (void)context;
+    fixture_asked++;
     if (strcmp(name, "main") == 0) {
         *text = fixture_main_len ? span_make(fixture_main, fixture_main_len) : span_of(fixture_main);
     } else if (strcmp(name, "other") == 0 && fixture_other) {

@@ -243,6 +243,36 @@ static void a_check_compiles_without_running(void **state) {
     error_free(err);
 }
 
+static void a_version_that_is_compiled_is_not_asked_for_again(void **state) { /* LU-20 */
+    (void)state;
+    static const char one[] = M("function M.translate() return {body = 'one'} end");
+    static const char two[] = M("function M.translate() return {body = 'two'} end");
+    char *call = xasprintf("{\"hash\":\"%s\"}", fixture_hash(span_of(one)));
+    fixture_asked = 0;
+    for (int i = 0; i < 3; i++) {
+        char *text = fixture_text(one, call, "");
+        assert_string_equal(text, "one");
+        free(text);
+    }
+    assert_int_equal(fixture_asked, 1);
+    char *other = xasprintf("{\"hash\":\"%s\"}", fixture_hash(span_of(two)));
+    for (int i = 0; i < 4; i++) { /* each message runs the version that its call names */
+        char *text = i % 2 ? fixture_text(one, call, "") : fixture_text(two, other, "");
+        assert_string_equal(text, i % 2 ? "one" : "two");
+        free(text);
+    }
+    assert_int_equal(fixture_asked, 2);
+    script_outcome out;
+    error *err = fixture_run(two, other, "", &out);
+    assert_null(err);
+    char *version = xasprintf("main@%s", fixture_hash(span_of(two)));
+    assert_string_equal(json_get_text(out.result, "script", ""), version);
+    script_outcome_free(&out);
+    free(version);
+    free(call);
+    free(other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_goes_through),
@@ -263,6 +293,7 @@ int main(void) {
         cmocka_unit_test(a_table_translates_codes),
         cmocka_unit_test(the_log_of_a_failed_run_is_kept),
         cmocka_unit_test(a_check_compiles_without_running),
+        cmocka_unit_test(a_version_that_is_compiled_is_not_asked_for_again),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
