@@ -76,13 +76,20 @@ static void serve_status(facade *f, http_request *request, const routes_match *m
     free(id);
 }
 
+static void serve_docs(http_request *request, const routes_match *match) {
+    span file = http_route_parameter(&match->route, "file");
+    http_response *response = openapi_page(file.data ? file : SPAN(""));
+    if (!response) response = answer_problem(404, "not-found", "There is no such page", "/docs is the page.", NULL);
+    http_respond(request, response);
+}
+
 static void serve_found(facade *f, routes *r, http_request *request, const routes_match *match) {
     const estate *e = routes_estate(r);
     switch (match->own) {
     case OWN_NONE: exchange_start(&f->options.services, r, match, request); break;
     case OWN_STATUS: serve_status(f, request, match); break;
     case OWN_OPENAPI: http_respond(request, openapi_document(e, f->options.version)); break;
-    case OWN_DOCS: http_respond(request, openapi_page(e, f->options.version)); break;
+    case OWN_DOCS: serve_docs(request, match); break;
     case OWN_AS2:
         as2_start(f->options.engine, f->options.services.store, f->options.exchanges, routes_estate(r), request);
         break;

@@ -1,120 +1,380 @@
-/* core/facade/openapi.c: see openapi.h. */
+/* core/facade/openapi.c: see openapi.h. One document is made from what endpoints and their policies say; the page shows
+ * it. */
 #include "core/facade/openapi.h"
 
+#include "core/base/embedded.h"
 #include "core/base/memory.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE_BYTES_MAX = 4 * 1024 * 1024 };
+extern const embedded_file embedded_docs[];
+
+enum { NAME_ROOM = 256 };
 
 static const char *const every_method[] = {"get", "put", "post", "delete", "patch", NULL};
 
-static json_t *problem_response(const char *description) {
-    return json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", description, "content", "application/problem+json",
-        "schema", "$ref", "#/components/schemas/problem");
-}
+/* ---- names ---- */
 
-/* The parameters that a template names: /orders/{number} and /files/{path...}. */
-static json_t *parameters_of(const char *path) {
-    json_t *list = json_array();
-    for (const char *open = strchr(path, '{'); open; open = strchr(open + 1, '{')) {
-        const char *close = strchr(open, '}');
-        if (!close) break;
-        span name = span_make(open + 1, (size_t)(close - open - 1));
-        if (name.len > 3 && memcmp(name.data + name.len - 3, "...", 3) == 0) name.len -= 3;
-        json_t *one = json_pack("{s:s, s:b, s:{s:s}}", "in", "path", "required", 1, "schema", "type", "string");
-        json_put_span(one, "name", name);
-        json_array_append_new(list, one);
+/* "get_orders_number": letters, digits and underscores, the same as long as the route is. */
+static char *operation_id(const char *method, const char *path) {
+    buf id = BUF_MAX(NAME_ROOM);
+    buf_add_text(&id, method);
+    bool gap = true;
+    for (const char *c = path; *c; c++) {
+        bool word = isalnum((unsigned char)*c) || *c == '_';
+        if (word && gap) buf_add_char(&id, '_');
+        if (word) buf_add_char(&id, *c);
+        gap = !word;
     }
-    return list;
+    if (path[0] == '/' && !path[1]) buf_add_text(&id, "_root");
+    return buf_take(&id, NULL);
 }
 
-static json_t *operation_of(const estate_endpoint *endpoint, const char *method) {
-    bool reads = strcmp(method, "get") == 0;
-    json_t *responses = json_object();
-    json_t *one = json_pack("{s:o, s:o}", "parameters", parameters_of(endpoint->path), "responses", responses);
-    json_put_text(one, "summary", *endpoint->description ? endpoint->description : endpoint->route);
-    if (reads || !endpoint->legacy)
-        json_object_set_new(responses, "200", json_pack("{s:s}", "description", "The resource"));
-    else if (strcmp(method, "delete") == 0)
-        json_object_set_new(responses, "204", json_pack("{s:s}", "description", "It is gone"));
+/* OpenAPI knows no wildcards: the rest of a path is shown as one parameter. */
+static char *shown_path(const char *path) {
+    buf shown = BUF_MAX(4096);
+    for (const char *c = path; *c; c++) {
+        if (strncmp(c, "...}", 4) == 0)
+            c += 2;
+        else if (*c == '*' && !c[1])
+            buf_add_text(&shown, "{rest}");
+        else
+            buf_add_char(&shown, *c);
+    }
+    return buf_take(&shown, NULL);
+}
+
+/* The path with its parameters numbered: paths that differ only in their names are one path (OpenAPI §4.8.8.2). */
+static char *path_key(const char *shown) {
+    buf key = BUF_MAX(4096);
+    bool inside = false;
+    for (const char *c = shown; *c; c++) {
+        if (*c == '}') inside = false;
+        if (!inside) buf_add_char(&key, *c);
+        if (*c == '{') inside = true;
+    }
+    return buf_take(&key, NULL);
+}
+
+static const char *tag_of(const char *path, char tag[NAME_ROOM]) {
+    size_t len = strcspn(path + 1, "/{*");
+    snprintf(tag, NAME_ROOM, "%.*s", (int)len, path + 1);
+    return *tag ? tag : "root";
+}
+
+/* ---- schemas ---- */
+
+/* What refers to the schema itself refers to its place in the document now. */
+static void move_references(json_t *value, const char *place, int depth) {
+    const char *key;
+    json_t *member;
+    size_t index;
+    if (depth > JSON_DEPTH_MAX) return;
+    json_array_foreach(value, index, member) move_references(member, place, depth + 1);
+    json_object_foreach(value, key, member) {
+        const char *reference = strcmp(key, "$ref") == 0 ? json_string_value(member) : NULL;
+        if (reference && reference[0] == '#' && (!reference[1] || reference[1] == '/')) {
+            char *moved = xasprintf("%s%s", place, reference + 1);
+            json_string_set(member, moved);
+            free(moved);
+        } else {
+            move_references(member, place, depth + 1);
+        }
+    }
+}
+
+/* A schema of an endpoint becomes a component. New reference to where it is. */
+static json_t *put_schema(json_t *schemas, const char *id, const char *role, const json_t *schema) {
+    char *name = xasprintf("%s_%s", id, role), *place = xasprintf("#/components/schemas/%s", name);
+    json_t *copy = json_deep_copy(schema);
+    /* One with an address of its own is its own document. */
+    if (!json_object_get(copy, "$id")) move_references(copy, place, 0);
+    json_object_set_new(schemas, name, copy);
+    json_t *reference = json_pack("{s:s}", "$ref", place);
+    free(name);
+    free(place);
+    return reference;
+}
+
+static json_t *content_of(const char *type, json_t *take_schema, const json_t *example) {
+    json_t *media = json_object(), *content = json_object();
+    if (take_schema) json_object_set_new(media, "schema", take_schema);
+    if (example) json_object_set(media, "example", (json_t *)(uintptr_t)example);
+    json_object_set_new(content, type, media);
+    return content;
+}
+
+/* ---- parameters ---- */
+
+static const json_t *described(const estate_endpoint *endpoint, const char *name, const char *in) {
+    const json_t *list = json_get_array(endpoint->body, "parameters");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        if (strcmp(json_get_text(one, "name", ""), name) == 0 && strcmp(json_get_text(one, "in", "query"), in) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static json_t *parameter_of(const char *name, const char *in, bool required, const json_t *about) {
+    json_t *one = json_pack("{s:s, s:s, s:b}", "name", name, "in", in, "required", required);
+    const json_t *schema = json_object_get(about, "schema"), *example = json_object_get(about, "example");
+    json_put_text(one, "description", json_get_text(about, "description", NULL));
+    if (schema)
+        json_object_set(one, "schema", (json_t *)(uintptr_t)schema);
     else
-        json_object_set_new(responses, "202",
-            json_pack("{s:s, s:{s:{s:s, s:{s:s}}}}", "description", "Kept and on its way; Location tells where to ask",
-                "headers", "Location", "description", "The status of the request", "schema", "type", "string"));
-    json_object_set_new(responses, "default", problem_response("What went wrong and what to do"));
-    if (!reads && strcmp(method, "delete") != 0)
-        json_object_set_new(one, "requestBody", json_pack("{s:{s:{}}}", "content", "*/*"));
-    if (endpoint->access == ACCESS_KEY) json_object_set_new(one, "security", json_pack("[{s:[]}]", "key"));
+        json_object_set_new(one, "schema", json_pack("{s:s}", "type", "string"));
+    if (example) json_object_set(one, "example", (json_t *)(uintptr_t)example);
     return one;
 }
 
-static void add_endpoint(json_t *paths, const estate_endpoint *endpoint) {
-    char *path = xstrdup(endpoint->path), method[16] = "";
-    size_t len = strlen(path);
-    /* OpenAPI knows no wildcard: the rest of the path is shown as one parameter. */
-    char *shown = len > 0 && path[len - 1] == '*' ? xasprintf("%.*s{rest}", (int)(len - 1), path) : xstrdup(path);
+/* `shown` has the names under which the path is listed, `own` those of the endpoint. */
+static void add_path_parameters(json_t *list, const estate_endpoint *endpoint, const char *shown, const char *own) {
+    const char *a = strchr(shown, '{'), *b = strchr(own, '{');
+    for (; a && b; a = strchr(a + 1, '{'), b = strchr(b + 1, '{')) {
+        char name[NAME_ROOM], own_name[NAME_ROOM];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(a + 1, "}"), a + 1);
+        snprintf(own_name, sizeof own_name, "%.*s", (int)strcspn(b + 1, "}"), b + 1);
+        json_array_append_new(list, parameter_of(name, "path", true, described(endpoint, own_name, "path")));
+    }
+}
+
+static json_t *parameters_of(const estate_endpoint *endpoint, const char *shown, const char *own, bool changes) {
+    json_t *list = json_array();
+    const json_t *all = json_get_array(endpoint->body, "parameters");
+    add_path_parameters(list, endpoint, shown, own);
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *one = json_array_get(all, i);
+        const char *in = json_get_text(one, "in", "query");
+        if (strcmp(in, "path") == 0) continue;
+        json_array_append_new(
+            list, parameter_of(json_get_text(one, "name", ""), in, json_get_bool(one, "required", false), one));
+    }
+    if (changes && endpoint->legacy && !described(endpoint, "Idempotency-Key", "header"))
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:i}}", "name", "Idempotency-Key", "in", "header", "required",
+                      0, "description", "Makes a repetition of the request the same request", "schema", "type",
+                      "string", "maxLength", 255));
+    return list;
+}
+
+/* ---- answers ---- */
+
+static void add_problem(json_t *responses, const char *status, const char *description) {
+    json_object_set_new(responses, status,
+        json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", description, "content", "application/problem+json", "schema",
+            "$ref", "#/components/schemas/problem"));
+}
+
+static void add_good_answer(
+    json_t *responses, json_t *schemas, const char *id, const estate_endpoint *endpoint, const char *method) {
+    bool reads = strcmp(method, "get") == 0, removes = strcmp(method, "delete") == 0;
+    const json_t *about = json_get_object(endpoint->body, "response");
+    const json_t *schema = json_object_get(about, "schema"), *example = json_object_get(about, "example");
+    const char *type = json_get_text(about, "content_type", about ? "application/json" : "*/*");
+    char status[8];
+    bool accepts = !reads && !removes && endpoint->legacy && strcmp(endpoint->legacy->adapter->kind, "http") != 0;
+    int code = endpoint->respond_status      ? endpoint->respond_status
+               : accepts                     ? 202
+               : removes && endpoint->legacy ? 204
+                                             : 200;
+    snprintf(status, sizeof status, "%d", code);
+    if (accepts && !about) {
+        json_object_set_new(responses, status,
+            json_pack("{s:s, s:{s:{s:s, s:{s:s}}}, s:{s:{s:{s:s}}}}", "description",
+                "Kept and on its way; Location tells where to ask", "headers", "Location", "description",
+                "The status of the request", "schema", "type", "string", "content", "application/json", "schema",
+                "$ref", "#/components/schemas/accepted"));
+    } else if (code == 204) {
+        json_object_set_new(responses, status, json_pack("{s:s}", "description", "Done; nothing more to tell"));
+    } else {
+        json_t *where = schema ? put_schema(schemas, id, "response", schema) : NULL;
+        json_object_set_new(responses, status,
+            json_pack("{s:s, s:o}", "description", "The answer", "content", content_of(type, where, example)));
+    }
+}
+
+static bool has(const estate_endpoint *endpoint, const char *member) {
+    return json_object_get(endpoint->body, member) != NULL;
+}
+
+static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoint *endpoint, const char *method) {
+    json_t *responses = json_object();
+    bool reads = strcmp(method, "get") == 0 || strcmp(method, "delete") == 0;
+    bool named = has(endpoint, "jwt") || has(endpoint, "scopes");
+    add_good_answer(responses, schemas, id, endpoint, method);
+    if (has(endpoint, "parameters") || has(endpoint, "request"))
+        add_problem(responses, "400", "A parameter does not fit, or the body is malformed");
+    if (endpoint->access != ACCESS_PUBLIC || named)
+        add_problem(responses, "401", "No credentials, or none that are good here");
+    if (endpoint->access != ACCESS_PUBLIC || named || has(endpoint, "addresses"))
+        add_problem(responses, "403", "Not with these credentials, or not from this address");
+    if (strchr(endpoint->path, '{') || strchr(endpoint->path, '*'))
+        add_problem(responses, "404", "There is no such resource");
+    if (!reads) add_problem(responses, "413", "The body is too large");
+    if (!reads && has(endpoint, "request")) add_problem(responses, "415", "The body is of a type that is not taken");
+    if (!reads && (has(endpoint, "request") || endpoint->legacy))
+        add_problem(responses, "422", "The body does not fit, or the Idempotency-Key belongs to another request");
+    if (has(endpoint, "rate_limit") || has(endpoint, "quota"))
+        add_problem(responses, "429", "Too many requests; see Retry-After");
+    if (endpoint->legacy) {
+        add_problem(responses, "502", "The back-end cannot be reached or answered nonsense");
+        add_problem(responses, "503", "Not now; see Retry-After");
+        add_problem(responses, "504", "The back-end did not answer in time");
+    }
+    add_problem(responses, "default", "What went wrong and what to do");
+    return responses;
+}
+
+/* ---- operations ---- */
+
+static json_t *body_of(json_t *schemas, const char *id, const estate_endpoint *endpoint) {
+    const json_t *about = json_get_object(endpoint->body, "request"), *types = json_get_array(about, "content_types");
+    const json_t *schema = json_object_get(about, "schema"), *example = json_object_get(about, "example");
+    json_t *where = schema ? put_schema(schemas, id, "request", schema) : NULL;
+    json_t *content = json_object();
+    size_t count = types ? json_array_size(types) : 1;
+    for (size_t i = 0; i < count; i++) {
+        const char *type = types ? json_string_value(json_array_get(types, i)) : schema ? "application/json" : "*/*";
+        bool json = strstr(type, "json") != NULL;
+        json_t *one = content_of(type, json ? json_incref(where) : NULL, json ? example : NULL);
+        json_object_update(content, one);
+        json_decref(one);
+    }
+    json_decref(where);
+    return json_pack("{s:b, s:o}", "required", about != NULL, "content", content);
+}
+
+static json_t *security_of(const estate_endpoint *endpoint) {
+    json_t *list = json_array();
+    bool named = has(endpoint, "jwt") || has(endpoint, "scopes");
+    if (endpoint->access == ACCESS_PUBLIC && !named) return list;
+    if (endpoint->access == ACCESS_LOCAL && !named) json_array_append_new(list, json_object());
+    if (has(endpoint, "jwt")) json_array_append_new(list, json_pack("{s:[]}", "token"));
+    json_array_append_new(list, json_pack("{s:[]}", "key"));
+    json_array_append_new(list, json_pack("{s:[]}", "key_header"));
+    json_array_append_new(list, json_pack("{s:[]}", "key_basic"));
+    return list;
+}
+
+static json_t *operation_of(
+    json_t *schemas, const estate_endpoint *endpoint, const char *method, const char *shown, const char *own) {
+    char tag[NAME_ROOM];
+    char *id = operation_id(method, shown);
+    bool carries = strcmp(method, "get") != 0 && strcmp(method, "delete") != 0 && strcmp(method, "options") != 0;
+    json_t *one = json_pack("{s:s, s:[s]}", "operationId", id, "tags", tag_of(shown, tag));
+    json_put_text(one, "summary", *endpoint->description ? endpoint->description : endpoint->route);
+    if (has(endpoint, "deprecated")) json_object_set_new(one, "deprecated", json_true());
+    json_object_set_new(one, "parameters", parameters_of(endpoint, shown, own, carries));
+    if (carries) json_object_set_new(one, "requestBody", body_of(schemas, id, endpoint));
+    json_object_set_new(one, "responses", responses_of(schemas, id, endpoint, method));
+    json_object_set_new(one, "security", security_of(endpoint));
+    free(id);
+    return one;
+}
+
+static void add_endpoint(json_t *paths, json_t *names, json_t *schemas, const estate_endpoint *endpoint) {
+    char method[16] = "";
+    char *own = shown_path(endpoint->path), *key = path_key(own);
+    const char *shown = json_get_text(names, key, NULL);
+    if (!shown) {
+        json_object_set_new(names, key, json_string(own));
+        shown = json_get_text(names, key, own);
+    }
     json_t *item = json_object_get(paths, shown);
     if (!item) json_object_set_new(paths, shown, item = json_object());
     for (size_t i = 0; endpoint->method && endpoint->method[i] && i < sizeof method - 1; i++)
         method[i] = (char)tolower((unsigned char)endpoint->method[i]);
-    for (size_t i = 0; every_method[i]; i++) {
-        bool wanted = endpoint->method ? strcmp(method, every_method[i]) == 0 : true;
-        if (wanted) json_object_set_new(item, every_method[i], operation_of(endpoint, every_method[i]));
+    for (size_t i = 0; endpoint->method ? i < 1 : every_method[i] != NULL; i++) {
+        const char *one = endpoint->method ? method : every_method[i];
+        /* A route with a method wins over one without. */
+        if (endpoint->method || !json_object_get(item, one))
+            json_object_set_new(item, one, operation_of(schemas, endpoint, one, shown, own));
     }
-    free(shown);
-    free(path);
+    free(own);
+    free(key);
+}
+
+/* ---- the document ---- */
+
+/* What is the same in every document. */
+static const char fixed[] =
+    "{\"securitySchemes\":{"
+    "\"key\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An API key of this appliance\"},"
+    "\"key_header\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\",\"description\":\"The same key\"},"
+    "\"key_basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"The key's name as user, the key as "
+    "password\"},"
+    "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"A token of the "
+    "issuer\"}},"
+    "\"schemas\":{"
+    "\"problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\",\"status\"],"
+    "\"properties\":{\"type\":{\"type\":\"string\",\"format\":\"uri-reference\",\"description\":\"Stays the same for "
+    "the same kind of "
+    "problem\"},\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":"
+    "\"string\",\"description\":\"What to do\"},\"instance\":{\"type\":\"string\",\"format\":\"uri-reference\"},"
+    "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"pointer\":{\"type\":\"string\"},"
+    "\"parameter\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}}}},"
+    "\"accepted\":{\"type\":\"object\",\"required\":[\"id\",\"state\"],\"properties\":{\"id\":{\"type\":\"string\","
+    "\"format\":\"uuid\"},\"state\":{\"type\":\"string\"},\"links\":{\"type\":\"object\",\"properties\":{\"status\":{"
+    "\"type\":\"string\"}}}}},"
+    "\"status\":{\"type\":\"object\",\"required\":[\"id\",\"state\"],\"properties\":{\"id\":{\"type\":\"string\","
+    "\"format\":\"uuid\"},\"state\":{\"enum\":[\"processing\",\"waiting\",\"completed\",\"failed\",\"rejected\"]},"
+    "\"created\":{\"type\":\"string\",\"format\":\"date-time\"},\"reason\":{\"type\":\"string\"},\"documents\":{"
+    "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
+    "}}"
+    "}}";
+
+static const char status_path[] =
+    "{\"get\":{\"operationId\":\"get_status\",\"tags\":[\"status\"],\"summary\":\"How an accepted request fares\","
+    "\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}],"
+    "\"responses\":{\"200\":{\"description\":\"Its state, steps and documents\",\"content\":{\"application/json\":{"
+    "\"schema\":{\"$ref\":\"#/components/schemas/status\"}}}},\"default\":{\"description\":\"What went wrong and what "
+    "to "
+    "do\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
+    "\"security\":[{},{\"key\":[]},{\"key_header\":[]},{\"key_basic\":[]}]}}";
+
+static json_t *parsed(const char *text) {
+    json_t *value = NULL;
+    error *err = json_parse(span_of(text), &value);
+    error_free(err);
+    return value ? value : json_object();
 }
 
 http_response *openapi_document(const estate *e, const char *version) {
-    json_t *paths = json_object();
+    json_t *paths = json_object(), *names = json_object(), *components = parsed(fixed);
+    json_t *schemas = json_object_get(components, "schemas");
     for (size_t i = 0; i < e->endpoint_count; i++)
-        add_endpoint(paths, &e->endpoints[i]);
-    json_t *problem = json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object", "properties", "type",
-        "type", "string", "title", "type", "string", "status", "type", "integer", "detail", "type", "string");
-    json_t *document = json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:{s:{s:s, s:s}}, s:{s:o}}}", "openapi", "3.1.0", "info",
-        "title", "Endpoints", "version", version, "paths", paths, "components", "securitySchemes", "key", "type",
-        "http", "scheme", "bearer", "schemas", "problem", problem);
+        add_endpoint(paths, names, schemas, &e->endpoints[i]);
+    json_object_set_new(paths, "/status/{id}", parsed(status_path));
+    json_t *document = json_pack("{s:s, s:{s:s, s:s}, s:[{s:s}], s:o, s:o}", "openapi", "3.1.0", "info", "title",
+        "Endpoints", "version", version, "servers", "url", "/", "paths", paths, "components", components);
     http_response *response = http_response_take_text(200, "application/json", json_text(document, false));
+    http_response_header(response, "X-Content-Type-Options", "nosniff");
+    http_response_header(response, "Cache-Control", "no-cache");
     json_decref(document);
+    json_decref(names);
     return response;
 }
 
-static void add_escaped(buf *page, const char *text) {
-    for (const char *c = text; *c; c++) {
-        if (*c == '<')
-            buf_add_text(page, "&lt;");
-        else if (*c == '&')
-            buf_add_text(page, "&amp;");
-        else if (*c == '>')
-            buf_add_text(page, "&gt;");
-        else
-            buf_add_char(page, *c);
-    }
-}
+/* ---- the page ---- */
 
-http_response *openapi_page(const estate *e, const char *version) {
-    buf page = BUF_MAX(PAGE_BYTES_MAX);
-    size_t len;
-    buf_add_text(&page,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Endpoints</title><h1>Endpoints</h1>"
-        "<p>The same for programs: <a href=\"/openapi.json\">openapi.json</a></p><table><tbody>");
-    for (size_t i = 0; i < e->endpoint_count; i++) {
-        const estate_endpoint *endpoint = &e->endpoints[i];
-        buf_add_text(&page, "<tr><th scope=\"row\" align=\"left\"><code>");
-        add_escaped(&page, endpoint->route);
-        buf_add_text(&page, "</code></th><td>");
-        add_escaped(&page, endpoint->description);
-        buf_add_text(&page, endpoint->access == ACCESS_KEY ? "</td><td>API key</td></tr>" : "</td><td></td></tr>");
-    }
-    buf_add_text(&page, "</tbody></table><p>");
-    add_escaped(&page, version);
-    buf_add_text(&page, "</p></html>");
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+http_response *openapi_page(span file) {
+    const embedded_file *found = embedded_find(embedded_docs, file.len > 0 ? file : SPAN("index.html"));
+    if (!found) return NULL;
+    const char *dot = strrchr(found->path, '.');
+    bool script = strcmp(dot, ".js") == 0, style = strcmp(dot, ".css") == 0;
     http_response *response = http_response_new(200);
-    http_response_header(response, "Content-Type", "text/html; charset=utf-8");
-    http_response_secure(response, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'");
-    char *bytes = buf_take(&page, &len);
-    http_response_body_take(response, bytes, len);
+    http_response_header(response, "Content-Type",
+        script  ? "text/javascript; charset=utf-8"
+        : style ? "text/css; charset=utf-8"
+                : "text/html; charset=utf-8");
+    http_response_secure(response, page_policy);
+    http_response_body_static(response, embedded_span(found));
     return response;
 }

@@ -6,6 +6,9 @@
 #include "core/http/response.h"
 
 http_response *openapi_document(const estate *e, const char *version); /* OpenAPI 3.1, JSON */
-http_response *openapi_page(const estate *e, const char *version);     /* a plain HTML page without scripts */
+
+/* A page that shows the document and lets one try calls, without any network but this listener; "" is the page itself,
+ * else one of its files. NULL: there is no such file. */
+http_response *openapi_page(span file);
 
 #endif

@@ -22,6 +22,7 @@ static const struct own_route {
     {"GET", "/status/{id}", OWN_STATUS},
     {"*", "/openapi.json", OWN_OPENAPI},
     {"*", "/docs", OWN_DOCS},
+    {"*", "/docs/{file}", OWN_DOCS},
     {"*", "/as2", OWN_AS2},
 };
 
