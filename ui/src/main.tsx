@@ -35,6 +35,11 @@ const Workbench = lazy(async () => (await import("./screens/workbench/workbench"
 
 const NewScript = lazy(async () => (await import("./screens/workbench/start")).NewScript, "the page");
 
+const Onboarding = lazy(async () => (await import("./screens/onboarding")).Onboarding, "the page");
+const PartnerSheet = lazy(async () => (await import("./screens/sheet")).PartnerSheet, "the page");
+const SetUp = lazy(async () => (await import("./screens/setup")).SetUp, "the page");
+const About = lazy(async () => (await import("./screens/about")).About, "the page");
+
 const NEW = "+new"; // No object may be called so.
 
 function Configuration({path}: {path: string[]}): JSX.Element {
@@ -45,6 +50,10 @@ function Configuration({path}: {path: string[]}): JSX.Element {
   if (name === undefined) return <Objects key={key} kind={kind} />;
   if (kind.name === "users" || kind.name === "keys") return <AccessPage key={key} kind={kind} name={name === NEW ? null : name} />;
   if (kind.name === "scripts" && name === NEW) return <NewScript />;
+  if (kind.name === "partners" && name === NEW && route.value.query.get("plain") === null && route.value.query.get("copy") === null)
+    return <Onboarding key={key} name={null} />;
+  if (kind.name === "partners" && action === "onboarding") return <Onboarding key={key} name={name} />;
+  if (kind.name === "partners" && action === "sheet") return <PartnerSheet key={key} name={name} />;
   if (name === NEW || action === "edit") return <EditPage key={key} kind={kind} name={name === NEW ? null : name} />;
   if (action !== undefined) return <NotFound />;
   if (kind.name === "scripts") return <Workbench key={key} name={name} />;
@@ -61,6 +70,8 @@ function Screen(): JSX.Element {
   if (place === "acknowledgements" && second === undefined) return <Acknowledgements key={query.toString()} />;
   if (place === "jobs" && second === undefined) return <Jobs key={query.toString()} />;
   if (place === "audit" && second === undefined) return <Audit />;
+  if (place === "setup" && second === undefined) return <SetUp />;
+  if (place === "about" && second === undefined) return <About />;
   if (place === "config") return <Configuration path={path} />;
   return <NotFound />;
 }

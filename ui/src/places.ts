@@ -40,6 +40,7 @@ export const groups: Group[] = [
       {title: "Users", path: ["config", "users"], key: "u"},
       {title: "API keys", path: ["config", "keys"], key: "k"},
       {title: "Audit", path: ["audit"], key: "l"},
+      {title: "Settings and about", path: ["about"], key: "b"},
     ],
   },
 ];

@@ -16,6 +16,8 @@ import {
   signIn,
   watched,
 } from "./harness.mjs";
+import {configuration, traffic} from "./cases-config.mjs";
+import {scripts} from "./cases-scripts.mjs";
 import {MARK, poisonAnswers} from "./hostile.mjs";
 
 const kinds = ["partners", "stations", "connections", "flows", "endpoints", "scripts", "tables", "certificates", "users", "keys"];
@@ -547,4 +549,4 @@ const whole = [
   ["no request left the appliance in the whole run", async () => equal(watched.outside.join("\n"), "", "requests")],
 ];
 
-export const cases = [...signing, ...looking, ...acting, ...looks, ...trouble, ...whole];
+export const cases = [...signing, ...looking, ...acting, ...configuration, ...traffic, ...scripts, ...looks, ...trouble, ...whole];

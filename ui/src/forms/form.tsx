@@ -50,13 +50,19 @@ export function Form({schema, value, faults, fixed = [], hidden = [], change}: F
   return <Group schema={schema} value={value} pointer="" faults={faults} fixed={fixed} hidden={hidden} change={change} />;
 }
 
+// What people set of most objects, whatever their kind: shown at once, though it may be left out.
+const USUAL = new Set(
+  "description station partner url host port user password key host_key directory profile sign encrypt mdn x12_id as2_id edifact_id when script to legacy modern traffic shadow".split(" "),
+);
+const NAMED = 10;
+
 function Group({schema, value, pointer, faults, fixed = [], hidden = [], change}: FormProps & {pointer: string}): JSX.Element {
   const required = new Set(schema.required ?? []);
   const all = Object.entries(schema.properties ?? {}).filter(([name]) => !hidden.includes(name));
   const opened = useSignal(false);
   const shownFirst = useSignal(new Set(all.filter(([name]) => required.has(name) || value[name] !== undefined).map(([name]) => name)));
   // What an adapter brings when its kind is chosen, and must have, is asked for at once.
-  const isFirst = (name: string): boolean => required.has(name) || shownFirst.value.has(name) || name === "description";
+  const isFirst = (name: string): boolean => required.has(name) || shownFirst.value.has(name) || (pointer === "" && USUAL.has(name));
   const first = all.filter(([name]) => isFirst(name));
   const rest = all.filter(([name]) => !isFirst(name));
   const hasFault = rest.some(([name]) => faults.some((fault) => fault.pointer.startsWith(`${pointer}/${name}`)));
@@ -89,7 +95,11 @@ function Group({schema, value, pointer, faults, fixed = [], hidden = [], change}
           onToggle={(event) => (opened.value = event.currentTarget.open)}
         >
           <summary>
-            {first.length === 0 ? "Settings" : "More settings"}: {rest.map(([name]) => words(name)).join(", ")}
+            {first.length === 0 ? "Settings" : "More settings"}: {rest
+              .slice(0, NAMED)
+              .map(([name]) => words(name))
+              .join(", ")}
+            {rest.length > NAMED && `, and ${rest.length - NAMED} more`}
           </summary>
           <div class="group-fields">{rest.map(field)}</div>
         </details>

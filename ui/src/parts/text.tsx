@@ -65,6 +65,7 @@ const tones: {[status: string]: "good" | "calm" | "wait" | "bad" | "held"} = {
   done: "good",
   dead: "bad",
   failing: "bad",
+  ok: "good",
   expired: "bad",
   expiring: "wait",
 };

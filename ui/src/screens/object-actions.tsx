@@ -24,6 +24,16 @@ export function ObjectActions({kind, name, item}: {kind: Kind; name: string; ite
       <a class="button" href={link(["config", kind.name, name, "edit"])} data-key="e" title={`Change this ${kind.one} (e)`}>
         Change
       </a>
+      {kind.name === "partners" && (
+        <>
+          <a class="button" href={link(["config", "partners", name, "sheet"])}>
+            Page for them
+          </a>
+          <a class="button" href={link(["config", "partners", name, "onboarding"], {step: "2"})}>
+            Guide
+          </a>
+        </>
+      )}
       {kind.name !== "certificates" && (
         <a class="button" href={link(["config", kind.name, "+new"], {copy: name})}>
           Copy

@@ -3,6 +3,7 @@
 import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
+import {isSealed} from "../forms/schema";
 import {words} from "../format";
 import {Icon} from "../parts/icon";
 import {Lines} from "../parts/payload";
@@ -145,10 +146,12 @@ function Value({name, value, depth}: {name: string; value: Json; depth: number})
   if (typeof value === "number") return <>{value}</>;
   if (typeof value === "string") {
     const kind = references[name];
-    if (kind) return <Named kind={kind} name={value} />;
+    if (value.startsWith("-----BEGIN")) return <pre class="pem" tabIndex={0} aria-label={words(name)}>{value}</pre>;
+    if (kind && /^[A-Za-z0-9][\w.-]*$/.test(value)) return <Named kind={kind} name={value} />;
     if (/_at$|^not_(after|before)$/.test(name)) return <Time at={value} />;
     return <Foreign text={value} />;
   }
+  if (isSealed(value)) return <span class="quiet">kept, never shown</span>;
   if (depth >= DEEPEST) return <span class="mono">{JSON.stringify(value)}</span>;
   if (Array.isArray(value)) {
     if (value.length === 0) return <span class="none">none</span>;

@@ -4,12 +4,21 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
 import {Empty} from "../parts/states";
-import {ListView} from "../parts/table";
+import {ListView, type Column} from "../parts/table";
+import {StatusWord, Time} from "../parts/text";
 import {useList} from "../resource";
 import {link} from "../router";
 import {isAdmin, mayChange} from "../session";
 import type {Item} from "../types";
-import {firstStep, nameOf, type Kind} from "./kinds";
+import {brief, firstStep, nameOf, type Kind} from "./kinds";
+import {HealthWord, useHealth} from "./partner-health";
+import {asRecord} from "./picture";
+
+function connectionState(item: Item): JSX.Element {
+  if (item["enabled"] === false) return <span class="quiet">switched off</span>;
+  const state = brief(asRecord(item["health"])["state"]);
+  return state === "" || state === "idle" ? <span class="quiet">not used yet</span> : <StatusWord status={state} />;
+}
 
 export function Objects({kind}: {kind: Kind}): JSX.Element {
   const list = useList<Item>(`api/v1/${kind.name}`, nameOf, ["config"]);
@@ -17,6 +26,19 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
   useEffect(() => {
     document.title = `${kind.title} · Banyan`;
   }, [kind]);
+  const health = useHealth(kind.name === "partners");
+  const columns: Column<Item>[] =
+    kind.name === "partners"
+      ? [
+          ...kind.columns.slice(0, 1),
+          {title: "Health", cell: (item) => <HealthWord health={health[nameOf(item)]} />},
+          {title: "Last heard", weight: 2, cell: (item) => <Time at={health[nameOf(item)]?.last_in} relative />},
+          {title: "Last sent", weight: 3, cell: (item) => <Time at={health[nameOf(item)]?.last_out} relative />},
+          ...kind.columns.slice(1),
+        ]
+      : kind.name === "connections"
+        ? [...kind.columns.slice(0, 2), {title: "State", cell: connectionState}, ...kind.columns.slice(2)]
+        : kind.columns;
   const wanted = typed.value.trim().toLowerCase();
   return (
     <>
@@ -47,7 +69,7 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
         list={list}
         what={kind.title === "API keys" ? "API keys" : kind.title.toLowerCase()}
         caption={kind.title}
-        columns={kind.columns}
+        columns={columns}
         keep={wanted ? (item) => JSON.stringify(item).toLowerCase().includes(wanted) : undefined}
         empty={
           <Empty title={`There is no ${kind.one} yet`}>

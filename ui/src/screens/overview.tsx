@@ -43,6 +43,7 @@ export function Overview(): JSX.Element {
         {stats.at.value && <span class="quiet">as of {localTime(stats.at.value).split(" ").pop()}</span>}
       </div>
       <Stale problem={stats.problem.value} again={() => void lookAtStats()} />
+      <FirstSteps />
       <Needs />
       <div class="overview">
         <section aria-labelledby="day">
@@ -63,6 +64,22 @@ export function Overview(): JSX.Element {
       <Connections />
       <Recent />
     </>
+  );
+}
+
+// An appliance that does not know who it is yet.
+function FirstSteps(): JSX.Element | null {
+  const stations = useResource<{items?: Item[]}>("api/v1/stations", ["config"]);
+  if (stations.data.value?.items?.length !== 0 || !isAdmin()) return null;
+  return (
+    <p class="notice">
+      <span>
+        <b>Welcome.</b> This appliance does not know yet who it is: its identities, and a key that signs for it.
+      </span>
+      <a class="button primary" href={link(["setup"])}>
+        Set it up
+      </a>
+    </p>
   );
 }
 

@@ -16,8 +16,8 @@ export interface Health {
   overdue: number;
 }
 
-export function useHealth(): {[partner: string]: Health} {
-  return useResource<{partners: {[partner: string]: Health}}>("api/v1/stats/partners", ["message", "acknowledgement"]).data.value?.partners ?? {};
+export function useHealth(wanted = true): {[partner: string]: Health} {
+  return useResource<{partners: {[partner: string]: Health}}>(wanted ? "api/v1/stats/partners" : null, ["message", "acknowledgement"]).data.value?.partners ?? {};
 }
 
 export function HealthWord({health}: {health: Health | undefined}): JSX.Element {

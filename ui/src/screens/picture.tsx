@@ -46,7 +46,7 @@ export function FlowPicture({flow}: {flow: Item}): JSX.Element {
   const script = brief(flow["script"]);
   return (
     <div class={`picture ${flow["enabled"] === false ? "off" : ""}`} role="group" aria-label="Picture of the flow">
-      <Box title="from" kind="connections" name={brief(from["connection"]) || "nothing yet"}>
+      <Box title="from" kind={from["connection"] ? "connections" : ""} name={brief(from["connection"]) || "nothing yet"}>
         {from["path"] !== undefined && <Foreign text={brief(from["path"])} />}
       </Box>
       <Arrow />
@@ -58,7 +58,7 @@ export function FlowPicture({flow}: {flow: Item}): JSX.Element {
       <Arrow />
       <div class="boxes">
         {asList(flow["to"]).map((entry, index) => (
-          <Box key={index} title="to" kind="connections" name={brief(asRecord(entry)["connection"]) || "nothing yet"}>
+          <Box key={index} title="to" kind={asRecord(entry)["connection"] ? "connections" : ""} name={brief(asRecord(entry)["connection"]) || "nothing yet"}>
             {asRecord(entry)["path"] !== undefined && <Foreign text={brief(asRecord(entry)["path"])} />}
           </Box>
         ))}

@@ -2,10 +2,11 @@
 
 import type {JSX} from "preact";
 import type {Item} from "../types";
-import {asRecord} from "./picture";
 import {brief} from "./kinds";
+import {asRecord} from "./picture";
 
 export function Strangler({item}: {name: string; item: Item}): JSX.Element | null {
-  if (item["modern"] === undefined) return null;
-  return <p>{brief(asRecord(item["traffic"])["modern"])}</p>;
+  const share = brief(asRecord(item["traffic"])["modern"]);
+  if (item["modern"] === undefined || share === "") return null;
+  return <p>The modern back-end answers {share} of the requests.</p>;
 }

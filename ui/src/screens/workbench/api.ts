@@ -16,6 +16,7 @@ export interface Version {
   at?: string;
   note?: string;
   source?: string;
+  current?: boolean;
 }
 
 export interface ScriptDiagnostic {

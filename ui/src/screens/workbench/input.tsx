@@ -2,7 +2,7 @@
 
 import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
-import {useEffect} from "preact/hooks";
+import {useEffect, useRef} from "preact/hooks";
 import {asProblem} from "../../api";
 import {fetchPayload, decode} from "../../payload/decode";
 import {Lines} from "../../parts/payload";
@@ -33,14 +33,17 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
   const messages = useSignal<Message[]>([]);
   const text = useSignal("");
   const turn = useSignal(0);
+  const now = useRef(input); // Somebody may choose while the lists are still on their way.
+  now.current = input;
   useEffect(() => {
     Promise.all([scripts.samples().catch(() => []), scripts.messages().catch(() => [])]).then(([saved, real]) => {
       samples.value = saved;
       messages.value = real;
       const asked = route.value.query.get("message");
       const wanted = asked ? real.find((one) => one.id === asked) : undefined;
-      if (input.kind === "message" && input.message.id === asked) return;
-      if (!asked && input.kind !== "none") return;
+      const {current} = now;
+      if (current.kind === "message" && current.message.id === asked) return;
+      if (!asked && current.kind !== "none") return;
       if (wanted) choose({kind: "message", message: wanted});
       else if (asked) choose({kind: "message", message: {id: asked, direction: "in", status: "completed", received_at: ""}});
       else if (saved[0]) choose({kind: "sample", file: saved[0].name});

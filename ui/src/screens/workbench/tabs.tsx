@@ -213,7 +213,7 @@ export function VersionsTab({scripts, source, editable, take, again}: VersionsPr
     }
   };
   const back = async (version: Version): Promise<void> => {
-    const current = versions.value?.[0];
+    const current = versions.value?.find((one) => one.current);
     try {
       await scripts.rollBack(version.version, `back to version ${version.version}`);
       say(`Version ${version.version} is in force again, as a new version.`, null, () => {
@@ -245,10 +245,10 @@ export function VersionsTab({scripts, source, editable, take, again}: VersionsPr
           </tr>
         </thead>
         <tbody>
-          {versions.value.map((version, index) => (
+          {versions.value.map((version) => (
             <tr key={version.version}>
               <td>
-                {version.version} {index === 0 && <span class="quiet">in force</span>}
+                {version.version} {version.current && <span class="quiet">in force</span>}
               </td>
               <td>
                 <Time at={version.at} />
@@ -263,7 +263,7 @@ export function VersionsTab({scripts, source, editable, take, again}: VersionsPr
                 <button type="button" class="plain" onClick={() => void show(version)}>
                   Difference<span class="hidden"> of version {version.version} to the editor</span>
                 </button>
-                {editable && index > 0 && (
+                {editable && !version.current && (
                   <button type="button" class="plain" onClick={() => void back(version)}>
                     Go back to it<span class="hidden">: version {version.version}</span>
                   </button>

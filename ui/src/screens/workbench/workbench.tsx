@@ -12,7 +12,7 @@ import {Icon} from "../../parts/icon";
 import {Failed, Loading} from "../../parts/states";
 import {Foreign} from "../../parts/text";
 import {say} from "../../parts/toast";
-import {link, navigate, replace, route} from "../../router";
+import {link, replace, route} from "../../router";
 import {mayChange} from "../../session";
 import type {Item} from "../../types";
 import {objectPath} from "../edit";
@@ -32,6 +32,7 @@ interface Opened {
   published: Draft;
   draft: Draft | null;
   version: number;
+  turn: number; // Another one is another bench.
 }
 
 export function Workbench({name}: {name: string}): JSX.Element {
@@ -49,6 +50,7 @@ export function Workbench({name}: {name: string}): JSX.Element {
           published: {source: text("source"), tests: text("test"), note: ""},
           draft,
           version: typeof item["version"] === "number" ? item["version"] : typeof item["revision"] === "number" ? item["revision"] : 0,
+          turn: tries.peek(),
         };
       },
       (cause: unknown) => (problem.value = asProblem(cause)),
@@ -62,7 +64,7 @@ export function Workbench({name}: {name: string}): JSX.Element {
         </a>
       </div>
       {opened.value ? (
-        <Bench key={`${name} ${tries.value}`} name={name} opened={opened.value} again={() => tries.value++} />
+        <Bench key={`${name} ${opened.value.turn}`} name={name} opened={opened.value} again={() => tries.value++} />
       ) : problem.value ? (
         <Failed problem={problem.value} what="this script" again={() => tries.value++} />
       ) : (
@@ -404,7 +406,7 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
           done={() => {
             localStorage.removeItem(STORED + name);
             publishing.value = false;
-            navigate(link(["config", "scripts", name], {tab: "versions"}));
+            replace(link(["config", "scripts", name], {tab: "versions"}));
             again();
           }}
         />

@@ -1,0 +1,337 @@
+// cases-config.mjs: changing what an appliance does, as its users would: connections, flows, tables, certificates, users, keys, partners.
+// Everything that a case makes it removes again.
+
+import {api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
+
+// A changing call with the page's session.
+async function change(page, method, path, body) {
+  return page.evaluate(
+    async ([how, address, value]) => {
+      const session = await (await fetch("api/v1/session")).json();
+      const response = await fetch("api/v1/" + address, {
+        method: how,
+        headers: {"Content-Type": "application/json", "X-CSRF-Token": session.csrf},
+        ...(value === undefined ? {} : {body: JSON.stringify(value)}),
+      });
+      return response.status;
+    },
+    [method, path, body],
+  );
+}
+
+const field = (page, label) => page.getByLabel(label, {exact: false}).first();
+
+export const configuration = [
+  [
+    "a connection is made in a form, tested, changed, and removed; the change can be undone",
+    async () => {
+      const page = await open();
+      expect(/status of 404/);
+      await go(page, "#/config/connections");
+      await change(page, "DELETE", "connections/e2e-files");
+      await page.click("text=New connection");
+      await page.waitForSelector("#object-form");
+      await field(page, "Name").fill("e2e-files");
+      await page.locator("#object-form select").first().selectOption("file");
+      await field(page, "Directory").fill("/nowhere/at/all");
+      await page.waitForFunction(() => document.querySelector(".yaml textarea").value.includes("directory: /nowhere/at/all"));
+      await page.click("text=More settings");
+      await field(page, "Enabled").uncheck();
+      await page.getByLabel("Poll", {exact: true}).fill("3 minutes");
+      await page.waitForSelector(".field-fault:has-text('duration')");
+      await page.getByLabel("Poll", {exact: true}).fill("3m");
+      await page.click("text=Save");
+      await page.waitForSelector("h1:has-text('e2e-files')");
+      equal((await api(page, "connections/e2e-files")).body.poll, "3m", "the poll that is stored");
+      await page.click("text=Test the connection");
+      await page.waitForSelector(".outcome");
+      await page.click("text=Change");
+      await page.waitForSelector(".yaml textarea");
+      const yaml = await page.inputValue(".yaml textarea");
+      await page.fill(".yaml textarea", yaml.replace("3m", "7m"));
+      await page.waitForFunction(() => [...document.querySelectorAll("#object-form input")].some((input) => input.value === "7m"));
+      await page.click("text=Save");
+      await page.waitForSelector(".toast:has-text('saved')");
+      equal((await api(page, "connections/e2e-files")).body.poll, "7m", "the poll after the change as YAML");
+      await page.click(".toast >> text=Undo");
+      await eventually(async () => (await api(page, "connections/e2e-files")).body.poll === "3m", "the change is not undone");
+      await page.click("text=Remove …");
+      await page.click("dialog >> text=Remove >> nth=-1");
+      await page.waitForSelector("h1:has-text('Connections')");
+      equal((await api(page, "connections/e2e-files")).status, 404, "the connection that was removed");
+      await page.click(".toast >> text=Undo");
+      await eventually(async () => (await api(page, "connections/e2e-files")).status === 200, "the removal is not undone");
+      await change(page, "DELETE", "connections/e2e-files");
+    },
+  ],
+  [
+    "what somebody else changed meanwhile is shown before anything is overwritten",
+    async () => {
+      const page = await open();
+      expect(/status of 409/);
+      await go(page, "#/config/tables");
+      await change(page, "PUT", "tables/e2e-conflict", {rows: {A: "1"}, description: "before"});
+      await go(page, "#/config/tables/e2e-conflict/edit");
+      await page.waitForSelector("#object-form");
+      await field(page, "Description").fill("mine");
+      await change(page, "PUT", "tables/e2e-conflict", {rows: {A: "1"}, description: "theirs"});
+      await page.click("text=Save");
+      await page.waitForSelector(".conflict");
+      const shown = await page.textContent(".conflict");
+      assert(shown.includes("theirs") && shown.includes("mine"), `both versions are not shown: ${shown}`);
+      await page.click("text=Save mine over it");
+      await page.waitForSelector("h1:has-text('e2e-conflict')");
+      await eventually(async () => (await api(page, "tables/e2e-conflict")).body.description === "mine", "mine is not stored");
+      await change(page, "DELETE", "tables/e2e-conflict");
+    },
+  ],
+  [
+    "the appliance's own faults are shown at their settings while one types",
+    async () => {
+      const page = await open();
+      expect(/status of 422/);
+      await go(page, "#/config/flows/+new");
+      await page.waitForSelector("#object-form");
+      await field(page, "Name").fill("e2e-flow");
+      await page.fill(".yaml textarea", "name: e2e-flow\nfrom:\n  connection: nobody-of-that-name\n");
+      await page.waitForSelector(".field-fault:has-text('no \"nobody-of-that-name\"')");
+      await page.click("text=Save");
+      await page.waitForTimeout(0);
+      equal((await api(page, "flows")).body.items.filter((flow) => flow.name === "e2e-flow").length, 0, "flows that were stored");
+    },
+  ],
+  [
+    "a table is edited like a spreadsheet, pasted into, and read from and written to CSV",
+    async () => {
+      const page = await open();
+      await go(page, "#/config/tables");
+      await change(page, "PUT", "tables/e2e-units", {rows: {EA: "piece"}});
+      await go(page, "#/config/tables/e2e-units");
+      await page.waitForSelector(".grid");
+      await page.click("text=Add a row");
+      await page.keyboard.type("CS");
+      await page.keyboard.press("Tab");
+      await page.keyboard.type("case");
+      await page.click("text=Save");
+      await page.waitForSelector(".toast:has-text('saved')");
+      equal(JSON.stringify((await api(page, "tables/e2e-units")).body.rows), '{"EA":"piece","CS":"case"}', "the rows that are stored");
+      await page.setInputFiles("input[type=file]", {
+        name: "units.csv",
+        mimeType: "text/csv",
+        buffer: Buffer.from('code;value\r\nBX;"box; big"\r\nPL;pallet\r\n'),
+      });
+      await page.waitForFunction(() => document.querySelectorAll(".grid tbody tr").length === 2);
+      const [download] = await Promise.all([page.waitForEvent("download"), page.click("button:has-text('CSV') >> nth=0")]);
+      const stream = await download.createReadStream();
+      let text = "";
+      for await (const part of stream) text += part;
+      equal(text, "code,value\r\nBX,box; big\r\nPL,pallet\r\n".replace("box; big", '"box; big"'), "the CSV that is given");
+      await change(page, "DELETE", "tables/e2e-units");
+    },
+  ],
+  [
+    "a user is made and removed; a key is shown once",
+    async () => {
+      const page = await open();
+      await go(page, "#/config/users/+new");
+      await page.fill("#user-name", "e2e-viewer");
+      await page.fill("#user-password", "a password for e2e");
+      await page.click("text=Make the user");
+      await page.waitForSelector("h1:has-text('Users')");
+      await page.waitForSelector("a:has-text('e2e-viewer')");
+      await page.click("a:has-text('e2e-viewer')");
+      await page.click("text=Remove …");
+      await page.click("dialog >> text=Remove >> nth=-1");
+      await page.waitForSelector("h1:has-text('Users')");
+      await go(page, "#/config/keys/+new");
+      await page.fill("#key-name", "e2e-key");
+      await page.click("text=Make the key");
+      await page.waitForSelector(".the-key");
+      const key = (await page.textContent(".the-key")).trim();
+      assert(key.length > 20, `the key is "${key}"`);
+      await page.click("text=Done");
+      await page.waitForSelector("h1:has-text('API keys')");
+      assert(!(await page.textContent("main")).includes(key), "the key is shown again");
+      await change(page, "DELETE", "keys/e2e-key");
+    },
+  ],
+  [
+    "a certificate is made, described while it is pasted, and rolled over where it is used",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]/);
+      await go(page, "#/config/certificates");
+      for (const [kind, name] of [["partners", "e2e-holder"], ["certificates", "e2e-2030"], ["certificates", "e2e-2031"]])
+        await change(page, "DELETE", `${kind}/${name}`);
+      await change(page, "PUT", "certificates/e2e-2030", {generate: {kind: "ec", common_name: "e2e"}});
+      await change(page, "PUT", "partners/e2e-holder", {certificates: ["e2e-2030"]});
+      const pem = (await api(page, "certificates/e2e-2030")).body.certificate;
+      await go(page, "#/config/certificates/e2e-2030");
+      await page.waitForSelector(".uses:has-text('e2e-holder')");
+      await page.click("text=Roll over …");
+      equal(await page.inputValue("#roll-name"), "e2e-2031", "the name that is proposed");
+      await page.check("text=the partner sent it");
+      await page.fill("dialog textarea", pem);
+      await page.waitForSelector("dialog .facts:has-text('e2e')");
+      await page.check("text=make a new key");
+      await page.click("dialog >> text=Replace >> nth=-1");
+      await page.waitForSelector("h1:has-text('e2e-2031')");
+      equal((await api(page, "partners/e2e-holder")).body.certificates.join(), "e2e-2031,e2e-2030", "the certificates, both good");
+      for (const [kind, name] of [["partners", "e2e-holder"], ["certificates", "e2e-2030"], ["certificates", "e2e-2031"]])
+        equal(await change(page, "DELETE", `${kind}/${name}`), 204, `removing ${name}`);
+    },
+  ],
+  [
+    "a partner is taken on step by step, from a pasted file to a page to send them",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]|status of 422/);
+      await go(page, "#/config/partners");
+      const remove = async () => {
+        await change(page, "DELETE", "flows/e2e-partner-orders");
+        await change(page, "DELETE", "connections/e2e-partner-file");
+        await change(page, "DELETE", "partners/e2e-partner");
+      };
+      await remove();
+      await page.click("text=New partner");
+      await page.fill("#paste", "UNA:+.? 'UNB+UNOC:3+4012345000009:14+BANYAN:14+261128:0900+1'");
+      await page.waitForFunction(() => [...document.querySelectorAll("form input")].some((input) => input.value === "4012345000009:14"));
+      await field(page, "Name").fill("e2e-partner");
+      await page.click("text=Keep and go on");
+      await page.waitForSelector("legend:has-text('By which way')");
+      await page.check("text=A directory");
+      await page.getByLabel("Directory (needed)", {exact: true}).fill("/tmp/nothing-lies-here");
+      await page.click("text=Keep and go on");
+      await page.click("text=Test the connection");
+      await page.waitForSelector(".outcome");
+      await page.click("text=Go on");
+      await page.click("text=Anything from them");
+      await page.getByLabel("Name", {exact: false}).first().fill("e2e-partner-orders");
+      await page.locator(".list-field select").first().selectOption({index: 1});
+      await page.click("text=Keep the flow");
+      await page.waitForSelector("text=The page to send them");
+      await page.click("text=The page to send them");
+      await page.waitForSelector("h1:has-text('EDI parameters')");
+      assert((await page.textContent(".paper")).includes("4012345000009:14"), "the page does not say how we know them");
+      await remove();
+    },
+  ],
+];
+
+export const traffic = [
+  [
+    "messages are selected, and sending them again says beforehand to whom and how much",
+    async () => {
+      const page = await open();
+      await go(page, "#/messages?direction=out");
+      await page.waitForSelector("td.select input");
+      await page.locator("td.select input").first().click();
+      await page.waitForSelector("text=1 selected");
+      await page.keyboard.press("Escape");
+      const sent = [];
+      page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+      await page.click(".picked >> text=All that match");
+      await page.waitForSelector("dialog .heaps li");
+      const said = await page.textContent("dialog");
+      const total = (await api(page, "messages?direction=out&limit=1000")).body.items.length;
+      assert(said.includes(`${total} message`), `the number ${total} is not said: ${said}`);
+      assert(/through/.test(said), "the way is not said");
+      await page.click("dialog >> text=Cancel");
+      equal(sent.length, 0, "POST requests");
+    },
+  ],
+  [
+    "a search is kept under a name, and forgotten again; columns are chosen",
+    async () => {
+      const page = await open();
+      await go(page, "#/messages?direction=in");
+      await page.click("text=Save this search");
+      await page.fill("#view-name", "What <b>came</b>");
+      await page.click("dialog >> text=Save >> nth=-1");
+      await page.waitForSelector(".views a[aria-current]:has-text('What <b>came</b>')");
+      await page.reload();
+      await page.waitForSelector(".views a:has-text('What <b>came</b>')");
+      await page.click("text=Columns …");
+      await page.check("dialog >> text=Reason");
+      await page.click("dialog >> text=Done");
+      await page.waitForSelector("th:has-text('Reason')");
+      await page.click("text=Columns …");
+      await page.click("text=As delivered");
+      await page.click("dialog >> text=Done");
+      await page.waitForSelector("th:has-text('Reason')", {state: "detached"});
+      await page.click("text=Forget this search");
+      await page.waitForSelector(".views a:has-text('What <b>came</b>')", {state: "detached"});
+    },
+  ],
+  [
+    "a list of 1,000,000 messages scrolls through thousands of rows and draws only those that are seen",
+    async () => {
+      const page = await open();
+      let asked = 0;
+      await page.route(/\/api\/v1\/messages\?/, async (route) => {
+        const url = new URL(route.request().url());
+        const from = Number(url.searchParams.get("after") ?? 0);
+        const limit = Number(url.searchParams.get("limit") ?? 50);
+        asked++;
+        const items = Array.from({length: limit}, (_, index) => ({
+          id: `m-${from + index}`,
+          direction: "in",
+          status: "completed",
+          partner: "acme",
+          received_at: new Date(1_700_000_000_000 - (from + index) * 1000).toISOString(),
+          documents: [{type: "850", keys: {po: String(1_000_000 - from - index)}}],
+        }));
+        await route.fulfill({
+          contentType: "application/json",
+          headers: {Link: `</api/v1/messages?after=${from + limit}&limit=${limit}>; rel="next"`},
+          body: JSON.stringify({items}),
+        });
+      });
+      await go(page, "#/messages");
+      await page.waitForSelector("main [data-row]");
+      const longest = await page.evaluate(async () => {
+        let last = performance.now();
+        let worst = 0;
+        for (let i = 0; i < 240; i++) {
+          scrollBy(0, 400);
+          await new Promise((resolve) => requestAnimationFrame(resolve));
+          const now = performance.now();
+          if (i > 10) worst = Math.max(worst, now - last);
+          last = now;
+        }
+        return worst;
+      });
+      const drawn = await page.locator("main tbody tr[data-index]").count();
+      const reached = await page.evaluate(() => Number([...document.querySelectorAll("tr[data-index]")].pop().dataset.index));
+      assert(asked > 5 && reached > 1000, `only ${reached} rows were reached in ${asked} pages`);
+      assert(drawn < 250, `${drawn} rows are drawn at once`);
+      console.log(`# scrolled to row ${reached}; ${drawn} rows drawn; the longest frame took ${longest.toFixed(0)} ms`);
+    },
+  ],
+  [
+    "EDI is explained segment by segment on the message's page",
+    async () => {
+      const page = await open();
+      await go(page, "#/messages");
+      const {body} = await api(page, "messages?limit=200");
+      const message = body.items.find((item) => item.documents?.[0]?.standard === "X12");
+      await go(page, `#/messages/${message.id}`);
+      const pane = page.locator("section[aria-label='Payload of this message']");
+      await pane.locator("button:has-text('Explain')").click();
+      await pane.locator(".heading").first().waitFor();
+      assert(/interchange/.test(await pane.textContent()), "the interchange is not explained");
+    },
+  ],
+  [
+    "the overview plots traffic, and tells how the partners are",
+    async () => {
+      const page = await open();
+      await go(page, "#/");
+      await page.waitForSelector(".plot canvas");
+      equal(await page.locator(".plot canvas").count(), 2, "plots");
+      await page.waitForSelector(".glance li");
+      await page.selectOption("select[aria-label='How far back']", "168");
+      await page.waitForSelector(".plot canvas");
+    },
+  ],
+];
