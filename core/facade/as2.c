@@ -86,6 +86,18 @@ static bool read_name(const http_request *request, const char *field, char name[
     return found;
 }
 
+/* Some products quote a name again that they took quoted from our own message (pyas2lib 1.4 in asynchronous receipts). */
+static const estate_connection *find_exchange(inbound *in) {
+    const estate_connection *found = estate_find_exchange(in->estate, "as2", in->from, in->to);
+    char from[AS2_NAME_ROOM], to[AS2_NAME_ROOM];
+    if (found || !as2_name_read(span_of(in->from), from) || !as2_name_read(span_of(in->to), to)) return found;
+    found = estate_find_exchange(in->estate, "as2", from, to);
+    if (!found) return NULL;
+    memcpy(in->from, from, sizeof from);
+    memcpy(in->to, to, sizeof to);
+    return found;
+}
+
 /* ---- the answer ---- */
 
 static http_response *response_of(const exchange_reply *reply) {
@@ -185,7 +197,7 @@ void as2_start(engine *e, store *s, blocking *threads, estate *snapshot, http_re
                          "AS2-From and AS2-To must stand once each, with 1 to 128 printable characters.", NULL));
         return;
     }
-    const estate_connection *connection = estate_find_exchange(in->estate, "as2", in->from, in->to);
+    const estate_connection *connection = find_exchange(in);
     bool known = connection != NULL;
     if (!connection) connection = estate_find_exchange(in->estate, "as2", NULL, in->to);
     if (!connection) connection = estate_find_exchange(in->estate, "as2", NULL, NULL);
