@@ -47,7 +47,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/u
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all deps run test unit integration e2e bench fuzz fuzzers crashes lint format install clean help always
+.PHONY: all deps run test unit integration e2e interop bench fuzz fuzzers crashes lint format install clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -89,6 +89,10 @@ integration: all $(BUILD)/tests/powercut.so ## Run the tests of whole programs a
 
 e2e: all ## Run the tests of the admin UI in a browser
 	@node tests/run.mjs $(BUILD) e2e
+
+interop: all ## Exchange with other AS2 products (QUICK=1 for a part of the cases)
+	@pkg/deps.sh interop
+	@BUILD=$(BUILD) tests/interop/run.sh
 
 bench: $(BENCH) all ## Build and run the measurements
 	@for b in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; BUILD=$(BUILD) $$b || exit 1; done

@@ -93,8 +93,10 @@ static const setting as2_settings[] = {
         .help = "Until this day an expired certificate of the partner is taken: 2027-01-31."},
     {.name = "crlf_fallback",
         .type = SETTING_BOOLEAN,
-        .fallback = "false",
-        .help = "When a signature does not fit, it is tried over the text with CR LF line ends."},
+        .fallback = "true",
+        .help =
+            "When a signature does not fit, it is tried over the canonical forms, with CR LF line ends; of messages "
+            "beyond 1 MiB only when this is said expressly."},
     {.name = "max_size", .type = SETTING_SIZE, .fallback = "16GiB", .help = "Largest body taken."},
     {.name = "duplicate_filenames",
         .type = SETTING_CHOICE,
@@ -352,6 +354,7 @@ const char *as2_form_name(as2_mic_form form) {
     static const char *const names[] = {
         [AS2_MIC_SIGNED] = "signed",
         [AS2_MIC_SIGNED_CRLF] = "signed-crlf",
+        [AS2_MIC_SIGNED_HEADER_CRLF] = "signed-header-crlf",
         [AS2_MIC_DECRYPTED] = "decrypted",
         [AS2_MIC_INFLATED] = "inflated",
         [AS2_MIC_BODY] = "body",

@@ -10,6 +10,7 @@ const char *as2_mic_form_words(as2_mic_form form) {
     static const char *const words[] = {
         [AS2_MIC_SIGNED] = "the signed part as it was sent",
         [AS2_MIC_SIGNED_CRLF] = "the signed part with every line end made CR LF",
+        [AS2_MIC_SIGNED_HEADER_CRLF] = "the signed part with the line ends of its header made CR LF",
         [AS2_MIC_DECRYPTED] = "the decrypted part with its header",
         [AS2_MIC_INFLATED] = "the decompressed part with its header",
         [AS2_MIC_BODY] = "the body alone",

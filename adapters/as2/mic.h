@@ -11,12 +11,13 @@
 #include "core/crypto/cms.h"
 
 typedef enum as2_mic_form {
-    AS2_MIC_SIGNED,      /* the first part of multipart/signed, header and all, as it stands */
-    AS2_MIC_SIGNED_CRLF, /* the same with every line end made CR LF */
-    AS2_MIC_DECRYPTED,   /* the decrypted entity with its header, before anything is inflated */
-    AS2_MIC_INFLATED,    /* the decompressed entity with its header */
-    AS2_MIC_BODY,        /* the body of the HTTP message alone */
-    AS2_MIC_PAYLOAD,     /* the innermost document alone, without its header */
+    AS2_MIC_SIGNED,             /* the first part of multipart/signed, header and all, as it stands */
+    AS2_MIC_SIGNED_CRLF,        /* the same with every line end made CR LF */
+    AS2_MIC_SIGNED_HEADER_CRLF, /* the same with the line ends of its header made CR LF */
+    AS2_MIC_DECRYPTED,          /* the decrypted entity with its header, before anything is inflated */
+    AS2_MIC_INFLATED,           /* the decompressed entity with its header */
+    AS2_MIC_BODY,               /* the body of the HTTP message alone */
+    AS2_MIC_PAYLOAD,            /* the innermost document alone, without its header */
     AS2_MIC_FORMS
 } as2_mic_form;
 

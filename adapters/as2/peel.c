@@ -34,8 +34,8 @@ typedef struct layer {
     mime_entity *entity;
     buf head; /* what the entity has got while its header is not complete */
     bool header_done, headless;
-    as2_mic_tap tap, crlf_tap;
-    mime_crlf crlf;
+    as2_mic_tap tap, crlf_tap, header_tap;
+    mime_crlf crlf, header_crlf;
     cms_certificate const *signers[AS2_TRUST_MAX];
     cms_identity const *identities[AS2_TRUST_MAX];
     const as2_trusted *signer_names[AS2_TRUST_MAX], *identity_names[AS2_TRUST_MAX];
@@ -178,6 +178,7 @@ static error *content_write(void *context, span piece) {
     if (l->tap.set) digest_set_update(l->tap.set, piece);
     if (l->crlf_tap.set) {
         error *err = mime_crlf_write(&l->crlf, piece);
+        if (!err) err = mime_crlf_write(&l->header_crlf, piece);
         if (err) return err;
     }
     if (l->headless) return next_write(l, piece);
@@ -244,9 +245,13 @@ static error *open_signed(layer *l, const mime_value *type) {
     if (micalg && digest_from_micalg(span_of(micalg), &kind)) p->options.kinds |= 1u << kind;
     begin_content(l);
     put_tap(l, AS2_MIC_SIGNED);
-    if (p->options.small || as2_boolean(p->options.session->settings, "crlf_fallback")) {
+    const json_t *settings = p->options.session->settings;
+    bool expressly = json_object_get(settings, "crlf_fallback") && as2_boolean(settings, "crlf_fallback");
+    if (p->options.small || expressly) {
         l->crlf_tap.set = digest_set_new(p->options.kinds);
+        l->header_tap.set = digest_set_new(p->options.kinds);
         l->crlf = (mime_crlf){.to = {.write = crlf_digest, .context = l->crlf_tap.set}};
+        l->header_crlf = (mime_crlf){.to = {.write = crlf_digest, .context = l->header_tap.set}, .header_only = true};
     }
     return NULL;
 }
@@ -482,6 +487,7 @@ static void finish_taps(layer *l) {
     peel *p = l->peel;
     if (l->tap.set) as2_mic_tap_finish(&l->tap, &p->facts.mics, AS2_MIC_SIGNED);
     if (l->crlf_tap.set) as2_mic_tap_finish(&l->crlf_tap, &p->facts.mics, AS2_MIC_SIGNED_CRLF);
+    if (l->header_tap.set) as2_mic_tap_finish(&l->header_tap, &p->facts.mics, AS2_MIC_SIGNED_HEADER_CRLF);
 }
 
 static error *verify(layer *l, span signature) {
@@ -496,16 +502,18 @@ static error *verify(layer *l, span signature) {
     };
     error *err = cms_verify_detached(signature, &p->facts.mics.of[AS2_MIC_SIGNED], &options, &facts);
     if (err && error_code_of(err) == ERROR_NOT_FOUND) p->facts.missing_digest = 1u << facts.digest;
-    bool differs = err && facts.fault == CMS_FAULT_DIGEST;
-    if (differs && as2_boolean(session->settings, "crlf_fallback") && p->facts.mics.of[AS2_MIC_SIGNED_CRLF].present) {
-        cms_facts again = {.fault = CMS_FAULT_NONE};
-        error *other = cms_verify_detached(signature, &p->facts.mics.of[AS2_MIC_SIGNED_CRLF], &options, &again);
+    static const as2_mic_form forms[] = {AS2_MIC_SIGNED_CRLF, AS2_MIC_SIGNED_HEADER_CRLF};
+    bool again = err && facts.fault == CMS_FAULT_DIGEST && as2_boolean(session->settings, "crlf_fallback");
+    for (size_t i = 0; again && err && i < sizeof forms / sizeof *forms; i++) {
+        cms_facts of_form = {.fault = CMS_FAULT_NONE};
+        if (!p->facts.mics.of[forms[i]].present) continue;
+        error *other = cms_verify_detached(signature, &p->facts.mics.of[forms[i]], &options, &of_form);
         if (!other) {
             /* The MIC is over the form that verified (quirk 3). */
-            p->facts.mics.of[AS2_MIC_SIGNED] = p->facts.mics.of[AS2_MIC_SIGNED_CRLF];
+            p->facts.mics.of[AS2_MIC_SIGNED] = p->facts.mics.of[forms[i]];
             error_free(err);
             err = NULL;
-            facts = again;
+            facts = of_form;
         }
         error_free(other);
     }
@@ -614,6 +622,7 @@ void peel_free(peel *p) {
         mime_entity_free(l->entity);
         digest_set_free(l->tap.set);
         digest_set_free(l->crlf_tap.set);
+        digest_set_free(l->header_tap.set);
     }
     digest_set_free(p->body_tap.set);
     digest_set_free(p->payload_tap.set);

@@ -295,13 +295,16 @@ void mime_signed_free(mime_signed *reader) {
 error *mime_crlf_write(mime_crlf *filter, span piece) {
     error *err = NULL;
     size_t from = 0;
-    for (size_t i = 0; !err && i < piece.len; i++) {
-        if (piece.data[i] == '\n' && filter->last != '\r') {
+    for (size_t i = 0; !err && i < piece.len && !filter->passed; i++) {
+        bool end = piece.data[i] == '\n';
+        if (end && filter->last != '\r') {
             err = sink_write(&filter->to, span_make(piece.data + from, i - from));
             if (!err) err = sink_write(&filter->to, SPAN("\r"));
             from = i;
         }
         filter->last = piece.data[i];
+        filter->passed = filter->header_only && end && !filter->in_line;
+        if (piece.data[i] != '\r') filter->in_line = !end;
     }
     return err ? err : sink_write(&filter->to, span_make(piece.data + from, piece.len - from));
 }

@@ -61,10 +61,14 @@ must_check error *mime_signed_write(mime_signed *reader, span piece);
 must_check error *mime_signed_finish(mime_signed *reader, span *signature);
 void mime_signed_free(mime_signed *reader); /* NULL is fine */
 
-/* ---- canonical text: every bare LF becomes CR LF (RFC 8551 §3.1.1), for the MIC of peers that sign that form */
+/* ---- canonical text: every bare LF becomes CR LF (RFC 8551 §3.1.1), for the MIC of peers that sign that form; with
+ * `header_only` up to the empty line alone, for those whose bodies are binary */
 typedef struct mime_crlf {
     sink to;
+    bool header_only;
     char last;
+    bool in_line; /* the line in hand has something in it */
+    bool passed;  /* the header is over */
 } mime_crlf;
 
 must_check error *mime_crlf_write(mime_crlf *filter, span piece);

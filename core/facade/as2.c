@@ -86,7 +86,8 @@ static bool read_name(const http_request *request, const char *field, char name[
     return found;
 }
 
-/* Some products quote a name again that they took quoted from our own message (pyas2lib 1.4 in asynchronous receipts). */
+/* Some products quote a name again that they took quoted from our own message (pyas2lib 1.4 in asynchronous receipts).
+ */
 static const estate_connection *find_exchange(inbound *in) {
     const estate_connection *found = estate_find_exchange(in->estate, "as2", in->from, in->to);
     char from[AS2_NAME_ROOM], to[AS2_NAME_ROOM];
