@@ -121,7 +121,13 @@ void exchange_accept(exchange *x) {
     error *err = scripted ? add_results(x, change) : add_own_delivery(x, change);
     if (err) {
         store_change_free(change);
-        exchange_fail(x, err);
+        bool by_address = !scripted && (error_code_of(err) == ERROR_INVALID || error_code_of(err) == ERROR_LIMIT);
+        if (by_address) {
+            exchange_refuse(x, 400, "path", "The address does not make a file name", error_text(err));
+            error_free(err);
+        } else {
+            exchange_fail(x, err);
+        }
         return;
     }
     if (key.data) {

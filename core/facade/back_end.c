@@ -1,9 +1,11 @@
 /* core/facade/back_end.c: which back-end stands behind a kind of connection; files through couriers. */
 #include "core/facade/back_end.h"
 
+#include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
 #include "core/facade/back_end_http.h"
+#include "core/facade/policies.h"
 
 #include <stdlib.h>
 
@@ -18,6 +20,21 @@ typedef struct file_call {
     bool removes;
 } file_call;
 
+/* A time of this very second may yet be another's (RFC 9110 §8.8.2.2). */
+static void add_last_modified(back_end_answer *answer) {
+    char text[HTTP_DATE_SIZE];
+    json_t *head = NULL;
+    error *err = frame_get_json(&answer->frame, &head);
+    int64_t modified = err ? 0 : json_get_integer(head, "modified_ms", 0);
+    error_free(err);
+    json_decref(head);
+    if (modified <= 0 || modified / 1000 >= clock_wall_ms() / 1000) return;
+    answer->memory = arena_new(1024);
+    answer->headers = arena_alloc(answer->memory, sizeof *answer->headers);
+    answer->headers[answer->header_count++] = (http_field){.name = SPAN("Last-Modified"),
+        .value = span_of(arena_strdup(answer->memory, policy_http_date(modified, text)))};
+}
+
 static void after_file(void *owner, frame *reply, error *failure) {
     file_call *c = owner;
     error *err = failure ? failure : frame_get_error(reply);
@@ -28,6 +45,7 @@ static void after_file(void *owner, frame *reply, error *failure) {
         frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
         span bytes = frame_get(&answer.frame, TAG_PAYLOAD, 0);
         if (bytes.data) answer.bytes = bytes;
+        add_last_modified(&answer);
         answer.content_type = c->content_type;
     }
     c->done(c->context, err ? NULL : &answer, err);

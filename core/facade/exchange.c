@@ -6,6 +6,7 @@
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
 #include "core/facade/pass.h"
+#include "core/facade/resource.h"
 #include "core/flow/template.h"
 
 #include <stdlib.h>
@@ -175,6 +176,10 @@ void exchange_call_back_end(exchange *x) {
         return;
     }
     const back_end *behind = back_end_of(x->target->connection);
+    if (!behind->passes && resource_takes(x)) {
+        resource_start(x);
+        return;
+    }
     bool durable = behind->accepts || x->endpoint->respond_status == 202;
     if (durable && !exchange_keeps_nothing(x))
         exchange_accept(x);

@@ -20,6 +20,7 @@ const policy *const policies[] = {
     &rate_policy,
     &parameters_policy,
     &request_policy,
+    &conditional_policy,
     NULL,
 };
 

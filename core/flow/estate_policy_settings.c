@@ -157,6 +157,23 @@ const setting estate_answers_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_files_settings[] = {
+    {.name = "list",
+        .type = SETTING_BOOLEAN,
+        .fallback = "false",
+        .help = "GET of a path that ends in a slash, or is empty, lists what is there."},
+    {.name = "put",
+        .type = SETTING_CHOICE,
+        .choices = "later now",
+        .fallback = "later",
+        .help = "later: kept, answered 202 and delivered; now: stored before it is answered 201 or 204."},
+    {.name = "conditional",
+        .type = SETTING_BOOLEAN,
+        .fallback = "false",
+        .help = "A PUT without If-Match or If-None-Match is refused with 428."},
+    {.name = NULL},
+};
+
 const setting estate_jwt_settings[] = {
     {.name = "issuer", .type = SETTING_TEXT, .min = 1, .max = 512, .help = "What the claim iss must be."},
     {.name = "audience", .type = SETTING_TEXTS, .min = 1, .max = 512, .help = "One of these must be in the claim aud."},

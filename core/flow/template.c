@@ -17,12 +17,21 @@ static span look_up(const json_t *variables, span name, char *number, size_t roo
     return span_of(number);
 }
 
-static void add_value(buf *out, span value, bool starts_part) {
+static void add_value(buf *out, span value, bool starts_part, bool keeps_slashes) {
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.data[i];
-        bool bad = c < 0x20 || c == 0x7F || c == '/' || c == '\\' || (c == '.' && i == 0 && starts_part);
+        bool slash = c == '/' && keeps_slashes;
+        bool bad = c < 0x20 || c == 0x7F || (c == '/' && !slash) || c == '\\' || (c == '.' && starts_part);
         buf_add_char(out, bad ? '_' : (char)c);
+        starts_part = slash;
     }
+}
+
+/* "{path...}" is a path of several parts, as routes write it. */
+static bool is_whole_path(span *name) {
+    if (name->len < 4 || memcmp(name->data + name->len - 3, "...", 3) != 0) return false;
+    name->len -= 3;
+    return true;
 }
 
 /* Splits "text{name}rest"; false when no variable follows any more. */
@@ -51,11 +60,12 @@ error *template_expand(const char *template, const json_t *variables, buf *out) 
     error *err;
     while (next_variable(&rest, &text, &name, &err)) {
         buf_add(out, text);
+        bool whole = is_whole_path(&name);
         span value = look_up(variables, name, number, sizeof number);
         if (!value.data || value.len == 0)
             return error_new(ERROR_INVALID, "\"%s\" needs the variable \"%.*s\", which has no value here", template,
                 (int)name.len, name.data);
-        add_value(out, value, out->len == 0 || out->data[out->len - 1] == '/');
+        add_value(out, value, out->len == 0 || out->data[out->len - 1] == '/', whole);
     }
     if (err) return err;
     buf_add(out, text);

@@ -157,7 +157,28 @@ void http_response_drop(http_response *response, const char *name) {
 
 void http_response_replace_body(http_response *response, char *data, size_t len) {
     drop_body(response);
-    http_response_body_take(response, data, len);
+    if (data) http_response_body_take(response, data, len);
+}
+
+void http_response_set_status(http_response *response, int status) {
+    response->status = status;
+}
+
+void http_response_turn_into_problem(
+    http_response *response, int status, const char *name, const char *title, const char *detail) {
+    http_response *problem = http_problem(status, name, title, detail, NULL);
+    http_response_drop(response, "Content-Type");
+    http_response_drop(response, "Content-Encoding");
+    http_response_drop(response, "Cache-Control");
+    http_response_header_span(response, "Content-Type", http_response_find(problem, "Content-Type"));
+    http_response_header(response, "Cache-Control", "no-store");
+    drop_body(response);
+    response->kind = problem->kind;
+    response->memory = problem->memory;
+    response->len = problem->len;
+    response->status = status;
+    problem->memory = NULL;
+    http_response_free(problem);
 }
 
 http_response *http_response_take_text(int status, const char *content_type, char *text) {

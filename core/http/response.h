@@ -38,7 +38,12 @@ bool http_response_next(const http_response *response, size_t *cursor, span *nam
 span http_response_content(const http_response *response);
 
 void http_response_drop(http_response *response, const char *name); /* every field of that name */
-/* In place of the body that was there; takes `data`, from malloc. */
+void http_response_set_status(http_response *response, int status);
+/* In place of status and body; the fields stay, but for those that told of the body. */
+void http_response_turn_into_problem(
+    http_response *response, int status, const char *name, const char *title, const char *detail);
+
+/* In place of the body that was there; takes `data`, from malloc; NULL: none. */
 void http_response_replace_body(http_response *response, char *data, size_t len);
 
 /* The body is what is written to the stream, until it is closed: server-sent events, long exports. The stream belongs
