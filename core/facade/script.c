@@ -75,13 +75,35 @@ static void run_script(
     worker_pool_submit(x->services->pool, &request);
 }
 
-/* The outcome of a script call; a failure ends the exchange and gives NULL. */
-static json_t *take_outcome(exchange *x, frame *reply, error *failure) {
+/* Makes an outcome that of the exchange. The lines that the script before it logged stay. */
+static void keep_outcome(exchange *x, json_t *take) {
+    json_t *log = json_get_array(x->outcome, "log"), *later = json_get_array(take, "log");
+    if (log) {
+        log = json_copy(log);
+        if (later) json_array_extend(log, later);
+        json_object_set_new(take, "log", log);
+    }
+    json_decref(x->outcome);
+    x->outcome = take;
+}
+
+/* Takes the outcome of a script call. A failure ends the exchange, with what the script logged before it, and gives
+ * false. */
+static bool take_outcome(exchange *x, frame *reply, error *failure) {
     json_t *outcome = NULL;
     error *err = failure ? failure : frame_get_error(reply);
-    if (!err) err = frame_get_json(reply, &outcome);
+    if (reply && frame_get(reply, TAG_JSON, 0).data) {
+        error *unread = frame_get_json(reply, &outcome);
+        if (err)
+            error_free(unread);
+        else
+            err = unread;
+    } else if (!err) {
+        err = error_new(ERROR_INTERNAL, "the worker sent no outcome");
+    }
+    if (outcome) keep_outcome(x, outcome);
     if (err) exchange_fail(x, error_wrap(err, "script %s", x->endpoint->script));
-    return outcome;
+    return !err;
 }
 
 /* Did the script refuse, or answer by itself? Then the exchange is over. */
@@ -112,9 +134,7 @@ static bool script_answered(exchange *x, frame *reply) {
 
 static void after_request_script(void *owner, frame *reply, error *failure) {
     exchange *x = owner;
-    json_t *outcome = take_outcome(x, reply, failure);
-    if (!outcome) return; /* the exchange is over and gone */
-    x->outcome = outcome;
+    if (!take_outcome(x, reply, failure)) return; /* the exchange is over and gone */
     if (script_answered(x, reply)) return;
     const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
     json_object_update(x->parameters, json_get_object(result, "vars"));
@@ -179,10 +199,8 @@ error *exchange_shape_request(exchange *x, back_end_request *request) {
 
 static void after_response_script(void *owner, frame *reply, error *failure) {
     exchange *x = owner;
-    json_t *outcome = take_outcome(x, reply, failure);
-    if (!outcome) return;
-    json_decref(x->outcome);
-    x->outcome = outcome;
+    if (!take_outcome(x, reply, failure)) return;
+    const json_t *outcome = x->outcome;
     if (json_get_object(outcome, "rejected")) {
         script_answered(x, reply);
     } else if (json_get_bool(outcome, "passed", false)) {

@@ -71,6 +71,7 @@ void exchange_track_answer(exchange *x, const http_response *response, span byte
     snprintf(text, sizeof text, "%.*s %.*s answered %d%s%s", (int)method.len, method.data,
         (int)(path.len > 400 ? 400 : path.len), path.data, http_response_status(response), how ? " " : "",
         how ? how : "");
+    if (x->outcome) translate_log_events(change, x->id, x->outcome);
     store_add_event(change, x->id, "answered", text, NULL);
     store_submit(x->services->store, change, NULL, NULL);
     log_failure(LOG_WARNING, "an answer was not kept", err);

@@ -228,10 +228,12 @@ test("SF-01: a changed host key stops everything before a credential is sent, an
 });
 
 test("a script that fails ends visibly with script, line and message, and is tried again", async () => {
-  const source = "local M = {}\nfunction M.request(req)\n  local order = req.json\n  return {json = order.missing.field}\nend\nreturn M\n";
+  const source = "local M = {}\nfunction M.request(req)\n  local order = req.json print('seen', order.number)\n  return {json = order.missing.field}\nend\nreturn M\n";
   await us.apply({scripts: [{name: "broken", source}], endpoints: [{route: "POST /broken", script: "broken", legacy: {connection: "erp", path: "in/x"}}]});
-  const answer = await fetch(`${us.public}/broken`, {method: "POST", body: "{}", headers: {"Content-Type": "application/json"}});
+  const answer = await fetch(`${us.public}/broken`, {method: "POST", body: '{"number": 7}', headers: {"Content-Type": "application/json"}});
   assert.equal(answer.status, 500);
   const failed = await us.message("the failed request", (m) => m.status === "failed" && m.endpoint === "POST /broken");
   assert.match(failed.reason, /broken\.lua:4/);
+  const events = (await us.api("GET", `/api/v1/messages/${failed.id}/events`)).body.events;
+  assert.ok(events.some((event) => event.text.includes("seen 7")), `what it logged before it failed stays: ${JSON.stringify(events)}`);
 });
