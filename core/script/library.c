@@ -24,6 +24,8 @@ static const struct {
     {"csv", library_csv},
     {"decimal", library_decimal},
     {"log", library_log},
+    {"hash", library_hash},
+    {"uuid", library_uuid},
     {"lookup", library_lookup},
     {"clock.core", library_clock},
     {"charset.core", library_charset},

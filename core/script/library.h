@@ -32,8 +32,10 @@ int library_decimal(lua_State *L);
 int library_log(lua_State *L);
 int library_lookup(lua_State *L);
 int library_clock(lua_State *L); /* for lib/date.lua */
-int library_test(lua_State *L);  /* for lib/test.lua; raises outside of tests */
-int library_edi(lua_State *L);   /* for lib/edi.lua */
-int library_xml(lua_State *L);   /* for lib/xml.lua */
+int library_hash(lua_State *L);
+int library_uuid(lua_State *L);
+int library_test(lua_State *L); /* for lib/test.lua; raises outside of tests */
+int library_edi(lua_State *L);  /* for lib/edi.lua */
+int library_xml(lua_State *L);  /* for lib/xml.lua */
 
 #endif

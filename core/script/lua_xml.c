@@ -4,6 +4,8 @@
  * inside, joined. Names keep their prefix as written. libxml2 reads without network, external entities or DTDs: a
  * DOCTYPE is refused the moment it is seen, before anything in it is looked at.
  */
+#include "core/script/lua_xml.h"
+
 #include "core/script/library.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
@@ -124,7 +126,7 @@ static const xmlNode *next_element(const xmlNode *node) {
 }
 
 /* Walks the tree without recursion: on Lua's stack lie the tables of the open elements, outermost first. */
-static void push_tree(lua_State *L, const xmlNode *root) {
+void xml_push_tree(lua_State *L, const xmlNode *root) {
     const xmlNode *node = root;
     push_element(L, root);
     int depth = 1;
@@ -162,18 +164,27 @@ static int fail(lua_State *L, bool reject, const document *d) {
     return luaL_error(L, "%s", words);
 }
 
-/* decode(text, reject) → the root element */
-static int decode(lua_State *L) {
+/* Nothing is fetched, neither by documents nor by schemas. */
+static xmlParserInputPtr refuse_to_load(const char *url, const char *id, xmlParserCtxtPtr context) {
+    (void)url, (void)id, (void)context;
+    return NULL;
+}
+
+static void say_nothing(void *context, const char *format, ...) {
+    (void)context, (void)format; /* faults come by the structured functions */
+}
+
+/* Pushes the document of the text at `index`, parsed. */
+static document *parse(lua_State *L, int index, bool reject) {
     size_t len;
-    const char *text = luaL_checklstring(L, 1, &len);
-    bool reject = lua_toboolean(L, 2);
+    const char *text = luaL_checklstring(L, index, &len);
     document *d = new_document(L);
     if (len > XML_BYTES_MAX) {
         snprintf(d->fault, sizeof d->fault, "larger than %d bytes", XML_BYTES_MAX);
-        return fail(L, reject, d);
+        fail(L, reject, d);
     }
     d->context = xmlCreateMemoryParserCtxt(len > 0 ? text : " ", len > 0 ? (int)len : 1);
-    if (!d->context) return luaL_error(L, "xml: the parser could not be made");
+    if (!d->context) sandbox_error(L, "xml: the parser could not be made");
     d->context->_private = d;
     d->context->sax->internalSubset = refuse_doctype;
     d->context->sax->serror = NULL;
@@ -183,9 +194,18 @@ static int decode(lua_State *L) {
     xmlSetStructuredErrorFunc(NULL, NULL);
     d->tree = d->context->myDoc;
     d->context->myDoc = NULL;
-    const xmlNode *root = d->tree ? xmlDocGetRootElement(d->tree) : NULL;
-    if (!d->context->wellFormed || d->fault[0] || !root) return fail(L, reject, d);
-    push_tree(L, root);
+    if (!d->context->wellFormed || d->fault[0] || !d->tree || !xmlDocGetRootElement(d->tree)) fail(L, reject, d);
+    return d;
+}
+
+xmlDocPtr xml_parse(lua_State *L, int index, bool reject) {
+    return parse(L, index, reject)->tree;
+}
+
+/* decode(text, reject) → the root element */
+static int decode(lua_State *L) {
+    document *d = parse(L, 1, lua_toboolean(L, 2));
+    xml_push_tree(L, xmlDocGetRootElement(d->tree));
     lua_pushcfunction(L, free_document); /* the tree may be large: not left to the collector */
     lua_pushvalue(L, -3);
     lua_call(L, 1, 0);
@@ -233,8 +253,10 @@ static int set_methods(lua_State *L) {
 }
 
 int library_xml(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"decode", decode}, {"escape", escape}, {"methods", set_methods}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"decode", decode}, {"escape", escape}, {"methods", set_methods},
+        {"query", xml_query}, {"validate", xml_validate}, {NULL, NULL}};
+    xmlSetExternalEntityLoader(refuse_to_load);
+    xmlSetGenericErrorFunc(NULL, say_nothing);
     luaL_newlib(L, functions);
     return 1;
 }

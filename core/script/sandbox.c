@@ -147,6 +147,7 @@ void sandbox_reuse(sandbox *box, const sandbox_limits *limits) {
     json_decref(box->log);
     box->log = json_array();
     box->log_closed = box->seeded = false;
+    box->uuids = 0;
     box->place[0] = '\0';
     sandbox_restart(box);
 }

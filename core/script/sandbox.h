@@ -45,6 +45,7 @@ typedef struct sandbox {
     bool out_of_time, out_of_memory;
     char place[SCRIPT_PLACE_SIZE]; /* where in the scripts the error in hand began; "" when unknown */
     json_t *log;                   /* owned: [{"level","text","line"}] */
+    uint64_t uuids;                /* made in this run */
     bool seeded;                   /* the script called math.randomseed */
     bool log_closed;               /* the limit was reached and said */
     const char *script;            /* name of the script that is run; borrowed */

@@ -286,6 +286,7 @@ static _Noreturn void worker_process(int channel_fd, pid_t parent, const json_t 
     memory_set_exit_status(WORKER_EXIT_MEMORY);
     json_set_alloc_funcs(xmalloc, kind == WORKER_COURIER ? wipe_and_free : free);
     prctl(PR_SET_NAME, kind == WORKER_COURIER ? "banyan-courier" : "banyan-translator"); /* cut at 15 characters */
+    if (kind == WORKER_TRANSLATOR) translator_prepare();
     error *err = sandbox_enter(kind, parent, &options);
     if (err) {
         log_failure(LOG_ERROR, "a worker could not be locked in", err);

@@ -7,6 +7,7 @@
 #include "core/base/json_schema.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/crypto/digest.h"
 #include "core/script/host.h"
 #include "core/worker/attachment.h"
 #include "core/worker/inspect.h"
@@ -312,6 +313,11 @@ static error *translate(worker *w, void *context, frame *request, frame *reply) 
         return error_new(ERROR_UNSUPPORTED, "a translator does not do operation %d", (int)request->operation);
     t->worker = w;
     return operations[request->operation](t, request, reply);
+}
+
+void translator_prepare(void) {
+    char text[DIGEST_HEX_SIZE];
+    digest_sha256_hex(SPAN(""), text); /* the first use reads the library's configuration file */
 }
 
 int translator_main(frame_channel *channel) {

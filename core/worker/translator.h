@@ -33,6 +33,9 @@
 
 #include "core/worker/frame.h"
 
+/* What must be done before the sandbox closes: libraries that read files when they are first used. */
+void translator_prepare(void);
+
 /* Serves requests until the desk closes the channel; called in a fresh worker process, in its sandbox. Returns the exit
  * status. */
 int translator_main(frame_channel *channel);

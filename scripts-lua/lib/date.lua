@@ -3,6 +3,8 @@
 --   date.parse("20261123", "ccyymmdd") → "2026-11-23"       date.format("2026-11-23", "ccyymmdd") → "20261123"
 --   date.iso("20261123") → "2026-11-23"                      date.valid("2026-02-30") → false
 --   date.today(), date.now() → "2026-11-23", "2026-11-23T16:15:20Z" (UTC)
+--   date.to_zone("2026-11-23T16:15:20Z", "Europe/Berlin") → "2026-11-23T17:15:20+01:00"
+--   date.to_utc("2026-11-23T17:15:20", "Europe/Berlin") → "2026-11-23T16:15:20Z"; date.epoch(iso), date.from_epoch(seconds)
 --   date.add("2026-11-23", 14) → "2026-12-07"                date.days("2026-11-23", "2026-12-07") → 14
 --
 -- Between scripts a date is text: "2026-11-23", or "2026-11-23T16:15" with a time. Text compares and sorts as it should.
@@ -177,6 +179,105 @@ end
 
 function M.today()
   return M.now():sub(1, 10)
+end
+
+-- ---- moments and time zones ----
+
+-- Seconds since 1970 of an ISO date and time; one without zone is taken as UTC.
+function M.epoch(iso)
+  local at = check(iso, 1)
+  local seconds = to_days(at.year, at.month, at.day) * 86400 + at.hour * 3600 + at.minute * 60 + at.second
+  local sign, hours, minutes = (at.zone or ""):match("^([+-])(%d%d):?(%d%d)$")
+  if not sign then return seconds end
+  local offset = tonumber(hours) * 3600 + tonumber(minutes) * 60
+  return sign == "+" and seconds - offset or seconds + offset
+end
+
+local function show(seconds, suffix)
+  local year, month, day = from_days(seconds // 86400)
+  local rest = seconds % 86400
+  return string.format("%04d-%02d-%02dT%02d:%02d:%02d%s", year, month, day, rest // 3600, rest // 60 % 60, rest % 60, suffix)
+end
+
+function M.from_epoch(seconds)
+  if math.type(seconds) ~= "integer" then error("date.from_epoch takes whole seconds", 2) end
+  return show(seconds, "Z")
+end
+
+-- "-2:30" of a POSIX rule as seconds east of Greenwich: POSIX counts west.
+local function offset_of(text)
+  local sign, hours, minutes = text:match("^([+-]?)(%d+):?(%d*)")
+  local seconds = tonumber(hours) * 3600 + (tonumber(minutes) or 0) * 60
+  return sign == "-" and seconds or -seconds
+end
+
+-- The day that "M3.5.0/2" (the fifth, that is the last, Sunday of March at 2) or "J60" names, as seconds of local time.
+local function moment_of(year, rule)
+  local when, time = rule:match("^([^/]+)/?(.*)$")
+  local seconds = time ~= "" and -offset_of(time) or 7200
+  local month, week, day = when:match("^M(%d+)%.(%d)%.(%d)$")
+  if not month then
+    local number = tonumber(when:match("^J?(%d+)$"))
+    local first = to_days(year, 1, 1)
+    if when:sub(1, 1) == "J" and number > 59 and days_in_month(year, 2) == 29 then number = number + 1 end
+    return (first + number - (when:sub(1, 1) == "J" and 1 or 0)) * 86400 + seconds
+  end
+  month, week, day = tonumber(month), tonumber(week), tonumber(day)
+  local first = to_days(year, month, 1)
+  local days = (day - (first + 4) % 7) % 7 + (week - 1) * 7
+  while days >= days_in_month(year, month) do days = days - 7 end
+  return (first + days) * 86400 + seconds
+end
+
+local rules = {}
+
+local function rule_of(name)
+  if rules[name] then return rules[name] end
+  local text = require("date_zones.core")[name]
+  if not text then error("the time zone '" .. tostring(name) .. "' is not known", 3) end
+  local _, standard, rest = text:match("^(<[^>]+>)([+-]?[%d:]+)(.*)$")
+  if not standard then _, standard, rest = text:match("^(%a+)([+-]?[%d:]+)(.*)$") end
+  local rule = {standard = offset_of(standard)}
+  if rest ~= "" then
+    local summer, from, to = rest:match("^([^,]+),([^,]+),([^,]+)$")
+    local other = summer:match("^<[^>]+>(.*)$") or summer:match("^%a+(.*)$")
+    rule.summer = other ~= "" and offset_of(other) or rule.standard + 3600
+    rule.from, rule.to = from, to
+  end
+  rules[name] = rule
+  return rule
+end
+
+-- Seconds east of Greenwich at a moment in UTC.
+local function offset_at(rule, seconds)
+  if not rule.summer then return rule.standard end
+  local year = from_days((seconds + rule.standard) // 86400)
+  local from = moment_of(year, rule.from) - rule.standard
+  local to = moment_of(year, rule.to) - rule.summer
+  local summer
+  if from < to then summer = seconds >= from and seconds < to else summer = seconds >= from or seconds < to end
+  return summer and rule.summer or rule.standard
+end
+
+function M.to_zone(iso, zone)
+  local rule = rule_of(zone)
+  local seconds = M.epoch(iso)
+  local offset = offset_at(rule, seconds)
+  local minutes = math.abs(offset) // 60
+  return show(seconds + offset, string.format("%s%02d:%02d", offset < 0 and "-" or "+", minutes // 60, minutes % 60))
+end
+
+-- A time that stands on the clocks of a zone, as UTC. One that the clocks show twice is the first of the two; one that they
+-- jump over is moved on by the jump.
+function M.to_utc(iso, zone)
+  local at = check(iso, 1)
+  if (at.zone or "") ~= "" or not zone then return show(M.epoch(iso), "Z") end
+  local rule = rule_of(zone)
+  local seconds = M.epoch(iso)
+  for _, offset in ipairs {rule.summer or rule.standard, rule.standard} do
+    if offset_at(rule, seconds - offset) == offset then return show(seconds - offset, "Z") end
+  end
+  return show(seconds - rule.standard, "Z")
 end
 
 return M

@@ -6,6 +6,9 @@
 --   order:all("lines/line[@status='open']")            -- a list of all
 --   order:value("buyer/name"), order:value("line/@id") -- a text, or nil
 --   xml.encode(element)                                -- text; also what a result's `xml` takes
+--   xml.query(order, "sum(//line/@quantity)")          -- XPath 1.0 on a text or element; {ns = "urn:x"} names prefixes
+--   xml.validate(order, xsd)                           -- the faults by an XML Schema, {{line, text}, …}; empty: valid
+--   xml.check(order, xsd)                              -- rejects the message with the first of them
 --
 -- A step is a name ("price" also finds "ns:price"; "ns:price" only itself), "*", or ".."-free "//name" for any depth.
 -- Behind it may stand [3], [@id], [@id='7'] or [name='value'].
@@ -113,6 +116,24 @@ core.methods(element_meta)
 
 function M.decode(text, reject)
   return core.decode(text, reject)
+end
+
+local function text_for(value)
+  return type(value) == "table" and M.encode(value) or value
+end
+
+-- What an XPath 1.0 expression gives: a list of elements and texts, or a number, a text, true or false.
+function M.query(text, path, namespaces)
+  return core.query(text_for(text), path, namespaces)
+end
+
+function M.validate(text, schema)
+  return core.validate(text_for(text), text_for(schema))
+end
+
+function M.check(text, schema)
+  local fault = M.validate(text, schema)[1]
+  if fault then reject(fault.text, {where = "line " .. fault.line, code = "invalid"}) end
 end
 
 local function sorted_names(attributes)

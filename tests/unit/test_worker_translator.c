@@ -83,6 +83,32 @@ static void a_script_s_results_come_with_their_payloads(void **state) {
     end(&f);
 }
 
+static void the_whole_library_works_without_files(void **state) {
+    (void)state;
+    fixture f;
+    desk d;
+    begin(&f, &(worker_pool_options){.translators = 1});
+    run_script(&f, &d,
+        "local hash, xml, record, uuid, date = require 'hash', require 'xml', require 'record', require 'uuid', "
+        "require "
+        "'date'\n"
+        "local xsd = [[<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"><xs:include "
+        "schemaLocation=\"/etc/x.xsd\"/><xs:element name=\"a\" type=\"xs:int\"/></xs:schema>]]\n"
+        "return {translate = function(m)\n"
+        "  assert(#hash.sha512('x') == 128 and uuid.is(uuid.v7()) and #hash.hmac('k', 'x') == 64)\n"
+        "  assert(not pcall(xml.validate, '<a>1</a>', xsd))\n"
+        "  assert(#xml.validate('<a>x</a>', (xsd:gsub('<xs:include.-/>', ''))) == 1)\n"
+        "  assert(xml.query('<a>1</a>', 'sum(//a)') == 1)\n"
+        "  assert(date.to_zone('2026-07-01', 'Europe/Berlin'))\n"
+        "  assert(record.copybook('01 R. 05 A PIC 9(3) COMP-3.'):encode{{a = 7}} == '\\x00\\x7F')\n"
+        "  return {body = 'all'} end}",
+        SPAN("x"), "{}");
+    assert_done(&d.p);
+    assert_true(span_is(buf_span(&d.p.payload), "all"));
+    pending_clear(&d.p);
+    end(&f);
+}
+
 static void a_body_in_a_file_is_read_where_it_lies(void **state) {
     (void)state;
     fixture f;
@@ -346,6 +372,7 @@ static void broken_edi_is_answered_with_findings(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_script_s_results_come_with_their_payloads),
+        cmocka_unit_test(the_whole_library_works_without_files),
         cmocka_unit_test(a_body_in_a_file_is_read_where_it_lies),
         cmocka_unit_test(a_rejection_is_an_outcome_and_an_error_brings_its_log),
         cmocka_unit_test(a_script_asks_the_desk_for_codes),
