@@ -101,13 +101,13 @@ static entry *find_entry(
     return NULL;
 }
 
-/* Releases build on each other a few steps deep at most; a circle ends the chain. */
+/* Directories build on the ones before; a circle ends the chain. */
 static error *compile_release(edi_library *library, entry *e, int depth) {
     if (e->release) return NULL;
     const edi_release *base = NULL;
     if (e->heading.base[0]) {
         entry *below = find_entry(library, "release", e->heading.standard, e->heading.base, NULL);
-        if (!below || depth > 8)
+        if (!below || depth > 80)
             return error_new(ERROR_INVALID, "%s: release %s builds on %s, which is not there", e->section.source,
                 e->heading.version, e->heading.base);
         error *err = compile_release(library, below, depth + 1);
@@ -133,7 +133,8 @@ enum { STACK_MAX = 16 };
 
 /* What lies below an overlay: the overlays and the schema of the same document that were added before it. Returns how
  * many sections there are, the schema first; 0 when there is no schema. */
-static size_t stack_of(const edi_library *library, const entry *e, schema_section *sections) {
+static size_t stack_of(
+    const edi_library *library, const entry *e, schema_section *sections, const schema_heading **heading) {
     size_t count = 0;
     bool found = false, above = false;
     for (size_t i = library->count; i > 0 && !found && count < STACK_MAX; i--) {
@@ -143,6 +144,7 @@ static size_t stack_of(const edi_library *library, const entry *e, schema_sectio
             strcmp(one->heading.version, e->heading.version) != 0 || strcmp(one->heading.type, e->heading.type) != 0)
             continue;
         sections[count++] = one->section;
+        *heading = &one->heading;
         found = strcmp(one->heading.kind, "schema") == 0;
     }
     for (size_t i = 0; i < count / 2; i++) {
@@ -153,10 +155,29 @@ static size_t stack_of(const edi_library *library, const entry *e, schema_sectio
     return found ? count : 0;
 }
 
+/* The schema of the same type in another version, overlays left aside. */
+static const entry *find_schema(const edi_library *library, const schema_heading *of, const char *version) {
+    for (size_t i = library->count; i > 0; i--) {
+        const entry *e = library->entries[i - 1];
+        if (strcmp(e->heading.kind, "schema") == 0 && e->heading.standard == of->standard &&
+            strcmp(e->heading.version, version) == 0 && strcmp(e->heading.type, of->type) == 0)
+            return e;
+    }
+    return NULL;
+}
+
 static error *compile_document(edi_library *library, entry *e) {
     schema_section sections[STACK_MAX];
     if (e->schema) return NULL;
-    size_t count = stack_of(library, e, sections);
+    const schema_heading *heading = &e->heading;
+    size_t count = stack_of(library, e, sections, &heading);
+    if (count > 0 && heading->like[0]) {
+        const entry *like = find_schema(library, heading, heading->like);
+        if (!like || like->heading.like[0])
+            return error_new(ERROR_INVALID, "%s:%u: there is no schema %s %s with lines of its own", e->section.source,
+                e->section.line, heading->like, heading->type);
+        sections[0] = like->section;
+    }
     if (count == 0)
         return error_new(ERROR_INVALID, "%s:%u: there is no schema %s %s %s that this overlay could change",
             e->section.source, e->section.line, edi_standard_name(e->heading.standard), e->heading.version,
@@ -172,7 +193,7 @@ static error *compile_document(edi_library *library, entry *e) {
         return error_new(
             ERROR_INVALID, "%s: there is no release %s for %s", e->section.source, e->heading.version, e->heading.type);
     error *err = compile_release(library, release, 0);
-    return err ? err : schema_read_document(library->memory, sections, count, release->release, &e->schema);
+    return err ? err : schema_read_document(library->memory, heading, sections, count, release->release, &e->schema);
 }
 
 static error *compile(edi_library *library, entry *e) {

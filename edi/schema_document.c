@@ -257,18 +257,17 @@ static error *check_ambiguity(line_reader *in, const edi_node *parent) {
     return NULL;
 }
 
-error *schema_read_document(
-    arena *memory, const schema_section *sections, size_t count, const edi_release *release, edi_schema **out) {
+error *schema_read_document(arena *memory, const schema_heading *heading, const schema_section *sections, size_t count,
+    const edi_release *release, edi_schema **out) {
     line_reader in = {.memory = memory, .section = &sections[0], .line = sections[0].line};
-    schema_heading heading, last;
+    schema_heading last = *heading;
     flat_list nodes = {0};
-    error *err = schema_read_heading(&sections[0], &heading);
-    if (!err) err = schema_read_heading(&sections[count - 1], &last);
+    error *err = count > 1 ? schema_read_heading(&sections[count - 1], &last) : NULL;
     if (err) return err;
     err = read_lines(&in, release, &nodes);
     if (!err && nodes.count == 0) {
         in.line = sections[0].line;
-        err = schema_complain(&in, "no segment in", span_of(heading.type));
+        err = schema_complain(&in, "no segment in", span_of(heading->type));
     }
     if (!err) err = check_shape(&in, nodes.list, nodes.count);
     for (size_t i = 1; i < count && !err; i++) {
@@ -279,12 +278,12 @@ error *schema_read_document(
     if (!err) {
         edi_schema *schema = arena_alloc(memory, sizeof *schema);
         unsigned id = 0;
-        *schema = (edi_schema){.standard = heading.standard,
-            .version = arena_strdup(memory, heading.version),
-            .type = arena_strdup(memory, heading.type),
-            .title = arena_spandup(memory, last.title.len > 0 ? last.title : heading.title),
-            .group = heading.group[0] ? arena_strdup(memory, heading.group) : NULL,
-            .checked = arena_spandup(memory, last.checked.len > 0 || count > 1 ? last.checked : heading.checked),
+        *schema = (edi_schema){.standard = heading->standard,
+            .version = arena_strdup(memory, heading->version),
+            .type = arena_strdup(memory, heading->type),
+            .title = arena_spandup(memory, last.title.len > 0 ? last.title : heading->title),
+            .group = heading->group[0] ? arena_strdup(memory, heading->group) : NULL,
+            .checked = arena_spandup(memory, last.checked),
             .source = sections[count - 1].source,
             .overlay = count > 1 ? arena_strdup(memory, last.name) : NULL,
             .release = release};

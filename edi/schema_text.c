@@ -151,6 +151,8 @@ error *schema_read_heading(const schema_section *section, schema_heading *headin
             KEEP(heading->group, value);
         } else if (span_is(word, "from")) {
             KEEP(heading->base, value);
+        } else if (span_is(word, "like")) {
+            KEEP(heading->like, value);
         } else if (span_is(word, "checked")) {
             heading->checked = value;
         } else {

@@ -29,6 +29,7 @@ typedef struct schema_heading {
     char version[24], type[24];
     char name[40]; /* of an overlay */
     char base[24]; /* "from 004010" of a release */
+    char like[24]; /* "like D96A": the lines are those of this version */
     char group[8];
     span title, checked;
 } schema_heading;
@@ -40,8 +41,9 @@ must_check error *schema_read_heading(const schema_section *section, schema_head
 must_check error *schema_read_release(
     arena *memory, const schema_section *section, const edi_release *base, edi_release *release);
 
-/* The document type of the first section with the overlays of the others laid over it, in their order. */
-must_check error *schema_read_document(
-    arena *memory, const schema_section *sections, size_t count, const edi_release *release, edi_schema **schema);
+/* The document type that `heading` names: the lines of the first section, with the overlays of the others laid over
+ * them in their order. */
+must_check error *schema_read_document(arena *memory, const schema_heading *heading, const schema_section *sections,
+    size_t count, const edi_release *release, edi_schema **schema);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/base/memory.h"
 #include "edi/check.h"
+#include "edi/check_totals.h"
 #include "edi/writer.h"
 
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct edi_validator {
     bool level_told;
     char brackets[BRACKETS_MAX][8]; /* LS01 of the open bounded loops */
     size_t bracket_count;
+    edi_balance balance;
 
     /* the schema found last: nearly always the next one too */
     char last_type[12], last_version[40];
@@ -252,6 +254,7 @@ static void begin_document(edi_validator *v) {
     edi_check_begin(v->checker, v->schema);
     v->level_count = v->bracket_count = 0;
     v->level_told = false;
+    edi_balance_begin(&v->balance, v->options.envelope_only ? EDI_NONE : i->delimiters.standard, d->type, d->version);
     check_duplicate(v, &v->documents, d->control, d->control, EDI_FAULT_DOCUMENT_DUPLICATE,
         edi_reader_in_group(v->reader) ? "its group" : "this interchange");
     if (i->delimiters.standard != EDI_X12) return;
@@ -332,8 +335,9 @@ static void body_segment(edi_validator *v) {
     } else if (v->schema) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }
-    if (i->delimiters.standard != EDI_X12) return;
     uint32_t key = edi_tag_of(segment->tag);
+    if (v->balance.kind != EDI_TOTALS_NONE) edi_balance_segment(&v->balance, v->checker, v->reader, key);
+    if (i->delimiters.standard != EDI_X12) return;
     if (key == EDI_TAG('H', 'L', 0, 0)) check_hierarchy(v);
     if (key == EDI_TAG('L', 'S', 0, 0)) check_bracket(v, true);
     if (key == EDI_TAG('L', 'E', 0, 0)) check_bracket(v, false);
@@ -345,6 +349,7 @@ static void end_document(edi_validator *v) {
         snprintf(fault->text, sizeof fault->text, "LS %s has no LE", v->brackets[v->bracket_count - 1]);
     }
     edi_check_end(v->checker);
+    edi_balance_end(&v->balance, v->checker);
     check_service(v);
     v->schema = NULL;
 }

@@ -18,7 +18,7 @@ typedef struct maker {
 static void put_value(maker *m, const edi_slot *slot) {
     const edi_codes *codes = edi_slot_codes(slot);
     unsigned min = slot->min ? slot->min : slot->element->min, max = slot->max ? slot->max : slot->element->max;
-    char digit = '1', letter = 'A';
+    char letter = 'A';
     if (codes->count > 0) {
         buf_add(&m->out, codes->list[0].code);
         for (size_t i = codes->list[0].code.len; i < min; i++)
@@ -28,8 +28,8 @@ static void put_value(maker *m, const edi_slot *slot) {
     switch (slot->element->type) {
     case EDI_TYPE_DATE: buf_add_text(&m->out, max >= 8 ? "20260101" : "260101"); return;
     case EDI_TYPE_TIME: buf_add_text(&m->out, "1200"); return;
-    case EDI_TYPE_INTEGER:
-    case EDI_TYPE_DECIMAL: letter = digit; break;
+    case EDI_TYPE_INTEGER: letter = '1'; break;
+    case EDI_TYPE_DECIMAL: letter = '0'; break; /* so that sums hold */
     case EDI_TYPE_TEXT:
     case EDI_TYPE_ID:
     case EDI_TYPE_ALPHA:

@@ -37,7 +37,7 @@ static void each_misplaced_segment_is_told_once_and_the_next_is_judged_rightly(v
         {BEG "N3*STREET~N4*TOWN~" PO1, "segment-unexpected@N3"},
         {BEG "N1*ST*A~N3*S~N4*TO~N1*BT*B~N3*S~" PO1 "N1*ST*C~N3*X~" PO1 "CTT*2~", ""},
         {BEG "N1*ST*A~N4*TO~N3*S~" PO1, "segment-order@N3"},
-        {BEG "CTT*1~" PO1, "segment-order@PO1"},
+        {BEG "CTT*0~" PO1, "segment-order@PO1"},
     };
     EXPECT("850", "PO", rows);
 }
