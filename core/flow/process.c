@@ -9,11 +9,13 @@
 #include "core/flow/outgoing.h"
 #include "core/flow/work.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { REASON_ROOM = 512, KEY_ROOM = 512 };
+enum { REASON_ROOM = 512, KEY_ROOM = 512, WHOLE_BYTES_MAX = 128 * 1024 * 1024, HEAD_BYTES = 4096 };
 
 typedef struct processing {
     work *w;
@@ -39,8 +41,32 @@ static void refuse(processing *p, const char *kind, const char *text) {
 
 /* ---- what the message says of itself ---- */
 
+/* What no translator may hold is not looked into, but for its beginning, which tells whether it is EDI: that would have
+ * to be looked into. */
+static error *inspect_large(processing *p) {
+    char *head = xmalloc(HEAD_BYTES);
+    ssize_t len = pread(p->payload.fd, head, HEAD_BYTES, 0);
+    payload_view beginning = {.size = len > 0 ? (uint64_t)len : 0, .bytes = head, .fd = -1};
+    frame reply;
+    error *err = len < 0 ? error_from_errno(errno, "cannot read the payload") : NULL;
+    if (!err)
+        err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_INSPECT,
+            json_pack("{s:s?}", "filename", json_get_text(p->message, "filename", NULL)), &beginning, &reply,
+            &p->findings);
+    free(head);
+    if (err) return err;
+    frame_clear(&reply);
+    if (json_get_text(p->findings, "standard", NULL))
+        return error_new(ERROR_LIMIT, "an interchange of %llu bytes is more than can be worked on; split it",
+            (unsigned long long)p->payload.size);
+    json_decref(p->findings);
+    p->findings = json_object();
+    return NULL;
+}
+
 static error *inspect(processing *p) {
     frame reply;
+    if (p->payload.fd >= 0 && p->payload.size > WHOLE_BYTES_MAX) return inspect_large(p);
     json_t *head = json_pack("{s:s?, s:s?}", "filename", json_get_text(p->message, "filename", NULL), "content_type",
         json_get_text(p->message, "content_type", NULL));
     error *err = call_translator(
