@@ -7,6 +7,7 @@
 #include "core/crypto/cms_private.h"
 
 #include "core/base/memory.h"
+#include "core/crypto/cms_ber.h"
 #include "core/crypto/pem.h"
 #include "core/crypto/secret.h"
 
@@ -21,12 +22,50 @@ static error *fail(cms_facts *facts, cms_fault fault, error *err) {
     return err;
 }
 
-static CMS_ContentInfo *read_skeleton(const cms_walk *walk) {
-    buf der = BUF_MAX(2 * CMS_SKELETON_MAX);
+/* One element around what `inside` holds. */
+static void wrap(unsigned char identifier, buf *inside) {
+    unsigned char header[BER_HEADER_MAX];
+    size_t len = ber_header(identifier, inside->len, header);
+    buf whole = BUF_MAX(inside->maximum + BER_HEADER_MAX);
+    buf_add(&whole, span_make((const char *)header, len));
+    buf_add(&whole, buf_span(inside));
+    buf_free(inside);
+    *inside = whole;
+}
+
+/* The same structure without the certificates that travel in it: to read them costs OpenSSL more than the signature
+ * does, and they only help to name a signer whom nobody knows. False when it is not in definite lengths. */
+static bool leave_certificates_out(span der, buf *out) {
+    unsigned char id;
+    span content, whole, type, explicit, members, member;
+    if (!ber_next(&der, &id, &content, &whole) || id != BER_SEQUENCE) return false;
+    if (!ber_next(&content, &id, &member, &type) || id != BER_OID) return false;
+    if (!ber_next(&content, &id, &explicit, &whole) || id != BER_CONTEXT_0_CONSTRUCTED) return false;
+    if (!ber_next(&explicit, &id, &members, &whole) || id != BER_SEQUENCE) return false;
+    while (members.len > 0) {
+        if (!ber_next(&members, &id, &member, &whole)) return false;
+        if (id != BER_CONTEXT_0_CONSTRUCTED) buf_add(out, whole);
+    }
+    wrap(BER_SEQUENCE, out);
+    wrap(BER_CONTEXT_0_CONSTRUCTED, out);
+    buf content_info = BUF_MAX(out->maximum);
+    buf_add(&content_info, type);
+    buf_add(&content_info, buf_span(out));
+    buf_free(out);
+    *out = content_info;
+    wrap(BER_SEQUENCE, out);
+    return !out->overflow;
+}
+
+static CMS_ContentInfo *read_skeleton(const cms_walk *walk, bool with_certificates) {
+    buf der = BUF_MAX(2 * CMS_SKELETON_MAX), less = BUF_MAX(2 * CMS_SKELETON_MAX);
     cms_walk_skeleton(walk, &der);
-    const unsigned char *at = (const unsigned char *)buf_text(&der);
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
+    span bytes = buf_span(&der);
+    if (!with_certificates && leave_certificates_out(bytes, &less)) bytes = buf_span(&less);
+    const unsigned char *at = (const unsigned char *)bytes.data;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)bytes.len);
     buf_free(&der);
+    buf_free(&less);
     return cms;
 }
 
@@ -49,7 +88,7 @@ unsigned cms_announced_digests(const cms_walk *walk) {
     return kinds;
 }
 
-static void describe_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, cms_facts *facts) {
+static void describe_signer(CMS_SignerInfo *si, cms_facts *facts) {
     ASN1_OCTET_STRING *key_id = NULL;
     X509_NAME *issuer = NULL;
     ASN1_INTEGER *serial = NULL;
@@ -70,8 +109,14 @@ static void describe_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, cms_facts 
     }
     snprintf(facts->signer_words, sizeof facts->signer_words, "%s", words);
     free(words);
+}
 
-    STACK_OF(X509) *embedded = CMS_get1_certs(cms);
+/* Which certificate came along for a signer that nobody knows. */
+static void describe_embedded(const cms_walk *walk, cms_facts *facts) {
+    CMS_ContentInfo *cms = read_skeleton(walk, true);
+    STACK_OF(CMS_SignerInfo) *signers = cms ? CMS_get0_SignerInfos(cms) : NULL;
+    CMS_SignerInfo *si = sk_CMS_SignerInfo_num(signers) == 1 ? sk_CMS_SignerInfo_value(signers, 0) : NULL;
+    STACK_OF(X509) *embedded = si ? CMS_get1_certs(cms) : NULL;
     for (int i = 0; i < sk_X509_num(embedded); i++) {
         unsigned char sum[EVP_MAX_MD_SIZE];
         unsigned len = 0;
@@ -81,6 +126,7 @@ static void describe_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, cms_facts 
         break;
     }
     sk_X509_pop_free(embedded, X509_free);
+    CMS_ContentInfo_free(cms);
 }
 
 static void describe_algorithms(CMS_SignerInfo *si, const X509_ALGOR *signature, cms_facts *facts) {
@@ -142,11 +188,11 @@ static error *check_dates(X509 *x509, const cms_read_options *options, cms_facts
         error_new(ERROR_REJECTED, "the signer's certificate has expired (%s)", facts->signer_words));
 }
 
-static error *verify_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, const cms_digests *digests,
+static error *verify_signer(const cms_walk *walk, CMS_ContentInfo *cms, CMS_SignerInfo *si, const cms_digests *digests,
     const cms_read_options *options, cms_facts *facts) {
     X509_ALGOR *digest_algorithm = NULL, *signature_algorithm = NULL;
     CMS_SignerInfo_get0_algs(si, NULL, NULL, &digest_algorithm, &signature_algorithm);
-    describe_signer(cms, si, facts);
+    describe_signer(si, facts);
     describe_algorithms(si, signature_algorithm, facts);
     facts->signed_attributes = CMS_signed_get_attr_count(si) > 0;
     if (!cms_digest_kind(digest_algorithm, &facts->digest))
@@ -162,9 +208,11 @@ static error *verify_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, const cms_
         known = options->signers[i];
         facts->signer = i;
     }
-    if (!known)
+    if (!known) {
+        describe_embedded(walk, facts);
         return fail(facts, CMS_FAULT_SIGNER_UNKNOWN,
             error_new(ERROR_REJECTED, "signed with a certificate that is not known here: %s", facts->signer_words));
+    }
 
     span sum = span_make((const char *)digests->value[facts->digest], digests->len[facts->digest]);
     EVP_PKEY *key = X509_get0_pubkey(known->x509);
@@ -190,7 +238,7 @@ static error *verify_signer(CMS_ContentInfo *cms, CMS_SignerInfo *si, const cms_
 error *cms_verify(const cms_walk *walk, const cms_digests *digests, const cms_read_options *options, cms_facts *facts) {
     ERR_clear_error();
     facts->signer = SIZE_MAX;
-    CMS_ContentInfo *cms = read_skeleton(walk);
+    CMS_ContentInfo *cms = read_skeleton(walk, false);
     if (!cms) return fail(facts, CMS_FAULT_MALFORMED, pem_error(ERROR_REJECTED, "the signature cannot be read"));
     STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
     int count = signers ? sk_CMS_SignerInfo_num(signers) : 0;
@@ -199,7 +247,7 @@ error *cms_verify(const cms_walk *walk, const cms_digests *digests, const cms_re
         err = fail(facts, CMS_FAULT_SIGNER_COUNT,
             error_new(ERROR_REJECTED, "a signature must have exactly one signer, this one has %d", count));
     else
-        err = verify_signer(cms, sk_CMS_SignerInfo_value(signers, 0), digests, options, facts);
+        err = verify_signer(walk, cms, sk_CMS_SignerInfo_value(signers, 0), digests, options, facts);
     CMS_ContentInfo_free(cms);
     ERR_clear_error();
     return err;
