@@ -23,7 +23,8 @@ typedef struct packing {
     cms_cipher cipher;
     bool compress_inside, compress_outside; /* before and after signing */
     bool base64, dashed, definite, small;
-    unsigned kinds; /* digests taken */
+    as2_mic_form ruled;
+    unsigned kinds, more_kinds; /* digests taken: of any form; of the form that the rules name */
     const char *content_type, *filename;
     char boundary[AS2_BOUNDARY_ROOM];
 } packing;
@@ -75,8 +76,12 @@ static error *count_content(void *context, span piece) {
     return sink_write(&p->content_to, piece);
 }
 
-static void put_tap(pass *p, as2_mic_tap *tap) {
-    *tap = (as2_mic_tap){.set = digest_set_new(p->plan->kinds), .to = p->at};
+static void put_tap(pass *p, as2_mic_tap *tap, as2_mic_form form) {
+    const packing *plan = p->plan;
+    bool signature = form == AS2_MIC_SIGNED;
+    if (p->counts_only && !signature) return; /* nobody asks */
+    unsigned kinds = p->counts_only ? 1u << plan->digest : form == plan->ruled ? plan->more_kinds : plan->kinds;
+    *tap = (as2_mic_tap){.set = digest_set_new(kinds), .to = p->at};
     p->at = (sink){.write = as2_mic_tap_write, .context = tap};
 }
 
@@ -137,7 +142,7 @@ static error *begin_envelope(pass *p) {
     if (err) return err;
     p->content_to = p->counts_only ? (sink){.write = to_nobody} : (sink){.write = to_envelope, .context = p->envelope};
     p->at = (sink){.write = count_content, .context = p};
-    put_tap(p, &p->decrypted);
+    put_tap(p, &p->decrypted, AS2_MIC_DECRYPTED);
     return NULL;
 }
 
@@ -149,7 +154,7 @@ static error *begin_compression(pass *p) {
             6, p->plan->definite ? p->known->compressed : CMS_LENGTH_UNKNOWN, &p->at, &p->compressor);
     if (err) return err;
     p->at = (sink){.write = to_compressor, .context = p->compressor};
-    put_tap(p, &p->inflated);
+    put_tap(p, &p->inflated, AS2_MIC_INFLATED);
     return NULL;
 }
 
@@ -160,7 +165,7 @@ static error *begin_signature(pass *p) {
     error *err = put_header(p, buf_text(&type), NULL, NULL);
     p->around_signed = p->at;
     if (!err) err = sink_write(&p->at, buf_span(&before));
-    if (!err) put_tap(p, &p->signed_);
+    if (!err) put_tap(p, &p->signed_, AS2_MIC_SIGNED);
     buf_free(&type);
     buf_free(&before);
     buf_free(&behind);
@@ -170,7 +175,7 @@ static error *begin_signature(pass *p) {
 static error *begin_document(pass *p) {
     bool plain = p->outermost;
     error *err = put_header(p, p->plan->content_type, p->plan->base64 ? "base64" : "binary", p->plan->filename);
-    if (!err && plain) put_tap(p, &p->body);
+    if (!err && plain) put_tap(p, &p->body, AS2_MIC_BODY);
     return err;
 }
 
@@ -249,7 +254,7 @@ static error *finish_signature(pass *p) {
 static error *finish_compression(pass *p) {
     error *err = cms_compressor_finish(p->compressor);
     p->known->compressed = cms_compressor_size(p->compressor);
-    as2_mic_tap_finish(&p->inflated, p->mics, AS2_MIC_INFLATED);
+    if (p->inflated.set) as2_mic_tap_finish(&p->inflated, p->mics, AS2_MIC_INFLATED);
     return err;
 }
 
@@ -281,7 +286,7 @@ static error *run_pass(pass *p, const adapter_source *payload, const sink *wire)
     *p->mics = (as2_mics){0};
     p->at = *wire;
     p->outermost = true;
-    if (plan->small) p->payload.set = digest_set_new(plan->kinds);
+    if (plan->small && !p->counts_only) p->payload.set = digest_set_new(plan->kinds);
     if (plan->recipient) err = begin_envelope(p);
     if (!err && plan->compress_outside) err = begin_compression(p);
     if (!err && plan->key) err = begin_signature(p);
@@ -347,8 +352,11 @@ static error *make_plan(adapter_session *session, const json_t *order, uint64_t 
     if (err) return err;
     if (strcmp(sign, "none") != 0 && digest_from_micalg(span_of(sign), &plan->digest)) plan->key = key;
     if (strcmp(encrypt, "none") != 0 && cms_cipher_named(span_of(encrypt), &plan->cipher)) plan->recipient = recipient;
-    plan->kinds = plan->small ? DIGEST_ALL : 1u << DIGEST_SHA256 | listed_digests(settings);
+    plan->kinds = 1u << DIGEST_SHA256 | listed_digests(settings);
     if (plan->key) plan->kinds |= 1u << plan->digest;
+    plan->more_kinds = plan->small ? (unsigned)DIGEST_ALL : plan->kinds;
+    plan->ruled = as2_mic_ruled(
+        (as2_layers){plan->key != NULL, plan->recipient != NULL, plan->compress_inside || plan->compress_outside});
     as2_boundary_new(plan->boundary);
     return NULL;
 }

@@ -247,7 +247,7 @@ static error *open_signed(layer *l, const mime_value *type) {
     put_tap(l, AS2_MIC_SIGNED);
     const json_t *settings = p->options.session->settings;
     bool expressly = json_object_get(settings, "crlf_fallback") && as2_boolean(settings, "crlf_fallback");
-    if (p->options.small || expressly) {
+    if (p->options.explain || expressly) {
         l->crlf_tap.set = digest_set_new(p->options.kinds);
         l->header_tap.set = digest_set_new(p->options.kinds);
         l->crlf = (mime_crlf){.to = {.write = crlf_digest, .context = l->crlf_tap.set}};
@@ -309,7 +309,7 @@ static error *open_document(layer *l, const mime_headers *headers, bool http) {
     l->type = LAYER_DOCUMENT;
     l->sniffed = true;
     begin_document(p, headers);
-    if (p->options.small) p->payload_tap.set = digest_set_new(p->options.kinds);
+    if (p->options.explain) p->payload_tap.set = digest_set_new(p->options.kinds);
     if (!http) return NULL;
     p->body_tap.set = digest_set_new(p->options.kinds);
     l->sniff = BUF_MAX(SNIFF_BYTES);

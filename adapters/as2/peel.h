@@ -14,7 +14,7 @@ typedef struct peel_options {
     adapter_session *session;
     const mime_headers *headers;   /* of the request or answer */
     unsigned kinds;                /* digests taken of each form; 0: those the headers name */
-    bool small;                    /* digests of forms that only help to explain, too */
+    bool explain;                  /* digests of forms that only help to explain, too */
     const adapter_sink *documents; /* where they go, one behind another */
 } peel_options;
 

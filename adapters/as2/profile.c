@@ -40,7 +40,7 @@ static const preset presets[] = {
 };
 
 static const char *preset_of(const json_t *settings, const char *name) {
-    const char *profile = settings_text(adapter_as2.settings, settings, "profile");
+    const char *profile = json_get_text(settings, "profile", NULL); /* the default changes nothing */
     for (const preset *p = presets; p->profile && profile; p++) {
         if (strcmp(p->profile, profile) == 0 && strcmp(p->setting, name) == 0) return p->value;
     }

@@ -64,12 +64,13 @@ static void judge_headers(unpacking *u) {
 
 /* ---- the body ---- */
 
-static error *run(unpacking *u, const adapter_source *body, const adapter_sink *documents, unsigned kinds) {
+static error *run(
+    unpacking *u, const adapter_source *body, const adapter_sink *documents, unsigned kinds, bool explain) {
     const peel_options options = {
         .session = u->session,
         .headers = u->headers,
         .kinds = kinds,
-        .small = body->size <= SMALL_BYTES,
+        .explain = explain,
         .documents = documents,
     };
     char *chunk = xmalloc(CHUNK);
@@ -84,17 +85,21 @@ static error *run(unpacking *u, const adapter_source *body, const adapter_sink *
     return err;
 }
 
-/* A signature may need a digest that its header did not announce: then, and only then, a second pass. */
+/* A signature may need a digest that its header did not announce; and when it does not fit, a person wants to know over
+ * which form of which bytes it would have: then, and only then, a second pass. */
 static error *run_all(unpacking *u, const adapter_source *body, const adapter_sink *documents) {
-    unsigned kinds = body->size <= SMALL_BYTES ? (unsigned)DIGEST_ALL : 1u << u->request.digest;
-    error *err = run(u, body, documents, kinds);
-    unsigned missing = err ? 0 : peel_result(u->peel)->missing_digest;
-    if (err || !missing || !documents->rewind) return err;
+    unsigned kinds = 1u << u->request.digest | 1u << DIGEST_SHA256;
+    error *err = run(u, body, documents, kinds, false);
+    if (err) return err;
+    const peel_facts *facts = peel_result(u->peel);
+    bool explain = facts->outcome == AS2_INTEGRITY_CHECK_FAILED && facts->layers.is_signed && body->size <= SMALL_BYTES;
+    if (facts->missing_digest) kinds |= facts->missing_digest;
+    if ((!facts->missing_digest && !explain) || !documents->rewind) return NULL;
     peel_free(u->peel);
     u->peel = NULL;
     err = body->rewind(body->context);
     if (!err) err = documents->rewind(documents->context);
-    return err ? err : run(u, body, documents, kinds | missing);
+    return err ? err : run(u, body, documents, explain ? (unsigned)DIGEST_ALL : kinds, explain);
 }
 
 static void judge_agreement(unpacking *u) {

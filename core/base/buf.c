@@ -50,6 +50,11 @@ void buf_add_text(buf *b, const char *text) {
 }
 
 void buf_add_char(buf *b, char c) {
+    if (b->len + 1 < b->capacity) { /* there is room, for the terminator too */
+        b->data[b->len++] = c;
+        b->data[b->len] = '\0';
+        return;
+    }
     buf_add(b, span_make(&c, 1));
 }
 

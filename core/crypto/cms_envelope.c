@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { PIECE = 64 * 1024, TAG_BYTES = 16, HEAD_MAX = 256 * 1024 };
+enum { PIECE = 64 * 1024, TAG_BYTES = 16, HEAD_MAX = 256 * 1024, OUT_BYTES = 2 * PIECE + EVP_MAX_BLOCK_LENGTH };
 
 static const struct {
     const char *name;
@@ -38,8 +38,8 @@ struct cms_envelope {
     BIO *bio;
     EVP_CIPHER_CTX *context; /* belongs to the bio */
     uint64_t written;
-    size_t held; /* ciphertext in `out` not handed on */
-    unsigned char out[2 * PIECE + EVP_MAX_BLOCK_LENGTH];
+    size_t held;        /* ciphertext in `out` not handed on */
+    unsigned char *out; /* OUT_BYTES */
 };
 
 bool cms_cipher_named(span name, cms_cipher *cipher) {
@@ -178,6 +178,7 @@ error *cms_envelope_new(const cms_envelope_options *options, const sink *to, cms
     cms_envelope *envelope = xcalloc(1, sizeof *envelope);
     envelope->options = *options;
     envelope->to = *to;
+    envelope->out = xmalloc(OUT_BYTES);
     error *err = start_cipher(envelope);
     if (!err) err = write_head(envelope);
     if (err) {
@@ -242,7 +243,7 @@ void cms_envelope_free(cms_envelope *envelope) {
     if (!envelope) return;
     BIO_free_all(envelope->bio);
     CMS_ContentInfo_free(envelope->cms);
-    OPENSSL_cleanse(envelope->out, sizeof envelope->out);
+    free(envelope->out); /* never held anything but ciphertext */
     free(envelope);
     ERR_clear_error();
 }

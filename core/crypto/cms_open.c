@@ -15,7 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PIECE = 64 * 1024, TAG_MIN = 12, TAG_MAX = 16, IV_MIN = 12, IV_MAX = 16 };
+enum {
+    PIECE = 64 * 1024,
+    TAG_MIN = 12,
+    TAG_MAX = 16,
+    IV_MIN = 12,
+    IV_MAX = 16,
+    OUT_BYTES = PIECE + EVP_MAX_BLOCK_LENGTH
+};
 
 typedef struct cipher_rule {
     int nid;
@@ -43,8 +50,9 @@ struct cms_opener {
     uint64_t content_max;
     size_t tag_len; /* GCM; 0 for CBC */
     bool unlocked, broken;
-    error *refused; /* what the sink said, until decryption is known to be good */
-    unsigned char out[PIECE + EVP_MAX_BLOCK_LENGTH];
+    error *refused;     /* what the sink said, until decryption is known to be good */
+    unsigned char *out; /* OUT_BYTES */
+    size_t out_used;    /* as far as it has ever held plaintext */
 };
 
 static error *uniform(cms_facts *facts) {
@@ -194,6 +202,7 @@ error *cms_opener_new(
 
     cms_opener *opener = xcalloc(1, sizeof *opener);
     *opener = (cms_opener){.cms = cms, .facts = facts, .plain = *plain, .tag_len = tag_len};
+    opener->out = xmalloc(OUT_BYTES);
     opener->content_max = options->content_max;
     opener->unlocked = unlock(cms, options, facts);
     BIO *nowhere = BIO_new(BIO_s_null());
@@ -215,6 +224,7 @@ static bool comes_at_once(error_code code) {
 
 static error *hand_out(cms_opener *opener, size_t len) {
     cms_facts *facts = opener->facts;
+    if (len > opener->out_used) opener->out_used = len;
     if (len == 0 || !opener->unlocked || opener->refused) return NULL;
     facts->content_bytes += len;
     if (opener->content_max && facts->content_bytes > opener->content_max) {
@@ -272,7 +282,8 @@ void cms_opener_free(cms_opener *opener) {
     BIO_free_all(opener->bio);
     CMS_ContentInfo_free(opener->cms);
     error_free(opener->refused);
-    OPENSSL_cleanse(opener->out, sizeof opener->out);
+    OPENSSL_cleanse(opener->out, opener->out_used);
+    free(opener->out);
     free(opener);
     ERR_clear_error();
 }

@@ -4,20 +4,26 @@
 #include "core/base/memory.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct digest {
     EVP_MD_CTX *context;
 };
 
+static EVP_MD *fetched[DIGEST_SHA512 + 1];
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+
+static void fetch(void) {
+    static const char *const names[] = {"SHA1", "SHA2-256", "SHA2-384", "SHA2-512"};
+    for (int kind = DIGEST_SHA1; kind <= DIGEST_SHA512; kind++)
+        fetched[kind] = EVP_MD_fetch(NULL, names[kind], NULL);
+}
+
 /* Fetched once: looking an algorithm up by name for every message costs more than hashing a short one. */
 static const EVP_MD *algorithm(digest_kind kind) {
-    switch (kind) {
-    case DIGEST_SHA1: return EVP_sha1();
-    case DIGEST_SHA384: return EVP_sha384();
-    case DIGEST_SHA512: return EVP_sha512();
-    default: return EVP_sha256();
-    }
+    pthread_once(&fetch_once, fetch);
+    return fetched[kind];
 }
 
 digest *digest_new(digest_kind kind) {
