@@ -15,7 +15,7 @@
 
 enum {
     RUNNERS_DEFAULT = 32,
-    LANE_WIDTH = 4,
+    LANE_WIDTH = 8,
     STOP_MS = 5000,
     CLAIM_MAX = 64,
     STACK_BYTES = 512 * 1024,

@@ -330,7 +330,7 @@ static uint64_t count_status(const appliance *a, const char *status) {
     json_t *stats = NULL;
     if (appliance_call(a, "GET", "/api/v1/stats", NULL, answer) != 200) bench_stop(answer);
     bench_stop_on(json_parse(span_of(answer), &stats));
-    uint64_t count = (uint64_t)json_get_integer(json_object_get(stats, "messages"), status, 0);
+    uint64_t count = (uint64_t)json_get_integer(json_object_get(json_object_get(stats, "messages"), "by_status"), status, 0);
     json_decref(stats);
     return count;
 }
