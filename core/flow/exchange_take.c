@@ -280,6 +280,36 @@ static error *answer_duplicate(taking *t, const char *first) {
 
 /* ---- accepted, or refused ---- */
 
+/* Where a file name may come once only, it is claimed like a Message-ID. */
+static void claim_names(const taking *t, store_change *change, const json_t *documents) {
+    const estate_connection *connection = t->request->connection;
+    if (strcmp(as2_text(connection->settings, "duplicate_filenames"), "reject") != 0) return;
+    char *scope = xasprintf("as2-file/%s/%s", connection->station->as2_id, connection->partner->as2_id);
+    for (size_t i = 0; i < json_array_size(documents); i++) {
+        const char *name = json_get_text(json_array_get(documents, i), "filename", NULL);
+        if (name) store_claim_key(change, scope, name, t->id);
+    }
+    free(scope);
+}
+
+/* Which of its claims was taken already: the Message-ID, then it has been here; or only a name. */
+static error *answer_conflict(taking *t, const char *first) {
+    char id[ID_SIZE], text[200];
+    json_t *told = NULL;
+    char *scope = exchange_scope(t->request->connection, false);
+    error *err = store_claimed(store_of(t), scope, t->message_id, id);
+    free(scope);
+    if (!err) return answer_duplicate(t, id);
+    if (error_code_of(err) != ERROR_NOT_FOUND) return err;
+    error_free(err);
+    snprintf(text, sizeof text, "duplicate-filename: message %s had this file name before", first);
+    err = decide_again(t, "duplicate-filename", NULL, &told);
+    if (err) return err;
+    json_decref(t->told);
+    t->told = told;
+    return keep_refused(t, MESSAGE_REJECTED, text);
+}
+
 static error *accept(taking *t) {
     const json_t *documents = json_get_array(t->told, "documents");
     size_t count = json_array_size(documents);
@@ -297,6 +327,7 @@ static error *accept(taking *t) {
     char *scope = exchange_scope(t->request->connection, false);
     json_t *evidence = make_evidence(t);
     store_claim_key(change, scope, t->message_id, t->id);
+    claim_names(t, change, documents);
     exchange_put_json(store_of(t), change, t->id, "evidence", evidence);
     keep_receipt(t, change, t->id);
     if (url) add_receipt_job(t, change, t->id, url, any);
@@ -311,7 +342,7 @@ static error *accept(taking *t) {
     }
     if (error_code_of(err) != ERROR_CONFLICT || !result.conflict[0]) return err;
     error_free(err);
-    return answer_duplicate(t, result.conflict);
+    return answer_conflict(t, result.conflict);
 }
 
 /* The bytes as they came are kept with why they were refused: the operator, and the partner, may want to know. */

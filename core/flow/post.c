@@ -198,6 +198,8 @@ error *post(engine *e, const post_order *order, http_answer *answer) {
         call.timeout_ms = 0;
         call.stall_timeout_ms = timeout;
         call.tls = &p.tls;
+        call.chunked = order->own_server && !order->look && as2_boolean(order->connection->settings, "chunked");
+        call.proxy = as2_text(order->connection->settings, "proxy");
         if (order->public_only) call.may_connect = is_public;
         http_client *client = borrow(e->posters);
         err = http_client_call(client, &call, answer);

@@ -117,7 +117,7 @@ static void set_method_and_body(CURL *easy, exchange *x) {
         curl_easy_setopt(easy, CURLOPT_READDATA, x);
         curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
         curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->body_size);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, call->chunked ? (curl_off_t)-1 : (curl_off_t)call->body_size);
     } else if (call->body.len > 0 || strcmp(call->method, "POST") == 0) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
@@ -136,7 +136,8 @@ static void set_options(http_client *client, exchange *x, struct curl_slist *hea
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_PROXY, call->proxy ? call->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
@@ -175,6 +176,7 @@ error *http_client_call(http_client *client, const http_call *call, http_answer 
     exchange x = {.call = call, .answer = answer};
     /* An empty Expect keeps libcurl from waiting for a 100 that many servers never send. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    if (call->chunked) headers = curl_slist_append(headers, "Transfer-Encoding: chunked");
     error *err = http_is_token(span_of(call->method)) ? http_curl_check_url(call->url)
                                                       : error_new(ERROR_INVALID, "malformed method");
     if (!err) err = http_curl_add_headers(&headers, call->headers, call->header_count);

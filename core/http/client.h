@@ -35,7 +35,9 @@ typedef struct http_call {
     span body;   /* from memory, or */
     int body_fd; /* `body_size` bytes from here on when not -1 */
     uint64_t body_size;
-    int answer_fd; /* where the body of the answer goes; -1: into memory */
+    bool chunked;      /* sent without Content-Length */
+    const char *proxy; /* URL of an HTTP proxy; NULL: none, whatever the environment says */
+    int answer_fd;     /* where the body of the answer goes; -1: into memory */
     uint64_t answer_maximum;
     unsigned connect_timeout_ms; /* name, connection and TLS */
     unsigned timeout_ms;         /* the whole exchange; 0: no limit but the next */

@@ -177,6 +177,52 @@ for (const [packaging, {settings, open, base64}] of Object.entries(outgoing)) {
   });
 }
 
+test("T: chunked, Basic authentication, fields of one's own, and a proxy", async () => {
+  let got;
+  onMessage = (request) => {
+    got = request;
+    const document = oracle.verify(oracle.decrypt(request.body));
+    return receiptFor(request, `${digest("sha256", document)}, sha256`);
+  };
+  await agree(us, {chunked: true, user: "banyan", password: "s3cret", headers: {"X-Tenant": "seven"}, subject: "Orders", from: "edi@us.example", proxy: partner.url.replace("/as2", ""), url: "http://partner.example/as2"});
+  const name = `out-${++number}.bin`;
+  put(us, name, everyByte);
+  await us.message("it was sent", (m) => m.direction === "out" && m.filename === name && m.status === "completed");
+  assert.equal(got.headers["transfer-encoding"], "chunked");
+  assert.equal(got.headers["content-length"], undefined);
+  assert.equal(got.headers.authorization, `Basic ${Buffer.from("banyan:s3cret").toString("base64")}`);
+  assert.equal(got.headers["x-tenant"], "seven");
+  assert.equal(got.headers.subject, "Orders");
+  assert.equal(got.headers["disposition-notification-to"], "edi@us.example");
+  assert.equal(got.url, "http://partner.example/as2", "the proxy is asked for the whole address");
+  assert.ok(!JSON.stringify(await us.get("/api/v1/connections")).includes("s3cret"));
+  assert.ok(!us.log.includes("s3cret"));
+  await agree(us, {url: partner.url});
+});
+
+test("F03: a file name that came before is taken again, or refused where the connection says so", async () => {
+  await agree(us, {duplicate_filenames: "reject"});
+  const send = () => post(`${us.public}/as2`, oracle.sign(document(`unique ${Math.random()}`, "same-name.txt")), {...names, ...signedReceipt("sha-256")});
+  assert.match(verified(await send()).disposition, /; processed$/);
+  assert.match(verified(await send()).disposition, /processed\/error: duplicate-filename/);
+  await agree(us, {});
+  assert.match(verified(await send()).disposition, /; processed$/);
+});
+
+test("a digest that was not announced, and one over CR LF line ends, are found where they may be", async () => {
+  const text = part("text/plain", "one\ntwo\n");
+  const unannounced = oracle.sign(text, {md: "sha512", micalg: "sha1"});
+  assert.match(verified(await post(`${us.public}/as2`, unannounced, {...names, ...signedReceipt("sha-256")})).disposition, /; processed$/);
+  const canonical = oracle.sign(Buffer.from(text.toString().replace(/(?<!\r)\n/g, "\r\n")));
+  const bare = Buffer.from(canonical.toString("latin1").replace("one\r\ntwo\r\n", "one\ntwo\n"), "latin1");
+  assert.match(verified(await post(`${us.public}/as2`, bare, {...names, ...signedReceipt("sha-256")})).disposition, /integrity-check-failed/);
+  await agree(us, {crlf_fallback: true});
+  const taken = verified(await post(`${us.public}/as2`, bare, {...names, ...signedReceipt("sha-256"), "message-id": "<crlf@acme>"}));
+  assert.match(taken.disposition, /; processed$/, "C05");
+  assert.equal(taken["received-content-mic"], `${digest("sha256", text.toString().replace(/(?<!\r)\n/g, "\r\n"))}, sha-256`);
+  await agree(us, {});
+});
+
 async function sendOnce(settings, answer) {
   let calls = 0;
   onMessage = (got) => {
