@@ -18,6 +18,7 @@
 #define BANYAN_ADAPTERS_AS2_AS2_H
 
 #include "adapters/adapter.h"
+#include "adapters/as2/mic.h"
 
 extern const adapter adapter_as2;
 
@@ -35,6 +36,9 @@ void as2_name_write(const char *name, buf *value); /* quoted when it must be */
 
 /* Can this be a Message-ID: 1 to 998 visible characters (with or without brackets, quirk 41)? */
 bool as2_message_id_is_valid(span id);
+
+/* A form by its name in an outcome: "signed", "decrypted". */
+const char *as2_form_name(as2_mic_form form);
 
 /* What was decided of itself, by its name in an outcome ("decryption-failed"). */
 const char *as2_outcome_name(int outcome);

@@ -39,7 +39,6 @@ bool as2_takes_expired(const adapter_session *session);
 
 /* {form: {algorithm: base64}} of what was digested. New reference. */
 json_t *as2_mics_json(const as2_mics *mics);
-const char *as2_form_name(as2_mic_form form);
 
 void as2_header(json_t *headers, const char *name, const char *value); /* [[name, value]…]; control characters go */
 span as2_header_get(const json_t *headers, const char *name);          /* the first; {NULL, 0} when absent */

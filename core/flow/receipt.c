@@ -43,9 +43,8 @@ static mic_match match_mic(const json_t *evidence, const json_t *answers, const 
 
 /* "signed" as a person reads it. */
 static const char *form_words(const char *name) {
-    static const char *const names[] = {"signed", "signed-crlf", "decrypted", "inflated", "body", "payload"};
     for (int i = 0; i < AS2_MIC_FORMS; i++)
-        if (strcmp(names[i], name) == 0) return as2_mic_form_words((as2_mic_form)i);
+        if (strcmp(as2_form_name((as2_mic_form)i), name) == 0) return as2_mic_form_words((as2_mic_form)i);
     return name;
 }
 
