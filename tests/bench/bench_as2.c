@@ -259,7 +259,8 @@ static void unpack_large(side *s, const char *type, int fd, uint64_t size) {
     double took = cpu_now() - begun;
     bool good = strcmp(json_get_text(outcome, "outcome", ""), "processed") == 0 && out.done == size;
     printf("    received %s (%llu bytes): %.0f MB/s, memory grew by %ld KiB\n",
-        good ? "whole" : json_get_text(outcome, "text", "not"), (unsigned long long)out.done, (double)size / 1e6 / took, peak_kib() - before);
+        good ? "whole" : json_get_text(outcome, "text", "not"), (unsigned long long)out.done, (double)size / 1e6 / took,
+        peak_kib() - before);
     fflush(stdout);
     _exit(good && peak_kib() - before < GROWTH_MAX_KIB ? 0 : 1);
 }
@@ -330,7 +331,8 @@ static uint64_t count_status(const appliance *a, const char *status) {
     json_t *stats = NULL;
     if (appliance_call(a, "GET", "/api/v1/stats", NULL, answer) != 200) bench_stop(answer);
     bench_stop_on(json_parse(span_of(answer), &stats));
-    uint64_t count = (uint64_t)json_get_integer(json_object_get(json_object_get(stats, "messages"), "by_status"), status, 0);
+    uint64_t count =
+        (uint64_t)json_get_integer(json_object_get(json_object_get(stats, "messages"), "by_status"), status, 0);
     json_decref(stats);
     return count;
 }
