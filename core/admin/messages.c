@@ -1,5 +1,6 @@
 /* core/admin/messages.c: what was tracked: messages, documents, jobs, acknowledgements, audit, counts. */
 #include "core/admin/call.h"
+#include "core/flow/guard.h"
 
 #include "core/base/memory.h"
 #include "core/flow/exchange.h"
@@ -178,6 +179,7 @@ error *stats_show(call *c, http_response **response) {
     json_object_set_new(stats, "workers", worker_pool_status(options->pool));
     json_object_set_new(stats, "connections", engine_health(options->engine));
     json_put_text(stats, "public", options->public_address);
+    json_object_set_new(stats, "back_ends", guard_states());
     int64_t held_since = engine_held_since_ms(options->engine);
     if (held_since) {
         char text[CLOCK_TEXT_SIZE];

@@ -1,5 +1,6 @@
 /* core/admin/probes.c: is it alive, is it ready, how does it fare; and the backup. */
 #include "core/admin/call.h"
+#include "core/flow/guard.h"
 
 #include "core/base/io.h"
 #include "core/base/memory.h"
@@ -37,6 +38,33 @@ static void add_group(buf *out, const char *name, const char *help, const char *
         buf_printf(out, "%s{%s=\"%s\"} %lld\n", name, label, key, (long long)json_integer_value(value));
 }
 
+/* One gauge a figure; a breaker is 0 closed, 0.5 half open, 1 open. */
+static void add_back_ends(buf *out) {
+    static const struct {
+        const char *member, *name, *type, *help;
+    } rows[] = {{"running", "banyan_backend_running", "gauge", "Requests at the back-end now."},
+        {"waiting", "banyan_backend_waiting", "gauge", "Requests that wait for their turn."},
+        {"opened", "banyan_backend_breaker_opened_total", "counter", "How often the breaker opened."},
+        {"refused", "banyan_backend_refused_total", "counter", "Requests refused by breaker or queue."}};
+    json_t *states = guard_states(), *state;
+    const char *name;
+    for (size_t i = 0; json_object_size(states) > 0 && i < sizeof rows / sizeof *rows; i++) {
+        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type);
+        json_object_foreach(states, name, state) buf_printf(out, "%s{connection=\"%s\"} %lld\n", rows[i].name, name,
+            (long long)json_get_integer(state, rows[i].member, 0));
+    }
+    if (json_object_size(states) > 0)
+        buf_add_text(out,
+            "# HELP banyan_backend_breaker 0 closed, 0.5 half open, 1 open.\n# TYPE banyan_backend_breaker "
+            "gauge\n");
+    json_object_foreach(states, name, state) {
+        const char *breaker = json_get_text(state, "breaker", "closed");
+        const char *value = strcmp(breaker, "open") == 0 ? "1" : strcmp(breaker, "half-open") == 0 ? "0.5" : "0";
+        buf_printf(out, "banyan_backend_breaker{connection=\"%s\"} %s\n", name, value);
+    }
+    json_decref(states);
+}
+
 error *metrics_show(call *c, http_response **response) {
     json_t *stats = NULL;
     buf text = BUF_MAX(METRICS_BYTES_MAX);
@@ -48,6 +76,7 @@ error *metrics_show(call *c, http_response **response) {
     add_group(&text, "banyan_jobs", "Jobs in the queue, by state.", "state", json_get_object(stats, "jobs"));
     add_group(&text, "banyan_acknowledgements", "Acknowledgements awaited.", "state",
         json_get_object(stats, "acknowledgements"));
+    add_back_ends(&text);
     buf_printf(&text,
         "# HELP banyan_uptime_seconds Since the start.\n# TYPE banyan_uptime_seconds gauge\nbanyan_uptime_seconds "
         "%lld\n",

@@ -9,6 +9,7 @@
 #include "core/facade/resource.h"
 #include "core/flow/template.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BODY_IN_MEMORY = 64 * 1024, PATH_ROOM = 2048 };
@@ -19,6 +20,7 @@ static void exchange_free(void *owner, http_outcome outcome) {
     const policy_chain *chain = &x->plan->policies;
     for (size_t i = 0; i < chain->count; i++)
         if (chain->steps[i].policy->on_end) chain->steps[i].policy->on_end(x, chain->steps[i].prepared);
+    guard_leave(&x->guard, x->back_end_failed);
     payload_abandon(x->spill);
     payload_free(&x->body);
     frame_clear(&x->outcome_frame);
@@ -77,6 +79,9 @@ void **exchange_memory(exchange *x, const policy *p) {
 
 void exchange_respond(exchange *x, http_response *take) {
     const policy_chain *chain = &x->plan->policies;
+    int status = http_response_status(take);
+    /* A 500 of our own, such as a script's, says nothing about the back-end. */
+    x->back_end_failed = (status >= 502 && status <= 504) || (status == 500 && x->pass);
     for (size_t i = chain->count; i > 0; i--) {
         const policy *p = chain->steps[i - 1].policy;
         if (p->on_answer) p->on_answer(x, chain->steps[i - 1].prepared, take);
@@ -169,12 +174,57 @@ static void ask(exchange *x, const back_end *behind) {
     behind->call(x->services, &request, after_call, x);
 }
 
+/* ---- its turn ---- */
+
+static void reach_back_end(exchange *x);
+
+static void refuse_turn(exchange *x, guard_verdict verdict, int64_t retry_ms) {
+    char wait[24];
+    http_response *response =
+        verdict == GUARD_OPEN ? answer_problem(503, "back-end-down", "The back-end is down for the moment",
+                                    "It has failed several times; try again when Retry-After is over.", NULL)
+                              : answer_problem(503, "back-end-busy", "The back-end has too much to do for the moment",
+                                    "Try again when Retry-After is over.", NULL);
+    snprintf(wait, sizeof wait, "%lld", (long long)(retry_ms + 999) / 1000);
+    http_response_header(response, "Retry-After", wait);
+    exchange_respond(x, response);
+}
+
+static void take_turn(void *context) {
+    reach_back_end(context);
+}
+
+/* From the thread of an exchange that ends: on to another, or one would end inside the other without bound. */
+static void turn_came(void *context, guard_verdict verdict) {
+    exchange *x = context;
+    if (verdict == GUARD_PASS)
+        blocking_run(x->services->blocking, take_turn, x);
+    else
+        refuse_turn(x, verdict, 1000);
+}
+
+static void enter(exchange *x) {
+    int64_t retry_ms = 0;
+    guard_verdict verdict = guard_enter(x->target->connection, &x->guard, turn_came, x, &retry_ms);
+    if (verdict == GUARD_PASS)
+        reach_back_end(x);
+    else if (verdict != GUARD_LATER)
+        refuse_turn(x, verdict, retry_ms);
+}
+
 void exchange_call_back_end(exchange *x) {
     if (!x->target) {
         exchange_refuse(x, 500, "internal", "The endpoint gave no answer",
             "The endpoint has no back-end and its script did not answer.");
         return;
     }
+    if (!back_end_of(x->target->connection)->accepts || exchange_keeps_nothing(x) || resource_takes(x))
+        enter(x);
+    else
+        reach_back_end(x); /* what is delivered later waits for nothing */
+}
+
+static void reach_back_end(exchange *x) {
     const back_end *behind = back_end_of(x->target->connection);
     if (!behind->passes && resource_takes(x)) {
         resource_start(x);
@@ -245,7 +295,7 @@ static bool streams(const exchange *x) {
 
 static void take_body(exchange *x) {
     if (streams(x)) {
-        pass_start(x);
+        enter(x);
         return;
     }
     /* Who only reads needs no room; it is served on a full disk too. */

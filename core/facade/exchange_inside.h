@@ -9,6 +9,7 @@
 
 #include "core/facade/back_end.h"
 #include "core/facade/exchange.h"
+#include "core/flow/guard.h"
 #include "core/worker/attachment.h"
 
 struct exchange {
@@ -30,6 +31,8 @@ struct exchange {
     size_t step;                /* of the policies, while they run */
     bool body_there;            /* the policies that run are those on the body */
     void *memory[POLICIES_MAX]; /* each policy's own, by its place in the chain; freed in on_end */
+    bool back_end_failed;
+    guard_ticket guard;               /* of the back-end that is being asked */
     const estate_destination *target; /* the back-end that answers this request; NULL: none */
     call_scope scope;
     payload_writer *spill; /* while a large body comes in */

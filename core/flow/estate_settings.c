@@ -3,6 +3,7 @@
 #include "core/flow/estate_settings.h"
 
 #include "core/flow/estate_policy_settings.h"
+#include "core/flow/guard.h"
 
 static const setting station_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
@@ -54,6 +55,27 @@ static const setting connection_settings[] = {
         .help = "Who we are here; may be left out when there is one station."},
     {.name = "partner", .type = SETTING_NAME, .reference = "partners", .help = "Who is at the other end."},
     {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether it is polled and delivered to."},
+    {.name = "concurrent",
+        .type = SETTING_INTEGER,
+        .min = 1,
+        .max = 10000,
+        .help = "Most requests of endpoints at once; any number when left out."},
+    {.name = "queue",
+        .type = SETTING_INTEGER,
+        .min = 0,
+        .max = 10000,
+        .fallback = "100",
+        .help = "So many more wait for their turn; beyond that 503."},
+    {.name = "queue_wait",
+        .type = SETTING_DURATION,
+        .min = 1,
+        .max = 600000,
+        .fallback = "5s",
+        .help = "Whoever had to wait longer is answered 503."},
+    {.name = "breaker",
+        .type = SETTING_OBJECT,
+        .nested = guard_breaker_settings,
+        .help = "After failures nobody is sent there for a while."},
     {.name = NULL},
 };
 

@@ -1,0 +1,42 @@
+/* core/flow/guard.h: what keeps a weak back-end alive: so many requests at once, a short queue, and a breaker.
+ *
+ * One guard a connection, by its name, for as long as the process runs; the connection's settings `concurrent`,
+ * `queue`, `queue_wait` and `breaker` are read with each request. The breaker opens after so many failures in a row;
+ * when its time is over one request may try (half open): if it is answered the breaker closes, else it opens again,
+ * twice as long, up to eight times its time. For requests that wait for an answer; deliveries have their own retries.
+ * Thread-safe.
+ */
+#ifndef BANYAN_CORE_FLOW_GUARD_H
+#define BANYAN_CORE_FLOW_GUARD_H
+
+#include "core/flow/estate.h"
+
+typedef struct guard guard;
+
+typedef enum guard_verdict {
+    GUARD_PASS,  /* go on, and guard_leave in the end */
+    GUARD_LATER, /* `go` will be called with PASS or FULL, from the thread of whoever leaves: it must not block */
+    GUARD_OPEN,  /* the breaker is open */
+    GUARD_FULL,  /* too many at once, and no room to wait, or the wait was too long */
+} guard_verdict;
+
+typedef struct guard_ticket {
+    guard *guard; /* NULL: none is held */
+    bool probe;
+} guard_ticket;
+
+/* Fills the ticket with GUARD_PASS (the caller's, to be given back) and *retry_ms otherwise. The ticket stays where it
+ * is while it waits. A connection without these settings always passes, without a ticket. */
+guard_verdict guard_enter(const estate_connection *connection, guard_ticket *ticket,
+    void (*go)(void *context, guard_verdict verdict), void *context, int64_t *retry_ms);
+
+/* Nothing happens for a ticket without a guard. */
+void guard_leave(guard_ticket *ticket, bool failed);
+
+/* {"acme": {"breaker": "closed"|"open"|"half-open", "running", "waiting", "failures", "opened", "refused"}}: the last
+ * three count since the start, but for failures, which are those in a row. New reference. */
+json_t *guard_states(void);
+
+extern const setting guard_breaker_settings[];
+
+#endif
