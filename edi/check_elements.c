@@ -208,6 +208,7 @@ enum {
     CLASS_DIGIT = 1,
     CLASS_BLANK = 2,
     CLASS_OTHER = 4, /* a letter or mark */
+    CLASS_MARK = 16, /* the decimal mark */
     CLASS_HARD = 8,  /* separators, release, control characters, bytes beyond ASCII: to be looked at closely */
 };
 
@@ -219,32 +220,61 @@ void edi_check_interchange(edi_checker *c) {
     for (unsigned i = 0; i < 256; i++) {
         bool hard = i < ' ' || i >= 0x7F || edi_is_delimiter(d, (char)i);
         bool digit = i >= '0' && i <= '9';
-        c->classes[i] = hard ? CLASS_HARD : digit ? CLASS_DIGIT : i == ' ' ? CLASS_BLANK : CLASS_OTHER;
+        bool mark = i == (unsigned char)d->decimal;
+        c->classes[i] = hard       ? CLASS_HARD
+                        : digit    ? CLASS_DIGIT
+                        : i == ' ' ? CLASS_BLANK
+                        : mark     ? CLASS_MARK
+                                   : CLASS_OTHER;
     }
 }
 
-/* The common case, in one look at each byte: a value of plain characters, of the right length, without a closed list of
- * codes. False says nothing. */
+/* Eight digits that are a day of any month: the 29th to 31st take the long way. */
+static bool is_plain_date(span value) {
+    const char *v = value.data;
+    if (value.len != 8) return false;
+    unsigned month = (unsigned)(v[4] - '0') * 10 + (unsigned)(v[5] - '0');
+    unsigned day = (unsigned)(v[6] - '0') * 10 + (unsigned)(v[7] - '0');
+    return month >= 1 && month <= 12 && day >= 1 && day <= 28;
+}
+
+/* Digits with one decimal mark among them. */
+static bool is_plain_decimal(const edi_checker *c, span value, size_t min, size_t max) {
+    const char *mark = memchr(value.data, c->delimiters.decimal, value.len);
+    size_t left = mark ? (size_t)(mark - value.data) : 0, right = value.len - left - 1;
+    return left > 0 && right > 0 && value.len - 1 >= min && value.len - 1 <= max &&
+           !memchr(mark + 1, c->delimiters.decimal, right);
+}
+
+/* The common case, in one look at each byte: a value of plain characters, of the right length, of those that are valid.
+ * False says nothing. */
 static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value) {
     const edi_element_type *element = slot->element;
-    if (!element || element->codes.closed || slot->codes.count > 0 || slot->min > 0 || slot->max > 0 ||
-        value.len < element->min || value.len > element->max)
-        return false;
+    if (!element) return false;
+    size_t min = slot->min ? slot->min : element->min, max = slot->max ? slot->max : element->max;
+    if (value.len < min || value.len > max + 1) return false;
     unsigned any = 0;
     for (size_t i = 0; i < value.len; i++)
         any |= c->classes[(unsigned char)value.data[i]];
     if (any & CLASS_HARD) return false;
+    bool of_service = element->number == 17 || element->number == 19; /* dates as numbers, in EDIFACT */
+    bool fits = value.len <= max, right = false;
     switch (element->type) {
     case EDI_TYPE_TEXT:
-    case EDI_TYPE_ID: return any != CLASS_BLANK;
-    case EDI_TYPE_INTEGER:
-    case EDI_TYPE_DECIMAL: return any == CLASS_DIGIT && element->number != 17 && element->number != 19;
+    case EDI_TYPE_ID: right = fits && any != CLASS_BLANK; break;
+    case EDI_TYPE_INTEGER: right = fits && any == CLASS_DIGIT && !of_service; break;
+    case EDI_TYPE_DECIMAL:
+        right = !of_service &&
+                (any == CLASS_DIGIT ? fits : any == (CLASS_DIGIT | CLASS_MARK) && is_plain_decimal(c, value, min, max));
+        break;
+    case EDI_TYPE_DATE: right = fits && any == CLASS_DIGIT && is_plain_date(value); break;
     case EDI_TYPE_ALPHA:
-    case EDI_TYPE_DATE:
     case EDI_TYPE_TIME:
     case EDI_TYPE_BINARY: break;
     }
-    return false;
+    if (!right) return false;
+    const edi_codes *codes = edi_slot_codes(slot);
+    return !codes->closed || codes->count == 0 || edi_codes_find(codes, value);
 }
 
 static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {

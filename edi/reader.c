@@ -493,8 +493,9 @@ static bool other_interchange(edi_reader *r) {
 }
 
 static void read_segment(edi_reader *r) {
-    bool breaks = false;
+    bool breaks = false, found = r->found;
     size_t end;
+    r->found = false;
     if (other_interchange(r)) {
         r->has_segment = false;
         envelope_close(r, INTERCHANGE);
@@ -503,7 +504,13 @@ static void read_segment(edi_reader *r) {
     size_t skip = r->header_end;
     r->header_end = 0;
     for (;;) {
-        end = edi_scan_next(&r->scan, r->cursor + skip, &breaks);
+        if (found && skip == 0) {
+            end = r->found_end;
+            breaks = r->found_breaks;
+        } else {
+            end = edi_scan_next(&r->scan, r->cursor + skip, &breaks);
+        }
+        found = false;
         if (end != SIZE_MAX || r->len - r->cursor > r->options.segment_max + 1 || !more(r)) break;
     }
     if (end != SIZE_MAX) end -= r->cursor;
@@ -539,7 +546,61 @@ static void read_segment(edi_reader *r) {
     check_surroundings(r);
 }
 
+/* A tag that means nothing to the envelope and begins no binary segment and no other interchange. */
+static bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
+    char first = tag[0], second = tag[1];
+    if (first < 'A' || first > 'Z' || (first == 'U' && (second == 'N' || second == 'I'))) return false;
+    for (size_t i = 1; i < len; i++)
+        if (!((tag[i] >= 'A' && tag[i] <= 'Z') || (tag[i] >= '0' && tag[i] <= '9'))) return false;
+    if (r->delimiters.standard != EDI_X12) return true;
+    switch (first) {
+    case 'B': return second == 'E'; /* BIN, BDS */
+    case 'I': return second != 'S' && second != 'E';
+    case 'T': return second != 'A';
+    case 'S':
+    case 'G': return len == 3;
+    default: return true;
+    }
+}
+
+/* Nearly all segments of a file stand inside a document, without line breaks, and are of no interest to the envelope:
+ * those are taken here, in a few steps. Anything else takes the long way, with the terminator that was found. */
+static bool read_plain(edi_reader *r) {
+    const edi_delimiters *d = &r->delimiters;
+    if (r->header_end || r->late_fault || !r->levels[DOCUMENT].open || d->standard == EDI_TRADACOMS) return false;
+    bool breaks = false;
+    size_t end = edi_scan_next(&r->scan, r->cursor, &breaks);
+    r->found_end = end;
+    r->found_breaks = breaks;
+    r->found = true;
+    if (end == SIZE_MAX || end + 2 >= r->len || breaks || end - r->cursor > r->options.element_max) return false;
+    const char *start = r->data + r->cursor;
+    size_t len = end - r->cursor, tag_len = d->standard == EDI_X12 && start[2] == d->tag ? 2 : 3;
+    if (len <= tag_len || start[tag_len] != d->tag || !is_plain_tag(r, start, tag_len)) return false;
+    const char *behind = r->data + end + 1, *next = behind;
+    if (*next == '\r' && next[1] == '\n') next++;
+    if (*next == '\n') next++;
+    if (next == r->data + r->len || *next <= ' ') return false;
+    edi_segment *s = &r->segment;
+    s->tag = span_make(start, tag_len);
+    s->raw = span_make(start, len);
+    s->after = span_make(behind, (size_t)(next - behind));
+    s->object = (span){NULL, 0};
+    s->offset = r->base + r->cursor;
+    s->number = ++r->totals.segments;
+    s->position = ++r->levels[DOCUMENT].count;
+    s->terminated = true;
+    s->wrapped = s->binary = false;
+    r->has_segment = true;
+    r->elements_of = 0;
+    r->clean_len = 0;
+    r->found = false;
+    r->cursor = (size_t)(next - r->data);
+    return true;
+}
+
 edi_event edi_reader_next(edi_reader *r) {
+    if (r->queue_count == 0 && r->in_interchange && read_plain(r)) return EDI_SEGMENT;
     for (;;) {
         if (r->queue_count > 0) {
             queued next = r->queue[r->queue_first];

@@ -39,6 +39,9 @@ struct edi_reader {
     edi_reader_options options;
     edi_scan scan;
     bool in_interchange, seen_any;
+    bool found; /* the scanner was asked already: where the segment at the cursor ends, and whether it is wrapped */
+    bool found_breaks;
+    size_t found_end;
     size_t header_end; /* where the terminator of an ISA stands: its data may hold that character */
     edi_delimiters delimiters;
 

@@ -169,6 +169,18 @@ size_t edi_scan_elements(span raw, const edi_delimiters *d, span *parts, size_t 
                 start = hit + 1;
             }
         }
+        if (at < raw.len && raw.len >= 16) { /* the last sixteen bytes once more, without those already seen */
+            size_t last = raw.len - 16;
+            __m128i lane = _mm_loadu_si128((const __m128i *)(const void *)(raw.data + last));
+            unsigned hits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(lane, wanted)) & (~0u << (at - last));
+            for (; hits; hits &= hits - 1) {
+                size_t hit = last + (unsigned)__builtin_ctz(hits);
+                if (count < room) parts[count] = span_make(raw.data + start, hit - start);
+                count++;
+                start = hit + 1;
+            }
+            at = raw.len;
+        }
         return cut_scalar(raw, at, d, parts, room, start, count);
     }
 #endif

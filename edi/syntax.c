@@ -48,22 +48,6 @@ bool edi_is_delimiter(const edi_delimiters *d, char c) {
            (d->repetition && c == d->repetition) || (d->release && c == d->release);
 }
 
-bool edi_next_part(span *rest, char separator, char release, span *part) {
-    if (!rest->data) return false;
-    for (size_t i = 0; i < rest->len; i++) {
-        char c = rest->data[i];
-        if (c == separator && separator) {
-            *part = span_make(rest->data, i);
-            *rest = span_make(rest->data + i + 1, rest->len - i - 1);
-            return true;
-        }
-        if (c == release && release) i++;
-    }
-    *part = *rest;
-    *rest = (span){NULL, 0};
-    return true;
-}
-
 span edi_part(span whole, char separator, char release, size_t index) {
     span part;
     while (edi_next_part(&whole, separator, release, &part)) {

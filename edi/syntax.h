@@ -35,7 +35,21 @@ bool edi_is_delimiter(const edi_delimiters *delimiters, char c);
 
 /* Up to the first `separator` that is not released; moves `rest` behind it. False when `rest` is used up (its data is
  * NULL): "a:b" gives two parts, "" gives one empty part. A NUL separator never matches. */
-bool edi_next_part(span *rest, char separator, char release, span *part);
+static inline bool edi_next_part(span *rest, char separator, char release, span *part) {
+    if (!rest->data) return false;
+    for (size_t i = 0; i < rest->len; i++) {
+        char c = rest->data[i];
+        if (c == separator && separator) {
+            *part = span_make(rest->data, i);
+            *rest = span_make(rest->data + i + 1, rest->len - i - 1);
+            return true;
+        }
+        if (c == release && release) i++;
+    }
+    *part = *rest;
+    *rest = (span){NULL, 0};
+    return true;
+}
 
 /* The part number `index` (from 0); {NULL,0} when there are not so many. */
 span edi_part(span whole, char separator, char release, size_t index);
