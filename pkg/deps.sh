@@ -21,7 +21,7 @@ case $purpose in
 run) wanted=$run ;;
 test) wanted=$test ;;
 lint) wanted=$lint ;;
-interop) wanted="$run python3-venv" ;;
+interop) wanted="$run python3-venv openssl maven" ;;
 *)
     echo "usage: pkg/deps.sh [run|test|lint|interop]" >&2
     exit 2

@@ -97,6 +97,12 @@ static const setting as2_settings[] = {
         .help =
             "When a signature does not fit, it is tried over the canonical forms, with CR LF line ends; of messages "
             "beyond 1 MiB only when this is said expressly."},
+    {.name = "compressed_mic",
+        .type = SETTING_CHOICE,
+        .choices = "entity payload",
+        .fallback = "entity",
+        .help = "MIC of what is compressed, neither signed nor encrypted: over header and content (RFC 5402), or the "
+                "content alone."},
     {.name = "max_size", .type = SETTING_SIZE, .fallback = "16GiB", .help = "Largest body taken."},
     {.name = "duplicate_filenames",
         .type = SETTING_CHOICE,

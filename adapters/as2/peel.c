@@ -309,7 +309,8 @@ static error *open_document(layer *l, const mime_headers *headers, bool http) {
     l->type = LAYER_DOCUMENT;
     l->sniffed = true;
     begin_document(p, headers);
-    if (p->options.explain) p->payload_tap.set = digest_set_new(p->options.kinds);
+    if (p->options.explain || strcmp(as2_text(p->options.session->settings, "compressed_mic"), "payload") == 0)
+        p->payload_tap.set = digest_set_new(p->options.kinds);
     if (!http) return NULL;
     p->body_tap.set = digest_set_new(p->options.kinds);
     l->sniff = BUF_MAX(SNIFF_BYTES);

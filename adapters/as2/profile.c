@@ -35,6 +35,7 @@ static const preset presets[] = {
     {"mendelson", "allow_3des", "true", "its default in older versions"},
     {"mendelson", "crlf_fallback", "true", "text is sometimes signed in its canonical form"},
     {"openas2", "allow_3des", "true", "its sample configuration"},
+    {"openas2", "compressed_mic", "payload", "without header when there is no other layer"},
     {"openas2", "compress", "none", "inflated in memory"},
     {NULL, NULL, NULL, NULL},
 };

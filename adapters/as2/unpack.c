@@ -132,6 +132,10 @@ static void write_mic(unpacking *u, buf *text) {
     const peel_facts *facts = u->peel ? peel_result(u->peel) : NULL;
     if (!facts || u->outcome == AS2_DECRYPTION_FAILED) return;
     const cms_digests *digests = &facts->mics.of[as2_mic_ruled(facts->layers)];
+    const cms_digests *content = &facts->mics.of[AS2_MIC_PAYLOAD];
+    bool only_compressed = facts->layers.is_compressed && !facts->layers.is_signed && !facts->layers.is_encrypted;
+    if (only_compressed && strcmp(as2_text(u->session->settings, "compressed_mic"), "payload") == 0 && content->present)
+        digests = content;
     digest_kind kind = mic_digest(u);
     if (!(digests->present & 1u << kind)) return;
     as2_mic_write(digests, kind, as2_boolean(u->session->settings, "micalg_dashes"), text);
