@@ -65,6 +65,8 @@ static const char *segment_code(const answer *a, const edi_fault_kind *kind) {
     return a->implementation && kind->x12_999 ? kind->x12_999 : kind->x12;
 }
 
+static error *write_unit(answer *a, const edi_fault *fault);
+
 static error *write_segment_error(answer *a, const edi_fault *fault, const char *code) {
     const char *loop = strrchr(fault->loop, '/');
     edi_writer_segment(a->writer, a->implementation ? "IK3" : "AK3");
@@ -73,6 +75,40 @@ static error *write_segment_error(answer *a, const edi_fault *fault, const char 
     loop = loop ? loop + 1 : fault->loop;
     edi_writer_text(a->writer, a->implementation && loop[0] ? loop : NULL);
     edi_writer_text(a->writer, code);
+    error *err = edi_writer_end(a->writer);
+    return err ? err : write_unit(a, fault);
+}
+
+/* Can this text stand in the answer as it is? */
+static bool may_travel(const answer *a, const char *text) {
+    for (const char *c = text; *c; c++) {
+        if (edi_is_delimiter(a->delimiters, *c) || (unsigned char)*c < ' ' || (unsigned char)*c >= 0x7F) return false;
+    }
+    return text[0] != '\0';
+}
+
+/* Which claim or trace the segment belongs to: CTX*CLM01:123 */
+static error *write_unit(answer *a, const edi_fault *fault) {
+    if (!a->implementation || !fault->unit[0] || !may_travel(a, fault->unit_value)) return NULL;
+    edi_writer_segment(a->writer, "CTX");
+    edi_writer_text(a->writer, fault->unit);
+    edi_writer_component(a->writer, span_of(fault->unit_value));
+    return edi_writer_end(a->writer);
+}
+
+/* The element whose presence makes the missing one necessary. */
+static error *write_trigger(answer *a, const edi_fault *fault) {
+    const char *loop = strrchr(fault->loop, '/');
+    if (!a->implementation || !fault->trigger) return NULL;
+    loop = loop ? loop + 1 : fault->loop;
+    edi_writer_segment(a->writer, "CTX");
+    edi_writer_text(a->writer, "SITUATIONAL TRIGGER");
+    edi_writer_text(a->writer, fault->tag);
+    put_number(a->writer, fault->position);
+    edi_writer_text(a->writer, loop[0] ? loop : NULL);
+    put_number(a->writer, fault->trigger);
+    if (fault->trigger_definition && fault->trigger_definition <= 9999)
+        put_number(a->writer, fault->trigger_definition);
     return edi_writer_end(a->writer);
 }
 
@@ -136,6 +172,7 @@ static error *write_details(answer *a, fault_run run) {
             err = write_segment_error(a, fault, "8");
         }
         if (!err && elements++ < AK4_MAX) err = write_element_error(a, fault);
+        if (!err && elements <= AK4_MAX) err = write_trigger(a, fault);
     }
     return err;
 }
@@ -150,8 +187,12 @@ static error *write_document(answer *a, const judged_document *document) {
     error *err = edi_writer_end(a->writer);
     if (!err && !a->options->no_detail) err = write_details(a, document->faults);
     if (err) return err;
-    for (size_t i = 0; i < document->faults.count; i++)
-        add_code(codes, &count, judgement_ak5(&a->judged->faults[document->faults.first + i]));
+    for (size_t i = 0; i < document->faults.count; i++) {
+        const edi_fault *fault = &a->judged->faults[document->faults.first + i];
+        const char *guide = edi_fault_kind_of(fault->code)->x12_999, *code = judgement_ak5(fault);
+        bool of_guide = a->implementation && guide && guide[0] == 'I' && strcmp(code, "5") == 0;
+        add_code(codes, &count, of_guide ? "I5" : code);
+    }
     edi_writer_segment(a->writer, a->implementation ? "IK5" : "AK5");
     edi_writer_text(a->writer, document->rejected ? "R" : document->faulty ? "E" : "A");
     for (size_t i = 0; i < count; i++)
@@ -226,7 +267,10 @@ static error *write_functional(const judgement *j, const judged_interchange *int
             result->skipped++;
             continue;
         }
-        bool implementation = options->kind == EDI_ACKNOWLEDGE_999;
+        bool guided = strlen(group->header.version) > 6 && group->header.version[6] == 'X' &&
+                      strncmp(group->header.version, "005010", 6) >= 0;
+        bool implementation =
+            options->kind == EDI_ACKNOWLEDGE_999 || (options->kind == EDI_ACKNOWLEDGE_USUAL && guided);
         char version[24];
         snprintf(version, sizeof version, "%.6s%s", implementation ? "005010" : group->header.version,
             implementation ? "X231A1" : "");

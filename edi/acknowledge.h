@@ -12,7 +12,7 @@
 #include "edi/writer.h"
 
 typedef enum edi_acknowledgement_kind {
-    EDI_ACKNOWLEDGE_USUAL, /* 997 for X12, CONTRL for EDIFACT */
+    EDI_ACKNOWLEDGE_USUAL, /* 997 for X12, 999 for groups of a guide (005010X222A1), CONTRL for EDIFACT */
     EDI_ACKNOWLEDGE_997,
     EDI_ACKNOWLEDGE_999,
     EDI_ACKNOWLEDGE_TA1, /* of the interchange only */

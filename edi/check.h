@@ -24,6 +24,9 @@ void edi_checker_free(edi_checker *checker);
 edi_fault *edi_checker_fault(
     edi_checker *checker, edi_fault_code code, unsigned element, unsigned component, unsigned repetition, span part);
 
+/* The business unit (a claim, a trace) that faults lie in from now on; "" for none. */
+void edi_check_unit(edi_checker *checker, const char *unit, span value);
+
 /* A new interchange begins: its delimiters and syntax hold from now on. */
 void edi_check_interchange(edi_checker *checker);
 

@@ -25,10 +25,22 @@ edi_fault *edi_checker_fault(
     }
     edi_reader_place(c->reader, code, element, component, repetition, part, fault);
     size_t len = 0;
-    for (size_t i = 1; i < c->depth && len + 8 < sizeof fault->loop; i++)
-        len += (size_t)snprintf(
-            fault->loop + len, sizeof fault->loop - len, "%s%s", i > 1 ? "/" : "", c->frames[i].loop->segment->tag);
+    for (size_t i = 1; i < c->depth && len + 8 < sizeof fault->loop; i++) {
+        const edi_node *loop = c->frames[i].loop; /* guides number their loops: 2010AA */
+        bool numbered = loop->name[0] >= '0' && loop->name[0] <= '9' && strlen(loop->name) <= 6;
+        len += (size_t)snprintf(fault->loop + len, sizeof fault->loop - len, "%s%s", i > 1 ? "/" : "",
+            numbered ? loop->name : loop->segment->tag);
+    }
+    memcpy(fault->unit, c->unit, sizeof fault->unit);
+    memcpy(fault->unit_value, c->unit_value, sizeof fault->unit_value);
     return fault;
+}
+
+void edi_check_unit(edi_checker *c, const char *unit, span value) {
+    size_t len = value.len < sizeof c->unit_value ? value.len : 0; /* one that does not fit identifies nothing */
+    snprintf(c->unit, sizeof c->unit, "%s", len ? unit : "");
+    memcpy(c->unit_value, len ? value.data : "", len);
+    c->unit_value[len] = '\0';
 }
 
 /* ------------------------------------------------------------------------------------------------------ single values
@@ -340,6 +352,12 @@ static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t pres
             inside ? at.element : index, inside ? index : 0, at.repetition, (span){NULL, 0});
         const edi_slot *slot = &slots->list[index - 1];
         fault->definition = slot->element ? slot->element->number : 0;
+        uint64_t others = have & ~(UINT64_C(1) << index);
+        if (others && !inside) {
+            fault->trigger = (unsigned)__builtin_ctzll(others);
+            const edi_slot *cause = &slots->list[fault->trigger - 1];
+            fault->trigger_definition = cause->element ? cause->element->number : 0;
+        }
         snprintf(fault->text, sizeof fault->text,
             excluded ? "%s may not stand beside the others of note %s" : "%s is missing, which note %s requires",
             slot_label(slot), note->text);

@@ -36,6 +36,8 @@ struct edi_checker {
     unsigned char classes[256]; /* what each byte is, in bits */
     char text[EDI_FAULT_TEXT];  /* the sentence of a value's fault */
 
+    char unit[28], unit_value[40]; /* see edi_fault */
+
     char *scratch; /* a decoded value */
     size_t scratch_room;
 };

@@ -32,6 +32,7 @@ void edi_check_begin(edi_checker *c, const edi_schema *schema) {
     c->depth = 0;
     c->pending_count = 0;
     c->lost = c->trailing_told = false;
+    c->unit[0] = c->unit_value[0] = '\0';
     if (!schema) return;
     if (c->count_room < schema->node_count) {
         c->count_room = schema->node_count;

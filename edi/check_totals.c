@@ -4,6 +4,8 @@
  */
 #include "edi/check_totals.h"
 
+#include "edi/check_internal.h"
+
 #include <stdio.h>
 
 enum { SCALE_DIGITS = 4 };
@@ -70,9 +72,11 @@ static int64_t amount_of(edi_balance *b, edi_reader *reader, size_t index) {
 }
 
 /* Remembers the place of a stated amount, so that a fault found later is told there. */
-static void mark(edi_reader *reader, unsigned element, edi_fault *place) {
-    *place = (edi_fault){.offset = 0};
-    edi_reader_place(reader, EDI_FAULT_BALANCE, element, 0, 0, element_of(reader, element), place);
+static void mark(edi_checker *checker, edi_reader *reader, unsigned element, edi_fault *place) {
+    size_t before = checker->faults->count; /* made like any other, then taken out of the list again */
+    *place = *edi_checker_fault(checker, EDI_FAULT_BALANCE, element, 0, 0, element_of(reader, element));
+    place->definition = 782;
+    checker->faults->count = before;
 }
 
 static void tell(
@@ -121,7 +125,7 @@ static void claim_segment(edi_balance *b, edi_checker *checker, edi_reader *read
         b->claim = true;
         b->claim_charge = amount_of(b, reader, 2);
         b->claim_lines = 0;
-        mark(reader, 2, &b->claim_place);
+        mark(checker, reader, 2, &b->claim_place);
         return;
     case EDI_TAG('H', 'L', 0, 0): end_claim(b, checker); return;
     case EDI_TAG('S', 'V', '1', 0):
@@ -138,7 +142,7 @@ static void payment_segment(edi_balance *b, edi_checker *checker, edi_reader *re
     case EDI_TAG('B', 'P', 'R', 0):
         b->payment = amount_of(b, reader, 2);
         b->payment_seen = true;
-        mark(reader, 2, &b->payment_place);
+        mark(checker, reader, 2, &b->payment_place);
         return;
     case EDI_TAG('C', 'L', 'P', 0):
         end_claim(b, checker);
@@ -147,7 +151,7 @@ static void payment_segment(edi_balance *b, edi_checker *checker, edi_reader *re
         b->claim_paid = amount_of(b, reader, 4);
         b->claim_adjusted = 0;
         b->paid += b->claim_paid;
-        mark(reader, 4, &b->claim_place);
+        mark(checker, reader, 4, &b->claim_place);
         return;
     case EDI_TAG('S', 'V', 'C', 0):
         end_service(b, checker);
@@ -155,7 +159,7 @@ static void payment_segment(edi_balance *b, edi_checker *checker, edi_reader *re
         b->service_charge = amount_of(b, reader, 2);
         b->service_paid = amount_of(b, reader, 3);
         b->service_adjusted = 0;
-        mark(reader, 3, &b->service_place);
+        mark(checker, reader, 3, &b->service_place);
         return;
     case EDI_TAG('C', 'A', 'S', 0):
         *(b->service ? &b->service_adjusted : &b->claim_adjusted) += adjustments(b, reader);

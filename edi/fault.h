@@ -135,7 +135,9 @@ typedef struct edi_fault {
     char text[EDI_FAULT_TEXT];               /* a sentence */
     char expected[80]; /* the only value that would be right here, when there is one: a count, a reference, a
                           missing trailer */
-    char loop[64];     /* the path of loops, "PO1/N1"; "" without schema */
+    char loop[64];     /* the path of loops, "PO1/N1" or "2000A/2010AA"; "" without schema */
+    char unit[28], unit_value[40]; /* the business unit of a guide it lies in: "CLM01" and the claim's number; "" */
+    unsigned trigger, trigger_definition; /* the element whose presence makes this one necessary; 0: none */
 } edi_fault;
 
 #endif

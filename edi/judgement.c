@@ -30,7 +30,13 @@ static void add_fault(judgement *j, fault_run *run, const edi_fault *fault, size
         }
         GROW(j->faults, j->fault_count, j->fault_room)
     }
-    j->faults[j->fault_count++] = *fault;
+    /* In the order of their segments, whenever they were found: what is missing is told late. */
+    size_t at = j->fault_count;
+    while (at > run->first && j->faults[at - 1].position > fault->position && fault->position > 0)
+        at--;
+    memmove(&j->faults[at + 1], &j->faults[at], (j->fault_count - at) * sizeof *j->faults);
+    j->faults[at] = *fault;
+    j->fault_count++;
     run->count++;
 }
 

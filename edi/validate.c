@@ -46,6 +46,7 @@ struct edi_validator {
     char brackets[BRACKETS_MAX][8]; /* LS01 of the open bounded loops */
     size_t bracket_count;
     edi_balance balance;
+    bool guided; /* the document follows a guide (005010X...) */
 
     /* the schema found last: nearly always the next one too */
     char last_type[12], last_version[40];
@@ -254,6 +255,7 @@ static void begin_document(edi_validator *v) {
     edi_check_begin(v->checker, v->schema);
     v->level_count = v->bracket_count = 0;
     v->level_told = false;
+    v->guided = i->delimiters.standard == EDI_X12 && strlen(d->version) > 6 && d->version[6] == 'X';
     edi_balance_begin(&v->balance, v->options.envelope_only ? EDI_NONE : i->delimiters.standard, d->type, d->version);
     check_duplicate(v, &v->documents, d->control, d->control, EDI_FAULT_DOCUMENT_DUPLICATE,
         edi_reader_in_group(v->reader) ? "its group" : "this interchange");
@@ -324,10 +326,41 @@ static void check_bracket(edi_validator *v, bool begin) {
     }
 }
 
+/* What a 999 calls the business unit, by type (X12 999 guide, CTX): where it begins, its element, and what ends it. */
+typedef struct unit_rule {
+    const char *type;
+    uint32_t key;
+    unsigned element;
+    const char *name, *qualifier;
+    uint32_t end;
+} unit_rule;
+
+static void track_unit(edi_validator *v, uint32_t key) {
+    static const uint32_t trn = EDI_TAG('T', 'R', 'N', 0), hl = EDI_TAG('H', 'L', 0, 0);
+    const unit_rule rules[] = {{"837", EDI_TAG('C', 'L', 'M', 0), 1, "CLM01", NULL, hl},
+        {"835", trn, 2, "TRN02", NULL, 0}, {"276", trn, 2, "TRN02", NULL, hl}, {"277", trn, 2, "TRN02", NULL, hl},
+        {"270", trn, 2, "TRN02", NULL, hl}, {"271", trn, 2, "TRN02", NULL, hl}, {"278", trn, 2, "TRN02", NULL, hl},
+        {"820", EDI_TAG('E', 'N', 'T', 0), 1, "ENT01", NULL, 0},
+        {"834", EDI_TAG('R', 'E', 'F', 0), 2, "SUBSCRIBER NUMBER REF02", "0F", EDI_TAG('I', 'N', 'S', 0)}};
+    const edi_transaction *d = edi_reader_document(v->reader);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (strcmp(rules[i].type, d->type) != 0) continue;
+        size_t count;
+        if (key == rules[i].end) edi_check_unit(v->checker, "", (span){NULL, 0});
+        if (key != rules[i].key) return;
+        const span *elements = edi_reader_elements(v->reader, &count);
+        if (rules[i].element > count || (rules[i].qualifier && !span_is(elements[0], rules[i].qualifier))) return;
+        edi_check_unit(v->checker, rules[i].name, elements[rules[i].element - 1]);
+        return;
+    }
+}
+
 static void body_segment(edi_validator *v) {
     const edi_segment *segment = edi_reader_segment(v->reader);
     const edi_interchange *i = edi_reader_interchange(v->reader);
+    uint32_t key = edi_tag_of(segment->tag);
     v->definition = NULL;
+    if (v->guided) track_unit(v, key);
     v->node = edi_check_segment(v->checker, &v->left, &v->entered);
     if (v->node) {
         v->definition = v->node->segment;
@@ -335,7 +368,6 @@ static void body_segment(edi_validator *v) {
     } else if (v->schema) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }
-    uint32_t key = edi_tag_of(segment->tag);
     if (v->balance.kind != EDI_TOTALS_NONE) edi_balance_segment(&v->balance, v->checker, v->reader, key);
     if (i->delimiters.standard != EDI_X12) return;
     if (key == EDI_TAG('H', 'L', 0, 0)) check_hierarchy(v);

@@ -461,7 +461,7 @@ static const option_spec check_options[] = {{"json", 0, NULL, "Print one JSON ob
 static const option_spec json_options[] = {{"compact", 0, NULL, "No line breaks"},
     {"flat", 0, NULL, "A plain list of segments, no loops"}, SCHEMA_OPTION, {.name = NULL}};
 static const option_spec ack_options[] = {
-    {"kind", 0, "KIND", "997, 999, ta1 or contrl; else 997 for X12, contrl for EDIFACT"},
+    {"kind", 0, "KIND", "997, 999, ta1 or contrl; else 997 for X12, 999 for guides, contrl for EDIFACT"},
     {"ta1", 0, NULL, "A TA1 besides, when ISA14 asks for it"},
     {"accept-errors", 0, NULL, "Documents with faults are accepted with errors instead of rejected"},
     {"rejected-only", 0, NULL, "Name rejected documents only"}, {"number", 0, "N", "The first control number (1)"},

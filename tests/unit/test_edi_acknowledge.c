@@ -136,7 +136,33 @@ static void the_999_speaks_of_the_guide(void **state) {
     (void)state;
     answer(x12_around("850", "PO", BEG "N1*ST*A*92~" PO1), kind(EDI_ACKNOWLEDGE_999));
     assert_string_equal(part("GS*", "ST*"), "GS*FA*RECEIVER*SENDER*20260102*0304*1*X*005010X231A1~");
-    assert_string_equal(part("AK1", "AK9"), "AK1*PO*1*004010~AK2*850*0001*004010~IK3*N1*3*N1*8~IK4*4*67*2~IK5*R*5~");
+    assert_string_equal(part("AK1", "AK9"), "AK1*PO*1*004010~AK2*850*0001*004010~IK3*N1*3*N1*8~IK4*4*67*2~"
+                                            "CTX*SITUATIONAL TRIGGER*N1*3*N1*3*66~IK5*R*5~");
+}
+
+/* EA04: the guide's loop, the business unit, the trigger; a guide's codes make I5 */
+static void the_999_names_loop_unit_and_trigger_of_a_guide(void **state) {
+    (void)state;
+#define GUIDED                                                                                                         \
+    "GS*HS*SENDER*RECEIVER*20260101*1200*1*X*005010X279A1~ST*270*0001*005010X279A1~BHT*0022*13*1*20260101*1200~"       \
+    "HL*1**20*1~NM1*PR*2*A*****PI*1~HL*2*1*21*1~NM1*1P*2*A*****SV*1~HL*3*2*22*0~TRN*1*T9*9ABCDEFGHI~"
+#define TAIL "SE*11*0001~GE*1*1~IEA*1*000000001~"
+    static const struct {
+        const char *body, *detail;
+    } rows[] = {
+        {"NM1*IL*1*A*****MI~EQ*30~",
+            "IK3*NM1*9*2100C*8~CTX*TRN02:T9~IK4*9*67*2~CTX*SITUATIONAL TRIGGER*NM1*9*2100C*8*66~IK5*R*5~"},
+        {"NM1*IL*1*A~EQ*30**IND~", "IK3*EQ*10*2110C*8~CTX*TRN02:T9~IK4*3*1207*I6*IND~IK5*R*I5~"},
+        {"NM1*IL*1*A~EQ*30~", "IK5*A~"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char file[1024];
+        snprintf(file, sizeof file, "%s%s%s%s", ISA_FIXED, GUIDED, rows[i].body, TAIL);
+        answer(file, kind(EDI_ACKNOWLEDGE_USUAL)); /* a guide is answered by a 999 */
+        assert_string_equal(part("AK2", "IK"), "AK2*270*0001*005010X279A1~");
+        assert_string_equal(part("IK", "AK9"), rows[i].detail);
+        assert_string_equal(faults_with(buf_span(&answered), NULL, NULL), "");
+    }
 }
 
 /* EA05 */
@@ -271,6 +297,7 @@ int main(void) {
         cmocka_unit_test(documents_with_faults_may_be_accepted_with_errors),
         cmocka_unit_test(ta1_answers_the_interchange),
         cmocka_unit_test(the_999_speaks_of_the_guide),
+        cmocka_unit_test(the_999_names_loop_unit_and_trigger_of_a_guide),
         cmocka_unit_test(bad_values_are_copied_only_when_they_can_travel),
         cmocka_unit_test(contrl_answers_at_each_level),
         cmocka_unit_test(acknowledgements_are_never_acknowledged),
