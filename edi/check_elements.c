@@ -445,7 +445,7 @@ static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at)
 }
 
 /* The value of one place of a segment, with its repetitions. Returns whether it is there. */
-static bool check_slot(edi_checker *c, const edi_slot *slot, span raw, unsigned index, bool plain) {
+static bool check_slot(edi_checker *c, const edi_slot *slot, size_t alike, span raw, unsigned index, bool plain) {
     const edi_delimiters *d = &c->delimiters;
     if (raw.len == 0) return false;
     if (slot->element && !slot->unused && plainly_right(c, slot, raw)) return true;
@@ -460,18 +460,30 @@ static bool check_slot(edi_checker *c, const edi_slot *slot, span raw, unsigned 
     }
     if (!d->repetition || !memchr(raw.data, d->repetition, raw.len)) return check_once(c, slot, raw, at);
     bool any = false;
+    unsigned most = slot->repeat > alike ? slot->repeat : (unsigned)alike;
     span rest = raw, part, surplus = {NULL, 0};
     while (edi_next_part(&rest, d->repetition, d->release, &part)) {
         at.repetition++;
-        if (at.repetition == slot->repeat + 1) surplus = part;
+        if (at.repetition == most + 1) surplus = part;
         any |= check_once(c, slot, part, at);
     }
-    if (at.repetition > slot->repeat) {
-        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_REPETITIONS_MANY, index, 0, slot->repeat + 1, surplus);
-        snprintf(fault->text, sizeof fault->text, "%s stands %u times, %u at most", slot_label(slot), at.repetition,
-            slot->repeat);
+    if (at.repetition > most) {
+        edi_fault *fault = edi_checker_fault(c, EDI_FAULT_REPETITIONS_MANY, index, 0, most + 1, surplus);
+        snprintf(
+            fault->text, sizeof fault->text, "%s stands %u times, %u at most", slot_label(slot), at.repetition, most);
     }
     return any;
+}
+
+/* The directories' elements that may stand several times: beside each other before syntax version 4, as repetitions of
+ * the first from then on. How many places from this one on are of the same type? */
+static size_t count_alike(const edi_checker *c, const edi_slots *slots, size_t at) {
+    size_t count = 1;
+    if (c->delimiters.standard != EDI_EDIFACT || !c->delimiters.repetition) return 1;
+    while (at + count < slots->count && slots->list[at + count].element == slots->list[at].element &&
+           slots->list[at + count].composite == slots->list[at].composite)
+        count++;
+    return count;
 }
 
 void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
@@ -484,7 +496,8 @@ void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
     size_t known = count < slots->count ? count : slots->count;
     for (size_t i = 0; i < known; i++) {
         bool octets = segment->binary && i + 1 == count;
-        if (octets ? values[i].len > 0 : check_slot(c, &slots->list[i], values[i], (unsigned)i + 1, plain))
+        if (octets ? values[i].len > 0
+                   : check_slot(c, &slots->list[i], count_alike(c, slots, i), values[i], (unsigned)i + 1, plain))
             present |= UINT64_C(2) << i;
     }
     for (size_t i = slots->count; i < count && !slots->open; i++) {

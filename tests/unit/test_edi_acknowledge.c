@@ -145,7 +145,7 @@ static void the_999_names_loop_unit_and_trigger_of_a_guide(void **state) {
     (void)state;
 #define GUIDED                                                                                                         \
     "GS*HS*SENDER*RECEIVER*20260101*1200*1*X*005010X279A1~ST*270*0001*005010X279A1~BHT*0022*13*1*20260101*1200~"       \
-    "HL*1**20*1~NM1*PR*2*A*****PI*1~HL*2*1*21*1~NM1*1P*2*A*****SV*1~HL*3*2*22*0~TRN*1*T9*9ABCDEFGHI~"
+    "HL*1**20*1~NM1*PR*2*A*****PI*11~HL*2*1*21*1~NM1*1P*2*A*****SV*11~HL*3*2*22*0~TRN*1*T9*9ABCDEFGHI~"
 #define TAIL "SE*11*0001~GE*1*1~IEA*1*000000001~"
     static const struct {
         const char *body, *detail;
