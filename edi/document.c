@@ -89,13 +89,8 @@ static void name_party(const edi_party *party, char *room, size_t size) {
     snprintf(room, size, "%s%s%s", party->qualifier, party->qualifier[0] ? ":" : "", party->id);
 }
 
-static edi_document *begin(edi_documents *documents, edi_validator *v) {
+static void begin(edi_document *d, edi_validator *v) {
     edi_reader *reader = edi_validator_reader(v);
-    if (documents->count == documents->room) {
-        documents->room = documents->room ? documents->room * 2 : 4;
-        documents->list = xreallocarray(documents->list, documents->room, sizeof *documents->list);
-    }
-    edi_document *d = &documents->list[documents->count++];
     memset(d, 0, sizeof *d);
     d->interchange = *edi_reader_interchange(reader);
     d->interchange.prefix = span_make("", 0);
@@ -108,39 +103,62 @@ static edi_document *begin(edi_documents *documents, edi_validator *v) {
                          strcmp(d->header.type, "CONTRL") == 0;
     name_party(&d->interchange.sender, d->sender, sizeof d->sender);
     name_party(&d->interchange.receiver, d->receiver, sizeof d->receiver);
-    return d;
+}
+
+static void count_fault(edi_documents *documents, const edi_fault *fault) {
+    if (!fault->warning && documents->errors == 0) documents->first = *fault;
+    documents->errors += !fault->warning;
+    documents->warnings += fault->warning;
+}
+
+error *edi_documents_each(span file, edi_library *library, const edi_validate_options *options,
+    edi_documents *documents, edi_document_taker take, void *context) {
+    *documents = (edi_documents){.first.code = EDI_FAULT_COUNT};
+    edi_validator *v = edi_validator_new(file, library, options);
+    edi_reader *reader = edi_validator_reader(v);
+    edi_document document;
+    bool inside = false;
+    error *err = NULL;
+    edi_event event;
+    while (!err && (event = edi_validator_next(v)) != EDI_END) {
+        const edi_segment *segment = edi_reader_segment(reader);
+        if (event == EDI_FAULT) {
+            const edi_fault *fault = edi_validator_fault(v);
+            count_fault(documents, fault);
+            if (inside && !fault->warning) document.errors++;
+            continue;
+        }
+        if (event == EDI_DOCUMENT) begin(&document, v);
+        inside |= event == EDI_DOCUMENT;
+        if (!inside) continue;
+        if (event == EDI_SEGMENT) look_for_keys(reader, &document);
+        if (segment) {
+            document.segments++;
+            document.length = segment->offset + segment->raw.len + segment->terminated - document.offset;
+        }
+        if (event != EDI_DOCUMENT_END) continue;
+        document.complete = segment != NULL;
+        inside = false;
+        err = take(context, &document);
+    }
+    documents->totals = edi_reader_totals(reader);
+    edi_validator_free(v);
+    return err;
+}
+
+static error *keep(void *context, const edi_document *document) {
+    edi_documents *documents = context;
+    if (documents->count == documents->room) {
+        documents->room = documents->room ? documents->room * 2 : 4;
+        documents->list = xreallocarray(documents->list, documents->room, sizeof *documents->list);
+    }
+    documents->list[documents->count++] = *document;
+    return NULL;
 }
 
 void edi_documents_read(
     span file, edi_library *library, const edi_validate_options *options, edi_documents *documents) {
-    *documents = (edi_documents){.first.code = EDI_FAULT_COUNT};
-    edi_validator *v = edi_validator_new(file, library, options);
-    edi_reader *reader = edi_validator_reader(v);
-    edi_document *document = NULL;
-    edi_event event;
-    while ((event = edi_validator_next(v)) != EDI_END) {
-        const edi_segment *segment = edi_reader_segment(reader);
-        if (event == EDI_FAULT) {
-            const edi_fault *fault = edi_validator_fault(v);
-            if (!fault->warning && documents->errors == 0) documents->first = *fault;
-            documents->errors += !fault->warning;
-            documents->warnings += fault->warning;
-            if (document && !fault->warning) document->errors++;
-        } else if (event == EDI_DOCUMENT) {
-            document = begin(documents, v);
-        } else if (event == EDI_SEGMENT && document) {
-            look_for_keys(reader, document);
-        } else if (event == EDI_DOCUMENT_END && document) {
-            document->complete = segment != NULL;
-        }
-        if (document && segment && event != EDI_FAULT && (event != EDI_DOCUMENT_END || document->complete)) {
-            document->segments++;
-            document->length = segment->offset + segment->raw.len + segment->terminated - document->offset;
-        }
-        if (event == EDI_DOCUMENT_END) document = NULL;
-    }
-    documents->totals = edi_reader_totals(reader);
-    edi_validator_free(v);
+    error_free(edi_documents_each(file, library, options, documents, keep, documents));
 }
 
 void edi_documents_free(edi_documents *documents) {

@@ -45,6 +45,11 @@ typedef struct edi_documents {
 void edi_documents_read(span file, edi_library *library, const edi_validate_options *options, edi_documents *documents);
 void edi_documents_free(edi_documents *documents);
 
+/* The same, each document handed over at its end and not kept: the list stays empty. An error of `take` ends it. */
+typedef error *(*edi_document_taker)(void *context, const edi_document *document);
+must_check error *edi_documents_each(span file, edi_library *library, const edi_validate_options *options,
+    edi_documents *documents, edi_document_taker take, void *context);
+
 /* A file of its own for one document: its interchange and group headers, the document, and trailers with counts of one;
  * EDIFACT keeps its UNA. Errors when its interchange has no header. */
 must_check error *edi_document_alone(span file, const edi_document *document, buf *out);

@@ -10,7 +10,7 @@
 /* Binary data of one segment, written as base64. */
 #define BASE64_MAX ((size_t)2 << 30)
 
-enum { FLUSH_AT = 192 << 10, ROOM = 256 << 10, STACK = EDI_DEPTH_MAX + 4 };
+enum { FLUSH_AT = 192 << 10, ROOM = 256 << 10, OUTSIDE_STEP = 4 << 20, STACK = EDI_DEPTH_MAX + 4 };
 
 typedef struct json_writer {
     edi_sink sink;
@@ -21,6 +21,7 @@ typedef struct json_writer {
     bool compact, latin1;
     bool special[256]; /* bytes of this interchange that do not stand for themselves in a JSON text */
     span file;
+    edi_validate_options options;
 
     edi_validator *validator;
     edi_reader *reader;
@@ -119,11 +120,10 @@ static bool put_plain(json_writer *w, span text) {
     return true;
 }
 
-/* The bytes of a text, quoted; release characters are taken out when `decode`. */
-static void put_text(json_writer *w, span text, bool decode) {
+/* The bytes of a text; release characters are taken out when `decode`. */
+static void put_bytes(json_writer *w, span text, bool decode) {
     size_t clean = 0;
     char release = decode ? w->d.release : 0;
-    put_char(w, '"');
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
         bool plain = c >= ' ' && c != '"' && c != '\\' && c != 0x7F && (c < 0x80 || !w->latin1);
@@ -139,7 +139,40 @@ static void put_text(json_writer *w, span text, bool decode) {
         clean = i + 1;
     }
     if (clean < text.len) put(w, span_make(text.data + clean, text.len - clean));
+}
+
+static void put_text(json_writer *w, span text, bool decode) {
     put_char(w, '"');
+    put_bytes(w, text, decode);
+    put_char(w, '"');
+}
+
+static void tell_passed(const json_writer *w, uint64_t offset) {
+    if (w->options.reader.passed) w->options.reader.passed(w->options.reader.passed_context, offset);
+}
+
+/* Bytes outside interchanges, of which there may be many. */
+static void put_outside(json_writer *w, uint64_t from, uint64_t to) {
+    put_char(w, '"');
+    for (uint64_t end; from < to; from = end) {
+        end = to - from > OUTSIDE_STEP ? from + OUTSIDE_STEP : to;
+        put_bytes(w, span_make(w->file.data + from, (size_t)(end - from)), false);
+        tell_passed(w, end);
+    }
+    put_char(w, '"');
+}
+
+/* As span_is_utf8, but looking at a large file piece by piece; no piece ends inside a character. */
+static bool is_utf8(const json_writer *w) {
+    span file = w->file;
+    for (size_t from = 0, end; from < file.len; from = end) {
+        end = file.len - from > OUTSIDE_STEP ? from + OUTSIDE_STEP : file.len;
+        for (int i = 0; i < 3 && end < file.len && ((unsigned char)file.data[end] & 0xC0U) == 0x80; i++)
+            end++;
+        if (!span_is_utf8(span_make(file.data + from, end - from))) return false;
+        tell_passed(w, end);
+    }
+    return true;
 }
 
 static void put_base64(json_writer *w, span bytes) {
@@ -349,7 +382,7 @@ static void begin_interchange(json_writer *w) {
     put_char(w, '{');
     if (i->offset > w->covered) {
         PUT(w, "\"before\":");
-        put_text(w, span_make(w->file.data + w->covered, (size_t)(i->offset - w->covered)), false);
+        put_outside(w, w->covered, i->offset);
         put_char(w, ',');
     }
     mark_special(w);
@@ -506,9 +539,10 @@ error *edi_to_json(span file, edi_library *library, const edi_json_options *opti
     w->data = xmalloc(ROOM);
     w->file = file;
     w->compact = options && options->compact;
-    w->latin1 = !span_is_utf8(file);
+    if (options) w->options = options->validate;
+    w->latin1 = !is_utf8(w);
     w->first_interchange = true;
-    w->validator = edi_validator_new(file, library, options ? &options->validate : NULL);
+    w->validator = edi_validator_new(file, library, &w->options);
     w->reader = edi_validator_reader(w->validator);
     PUT(w, "{\"interchanges\":[");
     while (!err && (event = edi_validator_next(w->validator)) != EDI_END)
@@ -518,7 +552,7 @@ error *edi_to_json(span file, edi_library *library, const edi_json_options *opti
         put_char(w, ']');
         if (w->covered < file.len) {
             PUT(w, ",\"after\":");
-            put_text(w, span_make(file.data + w->covered, file.len - (size_t)w->covered), false);
+            put_outside(w, w->covered, file.len);
         }
         PUT(w, "}\n");
         flush(w);

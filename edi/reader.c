@@ -13,6 +13,7 @@ enum {
     ELEMENT_MAX = 64 << 10,
     ELEMENTS_MAX = 20000,
     STREAM_CHUNK = 256 << 10,
+    REVEAL_STEP = 4 << 20,
     FIRST_ELEMENTS = 64
 };
 
@@ -43,8 +44,9 @@ static void begin_fragment(edi_reader *r, const edi_interchange *interchange) {
 edi_reader *edi_reader_new(span file, const edi_reader_options *options) {
     edi_reader *r = reader_make(options);
     r->data = file.data;
-    r->len = file.len;
-    r->ended = true;
+    r->whole = file.len;
+    r->len = r->options.passed && file.len > REVEAL_STEP ? REVEAL_STEP : file.len;
+    r->ended = r->len == r->whole;
     if (r->options.fragment) begin_fragment(r, r->options.fragment);
     return r;
 }
@@ -67,10 +69,25 @@ void edi_reader_free(edi_reader *r) {
     free(r);
 }
 
+/* Shows more of a buffer, whose bytes stay where they are. Twice what is unread, lest long segments be looked at again
+ * and again. */
+static void reveal(edi_reader *r) {
+    size_t unread = r->len - r->cursor, left = r->whole - r->cursor;
+    size_t shown = unread > REVEAL_STEP / 2 ? 2 * unread : REVEAL_STEP;
+    r->options.passed(r->options.passed_context, r->cursor);
+    r->len = r->cursor + (shown < left ? shown : left);
+    r->ended = r->len == r->whole;
+    if (r->in_interchange) edi_scan_start(&r->scan, span_make(r->data, r->len), r->cursor, &r->delimiters);
+}
+
 /* Reads more of a stream behind what the window holds from the cursor on. Positions change: callers count from the
  * cursor. False when nothing more came. */
 static bool more(edi_reader *r) {
     if (r->ended) return false;
+    if (!r->window) {
+        reveal(r);
+        return true;
+    }
     memmove(r->window, r->window + r->cursor, r->len - r->cursor);
     r->base += r->cursor;
     r->len -= r->cursor;
@@ -369,16 +386,16 @@ static void skip_long_segment(edi_reader *r, size_t end) {
     r->has_segment = false;
 }
 
-/* Line breaks (and blanks) behind a terminator belong to it. */
+/* Line breaks (and blanks) behind a terminator belong to it, but no more of them than a segment may be long. */
 static span take_after(edi_reader *r, size_t from) {
     size_t at = from;
     for (;;) {
-        while (r->cursor + at < r->len) {
+        while (r->cursor + at < r->len && at - from < r->options.segment_max) {
             char c = r->data[r->cursor + at];
             if (!edi_is_break(c) && c != ' ' && c != '\t') return span_make(r->data + r->cursor + from, at - from);
             at++;
         }
-        if (!more(r)) break;
+        if (at - from == r->options.segment_max || !more(r)) break;
     }
     return span_make(r->data + r->cursor + from, at - from);
 }

@@ -93,6 +93,10 @@ typedef struct edi_reader_options {
     bool strict;                     /* tolerated customs are errors */
     const edi_interchange *fragment; /* the input begins inside this interchange: no header is looked for */
     uint64_t tolerate, refuse;       /* bits by edi_fault_code of tolerated faults: switch single ones on or off */
+    /* Told every few megabytes how far a buffer was read. What lies before may leave the memory: it is seldom asked for
+     * again, as a mapped file is that comes back by itself. NULL: the buffer is looked at as a whole. */
+    void (*passed)(void *context, uint64_t offset);
+    void *passed_context;
 } edi_reader_options;
 
 /* Reads `file`, which outlives the reader. `options` may be NULL. */

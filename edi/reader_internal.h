@@ -31,6 +31,7 @@ struct edi_reader {
     size_t len, cursor; /* the cursor stands at the next unread byte */
     uint64_t base;      /* of data[0] in the file */
     bool ended;         /* nothing follows the window */
+    size_t whole;       /* of a buffer that is shown piece by piece: its length */
     edi_source source;
     void *source_context;
     char *window;

@@ -52,6 +52,12 @@ static error *add_schema(edi_library *library, const char *path) {
     return err;
 }
 
+/* What was read of a large file leaves the memory. */
+static void read_in_passing(edi_validate_options *options, input *in) {
+    options->reader.passed = input_passed;
+    options->reader.passed_context = in;
+}
+
 static error *write_stdout(void *context, span piece) {
     (void)context;
     return io_write_all(STDOUT_FILENO, piece, "standard output");
@@ -97,12 +103,14 @@ static size_t read_stdin(void *context, char *into, size_t room) {
 static void check_file(settings *s, edi_library *library, const char *path, FILE *out, bool *valid, error **failure) {
     edi_report report;
     input in = {0};
+    edi_validate_options options = s->validate;
     *valid = false;
     if (strcmp(path, "-") == 0) {
-        edi_report_read(edi_validator_open(read_stdin, NULL, library, &s->validate), &report);
+        edi_report_read(edi_validator_open(read_stdin, NULL, library, &options), &report);
     } else {
         if ((*failure = input_open(path, &in))) return;
-        edi_report_read(edi_validator_new(in.bytes, library, &s->validate), &report);
+        read_in_passing(&options, &in);
+        edi_report_read(edi_validator_new(in.bytes, library, &options), &report);
     }
     if (s->json) {
         json_t *object = edi_report_json(&report, path);
@@ -207,6 +215,7 @@ static int run_json(settings *s, edi_library *library) {
     input in;
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "json");
+    read_in_passing(&s->validate, &in);
     edi_json_options options = {.validate = s->validate, .compact = s->compact};
     options.validate.envelope_only |= s->flat;
     err = edi_to_json(in.bytes, library, &options, write_stdout, NULL);
@@ -231,6 +240,7 @@ static int run_explain(settings *s, edi_library *library) {
     input in;
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "explain");
+    read_in_passing(&s->validate, &in);
     bool always = s->colour && strcmp(s->colour, "always") == 0, never = s->colour && strcmp(s->colour, "never") == 0;
     edi_explain_options options = {
         .validate = s->validate, .colour = always || (!never && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"))};
@@ -274,6 +284,7 @@ static int run_ack(settings *s, edi_library *library) {
         return command_misused(s->line, "--kind is 997, 999, ta1 or contrl, not %s", s->kind);
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "ack");
+    read_in_passing(&options.validate, &in);
     buf out = BUF_MAX(OUTPUT_MAX);
     edi_acknowledge_result result;
     err = edi_acknowledge(in.bytes, library, &options, &out, &result);
@@ -296,30 +307,39 @@ static void clean_name(const char *text, char *room, size_t size) {
     room[len] = '\0';
 }
 
+typedef struct split_work {
+    const char *directory;
+    span file;
+    size_t count;
+} split_work;
+
+static error *write_document(void *context, const edi_document *document) {
+    split_work *work = context;
+    char type[16], control[48];
+    buf out = BUF_MAX(OUTPUT_MAX);
+    clean_name(document->header.type, type, sizeof type);
+    clean_name(document->header.control, control, sizeof control);
+    char *path = xasprintf("%s/%04zu-%s-%s.edi", work->directory, ++work->count, type, control);
+    error *err = edi_document_alone(work->file, document, &out);
+    if (!err) err = io_write_file(path, buf_span(&out));
+    if (!err) puts(path);
+    free(path);
+    buf_free(&out);
+    return err;
+}
+
 static int run_split(settings *s, edi_library *library) {
     input in;
-    edi_documents documents;
+    edi_documents documents = {0};
     if (!s->to) return command_misused(s->line, "--to DIRECTORY is missing");
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "split");
+    read_in_passing(&s->validate, &in);
+    split_work work = {.directory = s->to, .file = in.bytes};
     err = io_make_directories(s->to);
-    edi_documents_read(in.bytes, library, &s->validate, &documents);
-    for (size_t i = 0; i < documents.count && !err; i++) {
-        const edi_document *document = &documents.list[i];
-        char type[16], control[48];
-        buf out = BUF_MAX(OUTPUT_MAX);
-        clean_name(document->header.type, type, sizeof type);
-        clean_name(document->header.control, control, sizeof control);
-        char *path = xasprintf("%s/%04zu-%s-%s.edi", s->to, i + 1, type, control);
-        err = edi_document_alone(in.bytes, document, &out);
-        if (!err) err = io_write_file(path, buf_span(&out));
-        if (!err) puts(path);
-        free(path);
-        buf_free(&out);
-    }
-    bool none = documents.count == 0;
-    if (!err && none) err = error_new(ERROR_INVALID, "there is no document in %s: %s", in.name, documents.first.text);
-    edi_documents_free(&documents);
+    if (!err) err = edi_documents_each(in.bytes, library, &s->validate, &documents, write_document, &work);
+    if (!err && work.count == 0)
+        err = error_new(ERROR_INVALID, "there is no document in %s: %s", in.name, documents.first.text);
     input_close(&in);
     return err ? fail(err, "split") : EXIT_DONE;
 }

@@ -2,18 +2,75 @@
 #include "core/app/input.h"
 
 #include "core/base/io.h"
+#include "core/base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What is read from a pipe is kept in memory. */
-#define COPY_MAX ((size_t)4 << 30)
+/* Up to here a file is read into memory: cheaper than a mapping. */
+#define COPY_MAX ((size_t)1 << 20)
+#define FIRST_READ ((size_t)64 << 10)
 
 bool input_is_regular(const char *path) {
     struct stat info;
     return strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static error *map(input *in, int fd, size_t size) {
+    in->mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (in->mapping == MAP_FAILED) {
+        in->mapping = NULL;
+        return error_from_errno(errno, "cannot map %s", in->name);
+    }
+    in->mapping_size = size;
+    madvise(in->mapping, size, MADV_SEQUENTIAL);
+    in->bytes = span_make(in->mapping, size);
+    return NULL;
+}
+
+/* Fills the copy up to its maximum or the end of the file, which is `expected` bytes long, or so. */
+static error *fill(input *in, int fd, size_t expected) {
+    while (in->copy.len < COPY_MAX) {
+        size_t size = in->copy.len < expected ? expected - in->copy.len : in->copy.len;
+        if (size > COPY_MAX - in->copy.len) size = COPY_MAX - in->copy.len;
+        char *room = buf_reserve(&in->copy, size);
+        ssize_t n = room ? read(fd, room, size) : 0;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return error_from_errno(errno, "cannot read %s", in->name);
+        if (n == 0) break;
+        buf_grew(&in->copy, (size_t)n);
+    }
+    in->bytes = buf_span(&in->copy);
+    return NULL;
+}
+
+static error *open_nameless(int *fd) {
+    const char *directory = getenv("TMPDIR");
+    if (!directory || !directory[0]) directory = "/var/tmp";
+    *fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd >= 0) return NULL;
+    char *path = xasprintf("%s/banyan-XXXXXX", directory);
+    *fd = mkostemp(path, O_CLOEXEC);
+    error *err = *fd < 0 ? error_from_errno(errno, "cannot make a temporary file in %s", directory) : NULL;
+    if (!err) unlink(path);
+    free(path);
+    return err;
+}
+
+/* What came so far and all that follows goes to a file without a name, which is mapped. */
+static error *spill(input *in, int fd) {
+    int file = -1;
+    uint64_t more = 0;
+    error *err = open_nameless(&file);
+    if (!err) err = io_write_all(file, buf_span(&in->copy), "a temporary file");
+    if (!err) err = io_copy(fd, file, INT64_MAX, &more, in->name);
+    if (!err) err = map(in, file, in->copy.len + (size_t)more);
+    buf_free(&in->copy);
+    io_close(&file);
+    return err;
 }
 
 error *input_open(const char *path, input *in) {
@@ -27,19 +84,12 @@ error *input_open(const char *path, input *in) {
         err = error_from_errno(errno, "cannot read %s", in->name);
     } else if (S_ISDIR(info.st_mode)) {
         err = error_from_errno(EISDIR, "cannot read %s", in->name);
-    } else if (S_ISREG(info.st_mode) && info.st_size > 0 && !standard) {
-        in->mapping_size = (size_t)info.st_size;
-        in->mapping = mmap(NULL, in->mapping_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (in->mapping == MAP_FAILED) {
-            in->mapping = NULL;
-            err = error_from_errno(errno, "cannot map %s", in->name);
-        } else {
-            madvise(in->mapping, in->mapping_size, MADV_SEQUENTIAL);
-            in->bytes = span_make(in->mapping, in->mapping_size);
-        }
+    } else if (S_ISREG(info.st_mode) && info.st_size > (off_t)COPY_MAX && lseek(fd, 0, SEEK_CUR) == 0) {
+        err = map(in, fd, (size_t)info.st_size);
     } else {
-        err = io_read_all(fd, &in->copy, in->name);
-        in->bytes = buf_span(&in->copy);
+        bool sized = S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size <= (off_t)COPY_MAX;
+        err = fill(in, fd, sized ? (size_t)info.st_size + 1 : FIRST_READ);
+        if (!err && in->copy.len == COPY_MAX) err = spill(in, fd);
     }
     if (!standard) io_close(&fd);
     if (err) input_close(in);
@@ -50,4 +100,13 @@ void input_close(input *in) {
     if (in->mapping) munmap(in->mapping, in->mapping_size);
     buf_free(&in->copy);
     in->mapping = NULL;
+}
+
+void input_passed(void *context, uint64_t offset) {
+    input *in = context;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), end = (size_t)offset & ~(page - 1);
+    if (!in->mapping || end == 0) return;
+    size_t from = end > in->passed ? in->passed : 0; /* read from the beginning again */
+    madvise((char *)in->mapping + from, end - from, MADV_DONTNEED);
+    in->passed = end;
 }

@@ -11,67 +11,13 @@
 #include "edi/json.h"
 #include "edi/scan.h"
 #include "edi/validate.h"
+#include "tests/bench/edi_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { ROUNDS_MAX = 31 };
-
-static uint64_t seed = 42;
-
-static unsigned next_random(unsigned below) {
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(seed >> 33) % below;
-}
-
-static void add_word(buf *out, bool longer) {
-    unsigned len = longer ? 12 + next_random(18) : 2 + next_random(7);
-    for (unsigned i = 0; i < len; i++)
-        buf_add_char(out, (char)('A' + next_random(26)));
-}
-
-static void make_x12(buf *out, size_t size, bool longer) {
-    unsigned sets = 0;
-    buf_add_text(out,
-        "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260101*1200*U*00401*000000001*0*P*:~"
-        "GS*PO*SENDER*RECEIVER*20260101*1200*1*X*004010~");
-    while (out->len < size) {
-        unsigned lines = 20 + next_random(60), segments = 6 + lines * 3;
-        buf_printf(out, "ST*850*%04u~BEG*00*SA*PO%u**20260101~REF*DP*%u~N1*ST*", ++sets, next_random(1000000),
-            next_random(999));
-        add_word(out, longer);
-        buf_printf(out, "*92*%04u~", next_random(10000));
-        for (unsigned i = 1; i <= lines; i++) {
-            buf_printf(out, "PO1*%u*%u*EA*%u.%02u**VP*V%u*UP*%012u~PID*F****", i, 1 + next_random(500),
-                next_random(900), next_random(100), next_random(100000), next_random(1000000000));
-            add_word(out, longer);
-            buf_printf(
-                out, "~SCH*%u*EA***002*20260%u%02u~", 1 + next_random(500), 1 + next_random(9), 1 + next_random(28));
-        }
-        buf_printf(out, "CTT*%u~SE*%u*%04u~", lines, segments, sets);
-    }
-    buf_printf(out, "GE*%u*1~IEA*1*000000001~", sets);
-}
-
-static void make_edifact(buf *out, size_t size, bool longer) {
-    unsigned messages = 0;
-    buf_add_text(out, "UNB+UNOC:3+SENDER:14+RECEIVER:14+260101:1200+REF1'");
-    while (out->len < size) {
-        unsigned lines = 20 + next_random(60), segments = 8 + lines * 4;
-        buf_printf(out, "UNH+%u+ORDERS:D:96A:UN'BGM+220+PO%u+9'DTM+137:20260101:102'NAD+BY+%u::9'NAD+SU+%u::9+",
-            ++messages, next_random(1000000), next_random(1000000), next_random(1000000));
-        add_word(out, longer);
-        buf_add_char(out, '\'');
-        for (unsigned i = 1; i <= lines; i++) {
-            buf_printf(out, "LIN+%u++%u:EN'IMD+F++:::", i, next_random(1000000000));
-            add_word(out, longer);
-            buf_printf(out, "'QTY+21:%u'PRI+AAA:%u.%02u'", 1 + next_random(500), next_random(900), next_random(100));
-        }
-        buf_printf(out, "UNS+S'CNT+2:%u'UNT+%u+%u'", lines, segments, messages);
-    }
-    buf_printf(out, "UNZ+%u+REF1'", messages);
-}
 
 static double seconds_now(void) {
     struct timespec now;
@@ -193,19 +139,13 @@ int main(int argc, char **argv) {
     int rounds = argc > 2 ? atoi(argv[2]) : 5;
     if (argc > 3) wanted = argv[3];
     if (rounds < 1 || rounds > ROUNDS_MAX) rounds = 5;
-    static const struct {
-        const char *name;
-        void (*make)(buf *out, size_t size, bool longer);
-        bool longer;
-    } shapes[] = {{"X12 850, short elements", make_x12, false}, {"X12 850, long elements", make_x12, true},
-        {"EDIFACT ORDERS, short elements", make_edifact, false}, {"EDIFACT ORDERS, long elements", make_edifact, true}};
     edi_library *library = edi_library_new();
     printf("scan path: %s\n", edi_scan_chosen());
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < FILE_SHAPES; i++) {
         buf file = BUF_MAX((size_t)4 << 30);
-        shapes[i].make(&file, size, shapes[i].longer);
+        file_shapes[i].make(&file, size, file_shapes[i].longer, -1);
         copy_target = xmalloc(file.len);
-        printf("%s, %zu MiB\n", shapes[i].name, file.len >> 20);
+        printf("%s, %zu MiB\n", file_shapes[i].name, file.len >> 20);
         measure("memcpy", work_memcpy, buf_span(&file), library, rounds);
         measure("bare scan, positions", work_scan, buf_span(&file), library, rounds);
         measure("all events, envelope", work_events, buf_span(&file), library, rounds);
