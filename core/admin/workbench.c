@@ -58,11 +58,12 @@ typedef struct subject {
     json_t *message;   /* of a real one; owned; NULL */
     payload_view view; /* to be closed */
     buf bytes;         /* what `view` borrows when it came otherwise */
+    bool borrows;
 } subject;
 
 static void subject_free(subject *s) {
     json_decref(s->message);
-    if (s->bytes.data) s->view.bytes = NULL; /* borrowed */
+    if (s->borrows) s->view.bytes = NULL; /* of an empty buffer, too */
     payload_view_close(&s->view);
     buf_free(&s->bytes);
 }
@@ -85,7 +86,7 @@ static error *subject_of(const call *c, const char *script, const json_t *body, 
     else if (!base64)
         buf_add(&s->bytes, json_get_span(body, "body"));
     if (!err) err = buf_check(&s->bytes, "the payload");
-    if (!s->bytes.data) buf_add_text(&s->bytes, "");
+    s->borrows = true;
     s->view = (payload_view){.size = s->bytes.len, .bytes = (char *)(uintptr_t)buf_text(&s->bytes), .fd = -1};
     return err;
 }

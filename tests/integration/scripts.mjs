@@ -80,6 +80,18 @@ test("a source runs on a text, a sample and a real message, under a name that do
   assert.equal((await appliance.messages()).length, count);
 });
 
+test("an empty text and a sample that is not there end in words, and the appliance goes on", async () => {
+  const empty = await appliance.api("POST", "/api/v1/scripts/empty/run", {
+    source: "local M = {}\nfunction M.translate(message) return {json = {size = #message.body}} end\nreturn M",
+    function: "translate",
+    body: "",
+  });
+  assert.equal(empty.status, 200);
+  assert.equal((await appliance.api("GET", "/api/v1/scripts/empty/structure?sample=nothing.edi")).status, 404);
+  assert.equal((await appliance.api("POST", "/api/v1/scripts/empty/run", {base64: "!!", source: "return {}"})).status, 400);
+  assert.equal((await appliance.api("GET", "/healthz")).status, 200);
+});
+
 test("a run that fails tells line and words, and what was logged before", async () => {
   const run = await call("POST", "shorten/run", {source: "local M = {}\nfunction M.translate(m)\n  print('so far')\n  error('no further')\nend\nreturn M", body: "x"});
   assert.equal(run.error.line, 4);
