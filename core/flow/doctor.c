@@ -4,6 +4,7 @@
  * small document, exchanged like any other, whose receipt is judged like any other. */
 #include "core/base/memory.h"
 #include "core/flow/exchange_parts.h"
+#include "core/flow/expiry.h"
 
 #include "adapters/as2/as2.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { WAIT_MS = 60000, LOOK_AGAIN_MS = 100, DAY_MS = 24 * 3600 * 1000, WARN_DAYS = 60 };
+enum { WAIT_MS = 60000, LOOK_AGAIN_MS = 100, WARN_DAYS = 60 };
 
 typedef struct examination {
     engine *engine;
@@ -46,20 +47,17 @@ static const char *detail_of(const examination *x, const char *certificate, cons
 
 static void examine_certificates(examination *x, const char *list, const char *whose) {
     const json_t *all = json_get_array(x->connection->trust, list);
-    int64_t now = clock_wall_ms(), ends = 0;
     for (size_t i = 0; i < json_array_size(all); i++) {
         const char *name = json_get_text(json_array_get(all, i), "name", "");
         const char *until = detail_of(x, name, "not_after");
-        error *err = clock_parse(span_of(until), &ends);
-        error_free(err);
-        if (err) continue;
-        long long days = (long long)((ends - now) / DAY_MS);
-        if (ends < now)
+        int64_t days;
+        if (!expiry_days(x->estate, name, clock_wall_ms(), &days)) continue;
+        if (days < 0)
             say(x, "certificate", false, "%s certificate %s has expired on %.10s", whose, name, until);
         else if (days < WARN_DAYS)
             say(x, "certificate", true,
-                "%s certificate %s expires in %lld days, on %.10s: exchange the next one in time", whose, name, days,
-                until);
+                "%s certificate %s expires in %lld days, on %.10s: exchange the next one in time", whose, name,
+                (long long)days, until);
         else
             say(x, "certificate", true, "%s certificate %s is valid until %.10s, fingerprint %.16s…", whose, name,
                 until, detail_of(x, name, "fingerprint"));

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/flow/exchange_parts.h"
+#include "core/flow/expiry.h"
 #include "core/flow/intake.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/work.h"
@@ -58,6 +59,7 @@ typedef struct dispatcher {
     bool starved;           /* there may be more jobs than there were idle runners */
     bool reconfigured;      /* what was held may run now */
     int64_t released_at_ms; /* when that was last looked after; the dispatcher's own */
+    map *expiries;          /* certificates whose end was told; the dispatcher's own */
 } dispatcher;
 
 /* ---- the queue between dispatcher and runners ---- */
@@ -318,6 +320,9 @@ static void release_jobs_if_due(engine *e) {
     if (!due) return;
     d->released_at_ms = now;
     log_failure(LOG_ERROR, "cannot release held jobs", release_jobs(e));
+    estate *snapshot = config_estate(e->options.config);
+    expiry_look(snapshot, d->expiries);
+    estate_release(snapshot);
 }
 
 static int64_t sleep_for(int64_t job_at, int64_t next_source_ms) {
@@ -422,6 +427,7 @@ static dispatcher *dispatcher_new(void) {
     pthread_condattr_destroy(&monotonic);
     d->sources = map_new();
     d->lanes = map_new();
+    d->expiries = map_new();
     d->reconfigured = true;
     return d;
 }
@@ -483,6 +489,7 @@ void engine_stop(engine *e) {
     watcher_stop(e->watcher);
     map_free(d->sources, free);
     map_free(d->lanes, free_lane);
+    map_free(d->expiries, free);
     pthread_cond_destroy(&d->wake_dispatcher);
     pthread_cond_destroy(&d->wake_runner);
     pthread_cond_destroy(&d->runner_ended);
