@@ -6,7 +6,8 @@
  *           outcome  {"headers": [[name, value]…], "layers": [{"kind", …}…], "signed", "encrypted", "compressed",
  *                     "mics": {form: {algorithm: base64}}, "ruled": form}
  *   unpack  order    {"from", "to" (whom we expect), "headers": [[name, value]…] as they came, "answer": bool (an
- * answer to a request of ours), "outcome": a disposition decided already: the body is not looked at} outcome
+ * answer to a request of ours), "outcome": a disposition decided already: the body is not looked at, "text" and
+ *                     "mic" go into the receipt} outcome
  * {"outcome", "level", "text", "layers", "signed", "encrypted", "compressed", "signer", "mics", "ruled", "mic":
  * "base64, sha-256", "documents": [{"offset", "length", "filename", "content_type"}], "receipt": {"headers": [[name,
  * value]…], "body"} when one is wanted, "receipt_url", "answers": {…} when it is a receipt itself: "disposition",

@@ -214,6 +214,7 @@ static error *decide_again(taking *t, const char *outcome, const char *text, jso
     frame reply;
     json_t *order = json_pack("{s:s, s:s, s:O, s:s, s:s?}", "from", t->request->from, "to", t->request->to, "headers",
         t->request->headers, "outcome", outcome, "text", text);
+    json_put_text(order, "mic", json_get_text(t->told, "mic", NULL));
     error *err = exchange_unpack(t->engine, t->request->connection, order, SPAN(""), -1, 0, -1, &reply, told);
     if (!err) frame_clear(&reply);
     return err;

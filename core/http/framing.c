@@ -5,8 +5,7 @@ enum { TRAILERS_MAX = 32, CHUNK_LINE_BYTES_MAX = 4096, CHUNK_DIGITS_MAX = 16 };
 
 /* Fields that one request may carry once only: a second one is a disagreement waiting to happen. */
 static const char *const single_fields[] = {"Host", "Content-Length", "Transfer-Encoding", "Content-Type",
-    "Content-Encoding", "Authorization", "Expect", "Idempotency-Key", "AS2-From", "AS2-To", "AS2-Version",
-    "Message-ID"};
+    "Content-Encoding", "Authorization", "Expect", "Idempotency-Key", "AS2-Version", "Message-ID"};
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
