@@ -78,6 +78,15 @@ static const route routes[] = {
     {"GET", "/api/v1/scripts/*/samples/*", ROLE_DEVELOPER, sample_show, "The bytes of a sample"},
     {"PUT", "/api/v1/scripts/*/samples/*", ROLE_DEVELOPER, sample_put, "Keep a sample"},
     {"DELETE", "/api/v1/scripts/*/samples/*", ROLE_DEVELOPER, sample_remove, "Remove a sample"},
+    {"GET", "/api/v1/switches", ROLE_VIEWER, switch_list, "The strangler switches of all endpoints"},
+    {"GET", "/api/v1/endpoints/**/switch", ROLE_VIEWER, switch_show, "How both sides of an endpoint fare"},
+    {"PUT", "/api/v1/endpoints/**/switch", ROLE_OPERATOR, switch_put, "Change the share of the modern side"},
+    {"POST", "/api/v1/endpoints/**/switch/back", ROLE_OPERATOR, switch_back, "Go back to before the last change"},
+    {"GET", "/api/v1/endpoints/**/switch/history", ROLE_VIEWER, switch_history, "Who turned the switch, when and why"},
+    {"GET", "/api/v1/endpoints/**/switch/differences", ROLE_OPERATOR, switch_differences,
+        "What differs between the two sides, by field, with samples"},
+    {"DELETE", "/api/v1/endpoints/**/switch/differences", ROLE_OPERATOR, switch_forget,
+        "Forget the differences and what was learned"},
     {"GET", "/api/v1/*", ROLE_VIEWER, object_list, "All objects of a kind"},
     {"GET", "/api/v1/*/**", ROLE_VIEWER, object_show, "One object"},
     {"PUT", "/api/v1/*/**", ROLE_DEVELOPER, object_put, "Create or change an object"},
@@ -90,14 +99,26 @@ const route *admin_routes(void) {
     return routes;
 }
 
+/* What "**" takes: all that is left but for the end that the pattern still names. */
+static bool take_most(span *rest, span tail) {
+    if (!rest->data) return false;
+    if (!tail.data) return true;
+    if (rest->len <= tail.len + 1) return false;
+    size_t most = rest->len - tail.len - 1;
+    if (rest->data[most] != '/' || memcmp(rest->data + most + 1, tail.data, tail.len) != 0) return false;
+    rest->len = most;
+    return true;
+}
+
 /* Does the path fit the pattern? The parts that stars took go to `parts`. */
 static bool fits(const char *pattern, span path, char *parts[PARTS_MAX]) {
     span wanted = span_of(pattern), rest = path, w, p;
     size_t count = 0;
     while (span_split(&wanted, '/', &w)) {
         if (span_is(w, "**")) {
-            if (rest.data && count < PARTS_MAX) parts[count++] = xspandup(rest);
-            return rest.data != NULL;
+            if (!take_most(&rest, wanted)) return false;
+            if (count < PARTS_MAX) parts[count++] = xspandup(rest);
+            return true;
         }
         if (!span_split(&rest, '/', &p)) return false;
         if (span_is(w, "*") && p.len > 0 && count < PARTS_MAX)

@@ -11,6 +11,7 @@
 #include "core/base/blocking.h"
 #include "core/flow/accounts.h"
 #include "core/flow/engine.h"
+#include "core/flow/switches.h"
 #include "core/http/server.h"
 
 typedef struct admin admin;
@@ -23,6 +24,7 @@ typedef struct admin_options {
     accounts *accounts;
     control_numbers *numbers;
     blocking *blocking;
+    switches *switches;
     const char *version;
     const char *public_address; /* of the facade, for the UI to show; lives as long as the admin */
 } admin_options;

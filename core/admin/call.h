@@ -23,7 +23,8 @@ typedef struct call {
 /* A handler answers by what it returns: a response, or an error that becomes a problem. Exactly one is set. */
 typedef error *handler(call *c, http_response **response);
 
-/* A pattern's "*" takes one part of the path, "**" all that is left. A table of routes ends with a NULL method. */
+/* A pattern's "*" takes one part of the path, "**" all that is left, but for what the pattern
+ * names behind it. A table of routes ends with a NULL method. */
 typedef struct route {
     const char *method, *pattern;
     role least;      /* ROLE_COUNT: public */
@@ -57,7 +58,9 @@ handler user_list, user_show, user_put, user_remove, key_list, key_show, key_add
 handler health_show, ready_show, metrics_show, backup_make, restore_release, openapi_show;    /* probes.c */
 handler history_show, partners_show, message_explain, certificate_inspect, connection_list;   /* insight.c */
 handler preferences_show, preferences_put;                                                    /* insight.c */
-handler ui_show;                                                                              /* ui.c */
+handler switch_list, switch_show, switch_put, switch_back, switch_history, switch_differences,
+    switch_forget; /* switches.c */
+handler ui_show;   /* ui.c */
 
 handler draft_show, draft_put, draft_remove, version_list, version_show;                      /* scripts.c */
 handler script_publish, script_rollback, sample_list, sample_show, sample_put, sample_remove; /* scripts.c */

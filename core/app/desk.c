@@ -35,6 +35,7 @@ struct desk {
     _Atomic(engine *) engine;
     _Atomic(facade *) facade;
     _Atomic(admin *) admin;
+    switches *switches;
     http_loop *loop; /* the public listener, and what goes out */
     http_server *public_server, *admin_server;
     char *public_address;
@@ -160,7 +161,8 @@ static error *make_facade(desk *d) {
             .numbers = d->numbers,
             .blocking = d->blocking,
             .accounts = d->accounts,
-            .loop = d->loop},
+            .loop = d->loop,
+            .switches = d->switches},
         .engine = atomic_load(&d->engine),
         .exchanges = d->exchanges,
         .version = BANYAN_VERSION,
@@ -253,6 +255,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
         .accounts = d->accounts,
         .numbers = d->numbers,
         .blocking = d->blocking,
+        .switches = d->switches,
         .version = BANYAN_VERSION,
         .public_address = d->public_address,
     };
@@ -294,6 +297,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err)
         err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
             configuration_integer(configuration, "retention.messages"), &d->retention);
+    if (!err) err = switches_open(d->store, &d->switches);
     if (!err) err = http_loop_start(&d->loop);
     if (!err) err = make_facade(d);
     if (!err) err = start_public(d, configuration);
@@ -321,9 +325,11 @@ void desk_stop(desk *d) {
     blocking_stop(d->blocking);
     engine_free(e);
     atomic_store(&d->admin, NULL);
-    if (d->store) store_close(d->store);
-    facade_free(atomic_load(&d->facade));
+    /* Shadow traffic ends with the loop; it counts for the switches, which keep their figures in the store. */
+    facade_free(atomic_exchange(&d->facade, NULL));
     http_loop_stop(d->loop);
+    switches_close(d->switches);
+    if (d->store) store_close(d->store);
     admin_free(a);
     config_close(d->config);
     control_numbers_free(d->numbers);

@@ -7,6 +7,8 @@
 #include "core/facade/answer.h"
 #include "core/facade/pass.h"
 #include "core/facade/resource.h"
+#include "core/facade/shadow.h"
+#include "core/facade/traffic.h"
 #include "core/flow/template.h"
 
 #include <stdio.h>
@@ -82,11 +84,14 @@ void exchange_respond(exchange *x, http_response *take) {
     int status = http_response_status(take);
     /* A 500 of our own, such as a script's, says nothing about the back-end. */
     x->back_end_failed = (status >= 502 && status <= 504) || (status == 500 && x->pass);
+    shadow *later = x->shadowed ? shadow_prepare(x, take) : NULL;
+    traffic_answered(x, http_response_status(take));
     for (size_t i = chain->count; i > 0; i--) {
         const policy *p = chain->steps[i - 1].policy;
         if (p->on_answer) p->on_answer(x, chain->steps[i - 1].prepared, take);
     }
-    http_respond(x->request, take);
+    http_respond(x->request, take); /* the exchange may be gone */
+    shadow_start(later);
 }
 
 void exchange_refuse(exchange *x, int status, const char *name, const char *title, const char *detail) {
@@ -107,7 +112,7 @@ void exchange_answered_as_is(exchange *x) {
 }
 
 void exchange_answered(exchange *x) {
-    if (x->endpoint->script && x->answer.status != 204)
+    if (x->script && x->answer.status != 204)
         exchange_run_response_script(x);
     else
         exchange_answered_as_is(x);
@@ -226,6 +231,7 @@ void exchange_call_back_end(exchange *x) {
 
 static void reach_back_end(exchange *x) {
     const back_end *behind = back_end_of(x->target->connection);
+    x->called = true;
     if (!behind->passes && resource_takes(x)) {
         resource_start(x);
         return;
@@ -233,7 +239,7 @@ static void reach_back_end(exchange *x) {
     bool durable = behind->accepts || x->endpoint->respond_status == 202;
     if (durable && !exchange_keeps_nothing(x))
         exchange_accept(x);
-    else if (behind->passes && !x->endpoint->script)
+    else if (behind->passes && !x->script)
         pass_start(x);
     else
         ask(x, behind);
@@ -242,7 +248,7 @@ static void reach_back_end(exchange *x) {
 /* ---- the way in ---- */
 
 static void begin(exchange *x) {
-    if (x->endpoint->script)
+    if (x->script)
         exchange_run_request_script(x);
     else
         exchange_call_back_end(x);
@@ -289,11 +295,14 @@ static int open_spill(void *owner) {
 
 /* Need the body lie here before the back-end is called? */
 static bool streams(const exchange *x) {
-    return x->target && !x->endpoint->script && !x->plan->policies.wants_body &&
-           back_end_of(x->target->connection)->passes && x->endpoint->respond_status != 202;
+    return x->target && !x->script && !(x->shadowed && http_request_has_body(x->request)) &&
+           !x->plan->policies.wants_body && back_end_of(x->target->connection)->passes &&
+           x->endpoint->respond_status != 202;
 }
 
 static void take_body(exchange *x) {
+    traffic_choose(x);
+    x->shadowed = shadow_wants(x);
     if (streams(x)) {
         enter(x);
         return;
@@ -351,7 +360,6 @@ void exchange_start(
     x->endpoint = match->plan->endpoint;
     x->request = request;
     x->parameters = parameters_of(&match->route);
-    x->target = x->endpoint->legacy ? &x->endpoint->target : NULL;
     x->started_at = clock_wall_ms();
     x->view.fd = -1;
     id_new(x->id);

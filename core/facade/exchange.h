@@ -26,6 +26,7 @@ typedef struct exchange_services {
     accounts *accounts;
     http_loop *loop;
     upstreams *upstreams;
+    switches *switches;
 } exchange_services;
 
 /* Takes the request over. The services live longer than any request; the routes are held. */

@@ -34,6 +34,11 @@ struct exchange {
     bool back_end_failed;
     guard_ticket guard;               /* of the back-end that is being asked */
     const estate_destination *target; /* the back-end that answers this request; NULL: none */
+    const char *script;               /* of that side; NULL: bodies pass as they are */
+    traffic_side side;                /* legacy, unless the switch says otherwise */
+    bool called;                      /* the back-end was asked */
+    bool shadowed;                    /* the other side will be asked too */
+    int64_t began_ms;                 /* monotonic: when the side was chosen */
     call_scope scope;
     payload_writer *spill; /* while a large body comes in */
     payload body;          /* as it came, once body_there */
@@ -74,6 +79,8 @@ void exchange_fail(exchange *x, error *take);   /* answers with what becomes of 
 /* script.c: runs the script's function on the request, then exchange_call_back_end; or on x->answer, then answers. */
 void exchange_run_request_script(exchange *x);
 void exchange_run_response_script(exchange *x);
+/* The call of a script's function on this request; takes `extra`, more members of the message. New reference. */
+json_t *exchange_script_call(const exchange *x, const char *function, const char *script, json_t *take_extra);
 /* What the request script said of the request to the back-end: body, content type, header fields; without a script the
  * body as it came. */
 must_check error *exchange_shape_request(exchange *x, back_end_request *request);

@@ -21,7 +21,7 @@ struct facade {
 };
 
 void facade_check(const estate *candidate, fault_list *faults) {
-    routes_release(routes_build((estate *)(uintptr_t)candidate, faults));
+    routes_release(routes_build((estate *)(uintptr_t)candidate, NULL, faults));
 }
 
 static routes *hold_routes(facade *f) {
@@ -33,8 +33,9 @@ static routes *hold_routes(facade *f) {
 
 void facade_reconfigured(facade *f, estate *now) {
     fault_list faults = {.faults = NULL, .count = 0};
+    switches_reconfigured(f->options.services.switches, now);
     upstreams_refresh(f->options.services.upstreams, now);
-    routes *next = routes_build(now, &faults);
+    routes *next = routes_build(now, f->options.services.switches, &faults);
     for (size_t i = 0; i < faults.count; i++)
         log_error("a route is not served: %s", error_text(faults.faults[i]));
     fault_list_free(&faults);

@@ -180,6 +180,7 @@ static void begin(void *context) {
 }
 
 void pass_start(exchange *x) {
+    x->called = true;
     span bytes;
     int fd;
     uint64_t size;

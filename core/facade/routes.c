@@ -34,22 +34,23 @@ static void add_own(http_router *router, fault_list *faults) {
                                    (void *)(uintptr_t)&own_routes[i]));
 }
 
-static void add_endpoint(routes *r, const estate_endpoint *endpoint, fault_list *faults) {
+static void add_endpoint(routes *r, const estate_endpoint *endpoint, switches *turns, fault_list *faults) {
     route_plan *plan = &r->plans[r->count++];
     plan->endpoint = endpoint;
+    plan->turn = turns ? switches_find(turns, endpoint->route) : NULL;
     policy_chain_prepare(&plan->policies, endpoint, faults);
     error *err = http_router_add(r->router, endpoint->method ? endpoint->method : "*", endpoint->path, plan);
     fault_list_add(faults, error_at(error_wrap(err, "route"), "/endpoints/%s/route", endpoint->route));
 }
 
-routes *routes_build(estate *snapshot, fault_list *faults) {
+routes *routes_build(estate *snapshot, switches *turns, fault_list *faults) {
     routes *r = xcalloc(1, sizeof *r + snapshot->endpoint_count * sizeof *r->plans);
     atomic_init(&r->references, 1);
     r->estate = estate_hold(snapshot);
     r->router = http_router_new();
     add_own(r->router, faults);
     for (size_t i = 0; i < snapshot->endpoint_count; i++)
-        add_endpoint(r, &snapshot->endpoints[i], faults);
+        add_endpoint(r, &snapshot->endpoints[i], turns, faults);
     return r;
 }
 

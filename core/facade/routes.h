@@ -7,6 +7,7 @@
 #define BANYAN_CORE_FACADE_ROUTES_H
 
 #include "core/facade/policy.h"
+#include "core/flow/switches.h"
 #include "core/http/router.h"
 
 typedef struct routes routes;
@@ -15,10 +16,12 @@ typedef struct routes routes;
 typedef struct route_plan {
     const estate_endpoint *endpoint;
     policy_chain policies;
+    route_switch *turn; /* NULL: it has one side only */
 } route_plan;
 
-/* Routes that clash and policies that do not hold together are faults; what can be served is. The estate is held. */
-routes *routes_build(estate *snapshot, fault_list *faults);
+/* Routes that clash and policies that do not hold together are faults; what can be served is. The estate is held.
+ * `turns` NULL: only to look for faults. */
+routes *routes_build(estate *snapshot, switches *turns, fault_list *faults);
 routes *routes_hold(routes *r);
 void routes_release(routes *r); /* NULL is fine */
 

@@ -36,7 +36,7 @@ static json_t *request_query(const exchange *x) {
     return query;
 }
 
-static json_t *script_call(const exchange *x, const char *function, json_t *take_extra) {
+json_t *exchange_script_call(const exchange *x, const char *function, const char *script, json_t *take_extra) {
     json_t *message = json_object();
     json_put_text(message, "id", x->id);
     json_put_span(message, "method", http_request_method(x->request));
@@ -52,9 +52,9 @@ static json_t *script_call(const exchange *x, const char *function, json_t *take
     json_object_set_new(message, "headers", request_headers(x));
     if (take_extra) json_object_update(message, take_extra);
     json_decref(take_extra);
-    const estate_script *script = estate_find_script(x->scope.estate, x->endpoint->script);
-    return json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", x->endpoint->script, "hash", script ? script->hash : NULL,
-        "function", function, "message", message, "destinations", translate_destinations(x->target, x->target ? 1 : 0));
+    const estate_script *found = estate_find_script(x->scope.estate, script);
+    return json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", script, "hash", found ? found->hash : NULL, "function",
+        function, "message", message, "destinations", translate_destinations(x->target, x->target ? 1 : 0));
 }
 
 static error *answer_question(void *owner, const frame *question, frame *reply) {
@@ -102,7 +102,7 @@ static bool take_outcome(exchange *x, frame *reply, error *failure) {
         err = error_new(ERROR_INTERNAL, "the worker sent no outcome");
     }
     if (outcome) keep_outcome(x, outcome);
-    if (err) exchange_fail(x, error_wrap(err, "script %s", x->endpoint->script));
+    if (err) exchange_fail(x, error_wrap(err, "script %s", x->script));
     return !err;
 }
 
@@ -148,7 +148,7 @@ void exchange_run_request_script(exchange *x) {
     char empty[1] = "";
     if (!view.bytes && !x->body.spool[0]) view.bytes = empty;
     if (view.bytes || exchange_keeps_nothing(x)) {
-        run_script(x, script_call(x, "request", NULL), &view, after_request_script);
+        run_script(x, exchange_script_call(x, "request", x->script, NULL), &view, after_request_script);
         return;
     }
     error *err = payload_view_of(x->services->store, &x->body, &view);
@@ -156,7 +156,7 @@ void exchange_run_request_script(exchange *x) {
         exchange_fail(x, err);
         return;
     }
-    run_script(x, script_call(x, "request", NULL), &view, after_request_script);
+    run_script(x, exchange_script_call(x, "request", x->script, NULL), &view, after_request_script);
     payload_view_close(&view);
 }
 
@@ -229,5 +229,5 @@ void exchange_run_response_script(exchange *x) {
     payload_view view = {.size = x->answer.bytes.len, .bytes = (char *)(uintptr_t)x->answer.bytes.data, .fd = -1};
     json_t *extra = json_pack(
         "{s:i, s:s, s:o}", "status", x->answer.status, "content_type", type, "headers", answer_headers(&x->answer));
-    run_script(x, script_call(x, "response", extra), &view, after_response_script);
+    run_script(x, exchange_script_call(x, "response", x->script, extra), &view, after_response_script);
 }

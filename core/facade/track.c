@@ -68,8 +68,9 @@ void exchange_track_answer(exchange *x, const http_response *response, span byte
     bool small = bytes.data && bytes.len <= KEPT_BYTES_MAX; /* larger answers are told, not kept */
     error *err = small ? payload_of(x->services->store, bytes, &copy) : NULL;
     store_add_message(change, &message, small && !err ? &copy : NULL);
-    snprintf(text, sizeof text, "%.*s %.*s answered %d%s%s", (int)method.len, method.data,
-        (int)(path.len > 400 ? 400 : path.len), path.data, http_response_status(response), how ? " " : "",
+    const char *side = !x->plan->turn ? "" : x->side == SIDE_MODERN ? " by modern" : " by legacy";
+    snprintf(text, sizeof text, "%.*s %.*s answered %d%s%s%s", (int)method.len, method.data,
+        (int)(path.len > 400 ? 400 : path.len), path.data, http_response_status(response), side, how ? " " : "",
         how ? how : "");
     if (x->outcome) translate_log_events(change, x->id, x->outcome);
     store_add_event(change, x->id, "answered", text, NULL);

@@ -466,7 +466,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
     const setting *table = estate_settings("endpoints");
     check_object(b, table, body, path);
     body = with_policies(b, body);
-    const json_t *legacy = json_get_object(body, "legacy");
+    const json_t *legacy = json_get_object(body, "legacy"), *modern = json_get_object(body, "modern");
     estate_endpoint endpoint = {
         .route = text_of(body, "route"),
         .description = text_of(body, "description"),
@@ -486,9 +486,18 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         snprintf(place, sizeof place, "%s/legacy", path);
         endpoint.target = read_destination(b, legacy, place);
         endpoint.legacy = endpoint.target.connection;
-    } else if (!endpoint.script) {
-        fault(b, path, NULL, "an endpoint needs a legacy back-end, a script that answers, or both");
+    } else if (!endpoint.script && !modern) {
+        fault(b, path, NULL, "an endpoint needs a back-end (legacy, modern or both), or a script that answers");
     }
+    if (modern) {
+        char place[PLACE_ROOM];
+        snprintf(place, sizeof place, "%s/modern", path);
+        endpoint.modern = read_destination(b, modern, place);
+        endpoint.modern_script =
+            json_get_bool(modern, "scripted", true) ? json_get_text(modern, "script", endpoint.script) : NULL;
+    }
+    estate_traffic_read(body, path, b->arena, b->faults, &endpoint.traffic);
+    estate_shadow_read(body, path, b->faults, &endpoint.shadow);
     b->e->endpoints[b->e->endpoint_count++] = endpoint;
 }
 

@@ -11,6 +11,7 @@
 #include "adapters/adapter.h"
 #include "core/base/map.h"
 #include "core/base/settings.h"
+#include "core/flow/estate_traffic.h"
 
 typedef struct estate_station {
     const char *name, *as2_id, *x12_id, *edifact_id, *key; /* ids "" when not set */
@@ -81,8 +82,12 @@ typedef struct estate_endpoint {
     const char *path;   /* template */
     const char *description;
     const json_t *body;              /* the whole object, with what its groups add: for policies */
-    const estate_connection *legacy; /* NULL: the script answers by itself */
-    estate_destination target;
+    const estate_connection *legacy; /* NULL: the script answers by itself, or there is a modern side alone */
+    estate_destination target;       /* the legacy side */
+    estate_destination modern;       /* its connection NULL: none */
+    const char *modern_script;       /* NULL: that side's requests and answers pass as they are */
+    estate_traffic traffic;
+    estate_shadow shadow;
     const char *script; /* NULL: bodies pass as they are */
     int respond_status; /* 0: by what was done */
     estate_access access;

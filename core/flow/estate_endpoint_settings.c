@@ -2,9 +2,33 @@
  * by is a member here, with a nested table of its own when it has more than one value. */
 #include "core/flow/estate_policy_settings.h"
 #include "core/flow/estate_settings.h"
+#include "core/flow/estate_traffic.h"
 
 static const setting respond_settings[] = {
     {.name = "status", .type = SETTING_INTEGER, .min = 200, .max = 599, .help = "HTTP status of a good answer."},
+    {.name = NULL},
+};
+
+static const setting estate_modern_settings[] = {
+    {.name = "connection",
+        .type = SETTING_NAME,
+        .required = true,
+        .reference = "connections",
+        .help = "Where it goes."},
+    {.name = "path", .type = SETTING_TEXT, .min = 1, .max = 1024, .help = "Path there, with {variables}."},
+    {.name = "if_exists",
+        .type = SETTING_CHOICE,
+        .choices = "fail replace",
+        .fallback = "fail",
+        .help = "What to do with a file of that name."},
+    {.name = "script",
+        .type = SETTING_NAME,
+        .reference = "scripts",
+        .help = "Translates for this side in place of the endpoint's script."},
+    {.name = "scripted",
+        .type = SETTING_BOOLEAN,
+        .fallback = "true",
+        .help = "false: this side needs no script, requests and answers pass as they are."},
     {.name = NULL},
 };
 
@@ -20,6 +44,18 @@ const setting estate_endpoint_settings[] = {
         .type = SETTING_OBJECT,
         .nested = estate_destination_settings,
         .help = "The legacy back-end: connection and path."},
+    {.name = "modern",
+        .type = SETTING_OBJECT,
+        .nested = estate_modern_settings,
+        .help = "Its replacement: connection and path."},
+    {.name = "traffic",
+        .type = SETTING_OBJECT,
+        .nested = estate_traffic_settings,
+        .help = "Which requests the modern back-end answers."},
+    {.name = "shadow",
+        .type = SETTING_OBJECT,
+        .nested = estate_shadow_settings,
+        .help = "Asks the other back-end too, after the answer, and compares."},
     {.name = "script",
         .type = SETTING_NAME,
         .reference = "scripts",

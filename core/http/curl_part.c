@@ -89,8 +89,9 @@ error *http_curl_error(CURLcode code, const char *url, const char *words) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
         return error_new(ERROR_INVALID, "a certificate or key for %s is not usable: %s", url, words);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return error_new(ERROR_INVALID, "%s: %s", url, words);
+    /* The URL's own protocol was checked before: this is an answer without a head, as in HTTP/0.9. */
+    case CURLE_UNSUPPORTED_PROTOCOL: return error_new(ERROR_UNREACHABLE, "%s does not answer in HTTP: %s", url, words);
+    case CURLE_URL_MALFORMAT: return error_new(ERROR_INVALID, "%s: %s", url, words);
     default: return error_new(ERROR_UNREACHABLE, "%s: %s", url, words);
     }
 }

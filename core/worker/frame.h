@@ -30,6 +30,7 @@ typedef enum frame_operation {
     OPERATION_REPLAY_SCRIPT,
     OPERATION_STRUCTURE,
     OPERATION_VALIDATE,
+    OPERATION_COMPARE,
     /* courier */
     OPERATION_PROBE,
     OPERATION_LIST,

@@ -10,6 +10,7 @@
 #include "core/crypto/digest.h"
 #include "core/script/host.h"
 #include "core/worker/attachment.h"
+#include "core/worker/compare.h"
 #include "core/worker/inspect.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
@@ -291,6 +292,21 @@ static error *tell_structure(translator *t, frame *request, frame *reply) {
     return workbench_structure(t->library, request, reply);
 }
 
+/* Two payload fields and the options of compare.h: {"differences": [...]}. */
+static error *compare(translator *t, frame *request, frame *reply) {
+    json_t *options = NULL;
+    (void)t;
+    error *err = frame_get_json(request, &options);
+    if (err) return err;
+    json_t *head = json_object(),
+           *found = compare_answers(frame_get(request, TAG_PAYLOAD, 0), frame_get(request, TAG_PAYLOAD, 1), options);
+    json_object_set_new(head, "differences", found);
+    frame_put_json(reply, head);
+    json_decref(head);
+    json_decref(options);
+    return NULL;
+}
+
 /* ---- the loop ---- */
 
 static error *(*const operations[])(translator *, frame *, frame *) = {
@@ -303,6 +319,7 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_REPLAY_SCRIPT] = replay_script,
     [OPERATION_STRUCTURE] = tell_structure,
     [OPERATION_VALIDATE] = validate,
+    [OPERATION_COMPARE] = compare,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];
