@@ -45,7 +45,7 @@ static void faults_name_place_and_remedy(void **state) {
         {"{'flows': [{'name': 'f', 'from': {'connection': 'a'}}]}", "/flows/f/from/connection", "there is no \"a\""},
         {"{'endpoints': [{'route': 'GET orders'}]}", "/endpoints/GET orders/route", "must begin with /"},
         {"{'endpoints': [{'route': 'FETCH /x'}]}", "/endpoints/FETCH /x/route", "method must be"},
-        {"{'endpoints': [{'route': 'GET /x'}]}", "/endpoints/GET /x", "needs a legacy back-end"},
+        {"{'endpoints': [{'route': 'GET /x'}]}", "/endpoints/GET /x", "needs a back-end"},
         {"{'partners': [{'name': 'a', 'x12_id': 'ZZ:A'}, {'name': 'b', 'x12_id': 'ZZ:A'}]}", "/partners/b/x12_id",
             "belongs to the partner a"},
         {"{'connections': [{'name': 'a', 'kind': 'file', 'directory': '/tmp'}], 'endpoints': [{'route': 'GET /x', "
