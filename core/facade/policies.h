@@ -12,6 +12,7 @@ extern const policy cors_policy;
 extern const policy rate_by_address_policy, rate_policy; /* before and after it is known who calls */
 extern const policy quota_policy;
 extern const policy jwt_policy;
+extern const policy cache_policy;
 extern const policy conditional_policy; /* tags, ranges */
 extern const policy compress_policy;
 extern const policy parameters_policy, request_policy; /* what a request must be like */

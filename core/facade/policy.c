@@ -21,6 +21,7 @@ const policy *const policies[] = {
     &parameters_policy,
     &request_policy,
     &conditional_policy,
+    &cache_policy, /* first to see an answer, as it came */
     NULL,
 };
 

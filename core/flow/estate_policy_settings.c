@@ -174,6 +174,30 @@ const setting estate_files_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_cache_settings[] = {
+    {.name = "ttl",
+        .type = SETTING_DURATION,
+        .required = true,
+        .min = 1,
+        .max = 31536000000,
+        .help = "How long an answer is fresh, unless it says so itself by Cache-Control."},
+    {.name = "stale_while_revalidate",
+        .type = SETTING_DURATION,
+        .fallback = "0",
+        .help = "How long after that it serves the others while the first who asked fetches it anew."},
+    {.name = "stale_if_error",
+        .type = SETTING_DURATION,
+        .fallback = "0",
+        .help = "How long after that it serves when the back-end fails."},
+    {.name = "vary",
+        .type = SETTING_TEXTS,
+        .min = 1,
+        .max = 64,
+        .help = "Request headers that make answers differ, beside those that answers name in Vary."},
+    {.name = "shared", .type = SETTING_BOOLEAN, .fallback = "false", .help = "One caller's answer may serve another."},
+    {.name = NULL},
+};
+
 const setting estate_jwt_settings[] = {
     {.name = "issuer", .type = SETTING_TEXT, .min = 1, .max = 512, .help = "What the claim iss must be."},
     {.name = "audience", .type = SETTING_TEXTS, .min = 1, .max = 512, .help = "One of these must be in the claim aud."},
