@@ -4,6 +4,7 @@
  */
 #include "core/base/memory.h"
 #include "edi/check_internal.h"
+#include "edi/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,32 @@ static void note_trailing(edi_checker *c, unsigned element, const char *what) {
         fault->text, sizeof fault->text, "separators of empty %s at the end are not sent (told once a document)", what);
 }
 
+/* A date whose format stands beside it: 2379 behind 2380 in EDIFACT, 1250 before 1251 in X12. */
+static void check_formatted(edi_checker *c, const edi_element_type *element, span raw, span format, place at) {
+    char iso[EDI_DATE_SIZE];
+    span value = decoded(c, &c->delimiters, raw);
+    bool x12 = c->delimiters.standard == EDI_X12;
+    if (x12 ? edi_period_exists(value, format) : edi_formatted_date(value, format, iso)) return;
+    if (!x12 && (edi_format_length(format) == 0 || !edi_format_judged(format))) return;
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_VALUE_DATE, at.element, at.component, at.repetition, raw);
+    fault->definition = element->number;
+    if (!x12 && value.len != edi_format_length(format)) {
+        snprintf(fault->text, sizeof fault->text, "%zu characters, but format %.*s has %zu", value.len,
+            (int)(format.len < 8 ? format.len : 8), format.data, edi_format_length(format));
+    } else {
+        snprintf(fault->text, sizeof fault->text, "there is no such date or time in format %.*s",
+            (int)(format.len < 8 ? format.len : 8), format.data);
+    }
+}
+
+static void check_dates_of(edi_checker *c, const edi_slots *slots, span raw, place at) {
+    const edi_delimiters *d = &c->delimiters;
+    if (slots->count < 3 || !slots->list[1].element || slots->list[1].element->number != 2380) return;
+    span value = edi_part(raw, d->component, d->release, 1), format = edi_part(raw, d->component, d->release, 2);
+    at.component = 2;
+    if (value.len > 0 && format.len > 0) check_formatted(c, slots->list[1].element, value, format, at);
+}
+
 static void not_used_fault(edi_checker *c, const edi_slot *slot, span raw, place at) {
     edi_fault *fault = edi_checker_fault(c, EDI_FAULT_ELEMENT_NOT_USED, at.element, at.component, at.repetition, raw);
     fault->definition = slot->element ? slot->element->number : 0;
@@ -413,6 +440,7 @@ static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, plac
         note_trailing(c, at.element, "components");
     }
     if (present) check_presence(c, slots, present, at);
+    if ((present & 0xC) == 0xC) check_dates_of(c, slots, raw, at);
     return present != 0;
 }
 
@@ -499,6 +527,13 @@ void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
         if (octets ? values[i].len > 0
                    : check_slot(c, &slots->list[i], count_alike(c, slots, i), values[i], (unsigned)i + 1, plain))
             present |= UINT64_C(2) << i;
+    }
+    if (type->period > 0 && (present >> type->period & 3) == 3) {
+        const edi_slot *slot = &slots->list[type->period];
+        if (slot->element && !memchr(values[type->period].data,
+                                 c->delimiters.repetition ? c->delimiters.repetition : '\0', values[type->period].len))
+            check_formatted(
+                c, slot->element, values[type->period], values[type->period - 1], (place){.element = type->period + 1});
     }
     for (size_t i = slots->count; i < count && !slots->open; i++) {
         if (values[i].len == 0) continue;

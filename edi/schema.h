@@ -85,6 +85,7 @@ typedef struct edi_segment_type {
     uint32_t key; /* EDI_TAG of it */
     const char *name;
     edi_slots slots;
+    unsigned period; /* the place of a date's format (element 1250), the date (1251) standing behind it; 0: none */
 } edi_segment_type;
 
 enum { EDI_DEPTH_MAX = 32, EDI_UNLIMITED = 0x7FFFFFFF };

@@ -437,6 +437,11 @@ static error *read_segment(line_reader *in, edi_release *release) {
     segment->name = schema_read_name(in);
     error *err = read_slots(in, release, &segment->slots);
     if (err) return err;
+    const edi_slots *slots = &segment->slots;
+    for (size_t i = 0; i + 1 < slots->count && segment->period == 0; i++) {
+        const edi_element_type *format = slots->list[i].element, *date = slots->list[i + 1].element;
+        if (format && date && format->number == 1250 && date->number == 1251) segment->period = (unsigned)i + 1;
+    }
     if (map_put(release->segments, tag, segment)) return schema_complain(in, "this segment stands twice:", tag);
     return NULL;
 }

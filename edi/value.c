@@ -125,3 +125,32 @@ bool edi_formatted_date(span value, span format, char out[EDI_DATE_SIZE]) {
         value.data + f->date + f->time);
     return true;
 }
+
+bool edi_format_judged(span format) {
+    const date_format *f = find_format(format);
+    return f && f->total > 0 && (f->kind == 'd' || f->kind == 'f' || f->kind == 't' || f->kind == 'm');
+}
+
+bool edi_period_exists(span value, span format) {
+    static const struct {
+        const char *code;
+        unsigned char date, time;
+        bool period;
+    } formats_x12[] = {{"D8", 8, 0, false}, {"RD8", 8, 0, true}, {"D6", 6, 0, false}, {"RD6", 6, 0, true},
+        {"DT", 8, 4, false}, {"TM", 0, 4, false}, {"RTM", 0, 4, true}, {"RTS", 8, 6, false}, {"RDT", 8, 4, true},
+        {"TS", 0, 6, false}};
+    for (size_t i = 0; i < sizeof formats_x12 / sizeof formats_x12[0]; i++) {
+        if (!span_is(format, formats_x12[i].code)) continue;
+        span rest = edi_trim_right(value), part;
+        size_t parts = 0;
+        while (parts < 2 && span_split(&rest, '-', &part)) {
+            size_t date = formats_x12[i].date;
+            parts++;
+            if (part.len != date + formats_x12[i].time) return false;
+            if (date > 0 && !edi_is_date(span_make(part.data, date))) return false;
+            if (formats_x12[i].time > 0 && !edi_is_time(span_make(part.data + date, formats_x12[i].time))) return false;
+        }
+        return !rest.data && parts == (formats_x12[i].period ? 2U : 1U);
+    }
+    return true;
+}

@@ -25,4 +25,10 @@ bool edi_formatted_date(span value, span format, char out[EDI_DATE_SIZE]);
 /* How many digits a value of this format has; 0 when the format is not known here. */
 size_t edi_format_length(span format);
 
+/* Is the format one whose values we can judge as dates and times that exist? */
+bool edi_format_judged(span format);
+
+/* Does a date or period of X12 (element 1251) in this format (1250) exist? True for formats that are not known. */
+bool edi_period_exists(span value, span format);
+
 #endif

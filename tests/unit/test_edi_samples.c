@@ -39,6 +39,19 @@ static void put_value(maker *m, const edi_slot *slot) {
         buf_add_char(&m->out, letter);
 }
 
+/* A date in the format that the place before it will have. */
+static void put_period(maker *m, const edi_slot *before, const edi_slot *slot) {
+    static const char *const samples[][2] = {{"D8", "20260101"}, {"RD8", "20260101-20260102"}, {"D6", "260101"},
+        {"DT", "202601011200"}, {"TM", "1200"}, {"RTM", "1200-1300"}};
+    const edi_codes *codes = edi_slot_codes(before);
+    for (size_t i = 0; codes->count > 0 && i < sizeof samples / sizeof samples[0]; i++) {
+        if (!span_is(codes->list[0].code, samples[i][0])) continue;
+        buf_add_text(&m->out, samples[i][1]);
+        return;
+    }
+    put_value(m, slot);
+}
+
 /* Which places must be there: the mandatory ones, `extra`, and what the notes make of them. */
 static uint64_t wanted_places(const edi_slots *slots, uint64_t extra) {
     uint64_t want = slots->mandatory | extra;
@@ -108,6 +121,8 @@ static void put_segment(maker *m, const edi_node *node) {
             put_composite(m, slot->composite, code, code.data ? chooser->qualifier_component : 0);
         } else if (code.data) {
             buf_add(&m->out, code);
+        } else if (i > 0 && slot->element->number == 1251) {
+            put_period(m, &slots->list[i - 1], slot);
         } else {
             put_value(m, slot);
         }

@@ -263,6 +263,30 @@ static void a_fault_names_its_place_and_value(void **state) {
     edi_validator_free(v);
 }
 
+/* EF18: a date is judged by the format that stands beside it */
+static void formatted_dates_must_exist(void **state) {
+    (void)state;
+    static const body_row edifact[] = {
+        {"BGM+220+1+9'DTM+137:20260228:102'UNS+S'", ""},
+        {"BGM+220+1+9'DTM+137:20260230:102'UNS+S'", "value-date@DTM01-2"},
+        {"BGM+220+1+9'DTM+137:202602281200:102'UNS+S'", "value-date@DTM01-2"},
+        {"BGM+220+1+9'DTM+137:202602281260:203'UNS+S'", "value-date@DTM01-2"},
+        {"BGM+220+1+9'DTM+137:20260228120059:204'UNS+S'", ""}, {"BGM+220+1+9'DTM+137:202602281200?+01:303'UNS+S'", ""},
+        {"BGM+220+1+9'DTM+137:2026022820260301:718'UNS+S'", ""},
+        {"BGM+220+1+9'DTM+137:NEXT WEEK:ZZZ'UNS+S'", ""}, /* a format that is nobody's */
+    };
+    static const body_row x12[] = {
+        {BEG "DTM*002****D8*20260228~" PO1, ""},
+        {BEG "DTM*002****D8*20260230~" PO1, "value-date@DTM06"},
+        {BEG "DTM*002****RD8*20260101-20260131~" PO1, ""},
+        {BEG "DTM*002****RD8*20260101~" PO1, "value-date@DTM06"},
+        {BEG "DTM*002****RD8*20260101-20260132~" PO1, "value-date@DTM06"},
+        {BEG "DTM*002****UN*WHENEVER~" PO1, ""},
+    };
+    EXPECT("ORDERS:D:96A:UN", NULL, edifact);
+    EXPECT("850", "PO", x12);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_misplaced_segment_is_told_once_and_the_next_is_judged_rightly),
@@ -275,6 +299,7 @@ int main(void) {
         cmocka_unit_test(edifact_groups_and_composites_are_held_against_the_directory),
         cmocka_unit_test(unknown_versions_have_no_schema_and_guides_use_their_base),
         cmocka_unit_test(what_is_wrong_with_a_schema_is_told_with_its_line),
+        cmocka_unit_test(formatted_dates_must_exist),
         cmocka_unit_test(every_embedded_schema_compiles),
         cmocka_unit_test(a_fault_names_its_place_and_value),
     };
