@@ -33,6 +33,7 @@ static void exchange_free(void *owner, http_outcome outcome) {
     free(x->shaped);
     call_scope_end(&x->scope);
     json_decref(x->outcome);
+    json_decref(x->call_answers);
     json_decref(x->claims);
     json_decref(x->parameters);
     routes_release(x->routes);

@@ -45,6 +45,7 @@ struct exchange {
     payload_view view;     /* of a body that lies in a file, opened by exchange_open_body */
     frame outcome_frame;   /* of the request script, with its payloads */
     json_t *outcome;
+    json_t *call_answers; /* of the systems that the script in hand called; NULL: none */
     back_end_answer answer;
     struct pass *pass;      /* while bodies pass as they come */
     http_field *shaped;     /* header fields that the request script changed */

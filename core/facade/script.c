@@ -1,5 +1,6 @@
 /* core/facade/script.c: an endpoint's script around its back-end: request(req) before, response(res) after. */
 #include "core/facade/answer.h"
+#include "core/facade/calls.h"
 #include "core/facade/exchange_inside.h"
 #include "core/flow/translate.h"
 
@@ -71,6 +72,9 @@ static void run_script(
         .ask = answer_question,
         .context = x,
     };
+    json_t *connections = json_get_array(x->endpoint->body, "calls");
+    if (connections) json_object_set(take_call, "connections", connections);
+    if (x->call_answers) json_object_set(take_call, "answers", x->call_answers);
     call_prepare(&request.call, OPERATION_SCRIPT, take_call, bytes);
     worker_pool_submit(x->services->pool, &request);
 }
@@ -132,9 +136,49 @@ static bool script_answered(exchange *x, frame *reply) {
 
 /* ---- before the back-end ---- */
 
+static void call_others(exchange *x, void (*done)(void *, json_t *)) {
+    const calls_plan plan = {
+        .services = x->services,
+        .estate = x->estate,
+        .requests = json_get_array(x->outcome, "calls"),
+        .id = x->id,
+        .timeout_ms = x->endpoint->timeout_ms,
+        .done = done,
+        .context = x,
+    };
+    calls_start(&plan);
+}
+
+/* Adds what came to what came before, which the script gets too: it runs again from its beginning. */
+static void keep_answers(exchange *x, json_t *take) {
+    if (!x->call_answers) x->call_answers = json_array();
+    json_array_extend(x->call_answers, take);
+    json_decref(take);
+}
+
+static void go_on_with_request(void *owner, json_t *answers) {
+    keep_answers(owner, answers);
+    exchange_run_request_script(owner);
+}
+
+static void go_on_with_response(void *owner, json_t *answers) {
+    keep_answers(owner, answers);
+    exchange_run_response_script(owner);
+}
+
+static bool waits_for_others(const exchange *x) {
+    return json_array_size(json_get_array(x->outcome, "calls")) > 0;
+}
+
 static void after_request_script(void *owner, frame *reply, error *failure) {
     exchange *x = owner;
     if (!take_outcome(x, reply, failure)) return; /* the exchange is over and gone */
+    if (waits_for_others(x)) {
+        call_others(x, go_on_with_request);
+        return;
+    }
+    json_decref(x->call_answers);
+    x->call_answers = NULL; /* those of the response script are others */
     if (script_answered(x, reply)) return;
     const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
     json_object_update(x->parameters, json_get_object(result, "vars"));
@@ -200,6 +244,10 @@ error *exchange_shape_request(exchange *x, back_end_request *request) {
 static void after_response_script(void *owner, frame *reply, error *failure) {
     exchange *x = owner;
     if (!take_outcome(x, reply, failure)) return;
+    if (waits_for_others(x)) {
+        call_others(x, go_on_with_response);
+        return;
+    }
     const json_t *outcome = x->outcome;
     if (json_get_object(outcome, "rejected")) {
         script_answered(x, reply);

@@ -17,6 +17,10 @@
  * {"method","path","params":{},"query":{},"headers":{}, "caller","status" …} and the back-end as the destination. The
  * payload is the body.
  *
+ * A script of an endpoint may call back-ends: "connections": [names that it may call], "answers":
+ * [{"connection","method", "path","status","content_type","headers":{},"body": base64} or with "error" instead of the
+ * status] to the calls that earlier runs of the same message asked for, in order.
+ *
  * An envelope may say more: "usage" ("P", "T"), "acknowledge" (bool), "version" (ISA12, UNB syntax identifier),
  * "syntax", "group_sender", "group_receiver", "suffix" (behind each terminator), "una" (bool), and the delimiters
  * "element", "component", "repetition", "terminator", "release".
@@ -29,8 +33,10 @@
  *    "rejected": {"reason","place": "script.lua:12","code"?,"where"?,"segment"? …} when reject() was called or the
  * payload could not be parsed ("code": "malformed", "where": "line 3, column 7"), "passed": true when the function is
  * absent or gave nil (request/response: the body goes on unchanged), "log": [{"level","text","line"}], "script":
- * "NAME@hash"} All texts of vars, keys and headers are texts. A script error is an `error` whose text is
- * "script.lua:12: message" and whose place is "script.lua:12"; the outcome then still holds "log" and "script".
+ * "NAME@hash", "calls": [{"connection","method","path","headers":{},"content_type"?,"body"?: base64}] when the script
+ * waits for answers: then nothing else counts, and it is to be run again with "answers" longer by these} All texts of
+ * vars, keys and headers are texts. A script error is an `error` whose text is "script.lua:12: message" and whose place
+ * is "script.lua:12"; the outcome then still holds "log" and "script".
  */
 #ifndef BANYAN_CORE_SCRIPT_HOST_H
 #define BANYAN_CORE_SCRIPT_HOST_H

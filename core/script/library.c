@@ -30,6 +30,7 @@ static const struct {
     {"clock.core", library_clock},
     {"charset.core", library_charset},
     {"xml.core", library_xml},
+    {"connection.core", library_connection},
     {"edi.core", library_edi},
     {"test.core", library_test},
 };
@@ -39,7 +40,7 @@ static const struct {
 /* The results of a protected call lie above `base`; the first of them is made true or false. */
 static int finish_protected(lua_State *L, int status, lua_KContext base) {
     if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)base;
-    if (sandbox_of(L)->out_of_time) return lua_error(L); /* the limit is not the script's to catch */
+    if (sandbox_is_over(L)) return lua_error(L); /* that is not the script's to catch */
     lua_pushboolean(L, false);
     lua_insert(L, -2);
     return 2;
@@ -55,7 +56,7 @@ static int protected_call(lua_State *L) {
 /* The handler of xpcall, upvalue 1. After the time limit it is left out: Lua disables hooks while the error that a hook
  * raised is handled, so that a handler that loops would never end. */
 static int call_handler(lua_State *L) {
-    if (sandbox_of(L)->out_of_time) return 1;
+    if (sandbox_is_over(L)) return 1;
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, 1);

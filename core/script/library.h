@@ -31,7 +31,8 @@ int library_csv(lua_State *L);
 int library_decimal(lua_State *L);
 int library_log(lua_State *L);
 int library_lookup(lua_State *L);
-int library_clock(lua_State *L); /* for lib/date.lua */
+int library_clock(lua_State *L);      /* for lib/date.lua */
+int library_connection(lua_State *L); /* for lib/connection.lua */
 int library_hash(lua_State *L);
 int library_uuid(lua_State *L);
 int library_test(lua_State *L); /* for lib/test.lua; raises outside of tests */

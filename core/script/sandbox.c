@@ -71,6 +71,10 @@ void sandbox_check_time(lua_State *L) {
     watch_time(L, NULL);
 }
 
+bool sandbox_is_over(lua_State *L) {
+    return sandbox_of(L)->out_of_time || sandbox_of(L)->wanted;
+}
+
 /* Is this function's source a script or module of the estate (and not of the library)? */
 static bool is_script(const lua_Debug *record) {
     return record->source[0] == '@' && strncmp(record->source, "@lib/", 5) != 0 && record->currentline > 0;
@@ -147,7 +151,9 @@ void sandbox_reuse(sandbox *box, const sandbox_limits *limits) {
     json_decref(box->log);
     box->log = json_array();
     box->log_closed = box->seeded = false;
-    box->uuids = 0;
+    box->uuids = box->answered = 0;
+    json_decref(box->wanted);
+    box->wanted = NULL;
     box->place[0] = '\0';
     sandbox_restart(box);
 }
@@ -160,6 +166,7 @@ void sandbox_free(sandbox *box) {
         lua_close(box->L);
     }
     json_decref(box->log);
+    json_decref(box->wanted);
     slab_clear(&box->memory);
     free(box);
 }

@@ -45,6 +45,8 @@ typedef struct sandbox {
     bool out_of_time, out_of_memory;
     char place[SCRIPT_PLACE_SIZE]; /* where in the scripts the error in hand began; "" when unknown */
     json_t *log;                   /* owned: [{"level","text","line"}] */
+    json_t *wanted;                /* owned: calls whose answers the run waits for, and is over (lua_connection.c) */
+    size_t answered;               /* answers of the call that were used */
     uint64_t uuids;                /* made in this run */
     bool seeded;                   /* the script called math.randomseed */
     bool log_closed;               /* the limit was reached and said */
@@ -70,6 +72,9 @@ void sandbox_reuse(sandbox *box, const sandbox_limits *limits);
 
 /* The sandbox that a state belongs to. */
 sandbox *sandbox_of(lua_State *L);
+
+/* Whether nothing that the script still does counts: its time is used up, or it waits for answers. */
+bool sandbox_is_over(lua_State *L);
 
 /* Runs `body` with `argument` as its only value (light userdata); NULL when it returned. Any error of Lua becomes an
  * `error` whose text starts with the place in the script. `rejected` (may be NULL) takes the rejection, a new

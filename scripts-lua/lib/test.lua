@@ -15,6 +15,7 @@
 
 local core = require "test.core"
 local csv = require "csv"
+local hash = require "hash"
 local json = require "json"
 
 local M = {}
@@ -93,19 +94,45 @@ local function make_outcome(raw)
   return setmetatable(out, outcome_meta)
 end
 
+-- Runs until no more answers are waited for; each call is answered by the function of its connection.
+local function run_with_calls(call, text, functions)
+  call.connections, call.answers = json.array {}, json.array {}
+  for connection in pairs(functions) do call.connections[#call.connections + 1] = connection end
+  for _ = 1, 40 do
+    local raw = core.run(json.encode(call), text)
+    if not raw.calls then return raw end
+    for _, request in ipairs(raw.calls) do
+      request.body = request.body and hash.from_base64(request.body)
+      if request.body and request.content_type == "application/json" then request.json = json.decode(request.body) end
+      local answer = functions[request.connection](request)
+      local body = answer.json ~= nil and json.encode(answer.json) or answer.body or ""
+      call.answers[#call.answers + 1] = {
+        connection = request.connection, method = request.method, path = request.path, error = answer.error,
+        status = answer.status or 200, headers = json.object(answer.headers or {}),
+        content_type = answer.content_type or (answer.json ~= nil and "application/json" or nil), body = hash.base64(body),
+      }
+    end
+  end
+  error("the script calls other systems without end", 3)
+end
+
 -- The options are what the script finds in its message: filename, partner, vars, headers, method, params, query …; and
--- besides `script` (another one than NAME), `destinations` and `limits`.
+-- besides `script` (another one than NAME), `destinations`, `limits`, and `calls`: who answers for the connections that the
+-- script calls, {warehouse = function(request) return {status = 200, json = {…}} end}; {error = "…"} is no answer.
 function M.run_text(name, text, options)
   local message, call = {}, {script = core.script, ["function"] = name, destinations = default_destinations()}
+  local functions
   for key, value in pairs(options or {}) do
     if key == "script" or key == "destinations" or key == "limits" then
       call[key] = value
+    elseif key == "calls" then
+      functions = value
     else
       message[key] = value
     end
   end
   call.message = json.object(message)
-  return make_outcome(core.run(json.encode(call), text))
+  return make_outcome(functions and run_with_calls(call, text, functions) or core.run(json.encode(call), text))
 end
 
 -- The same on a file; its name is the message's filename unless the options say another.

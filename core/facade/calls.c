@@ -1,0 +1,179 @@
+/* core/facade/calls.c: see calls.h. */
+#include "core/facade/calls.h"
+
+#include "core/base/base64.h"
+#include "core/base/io.h"
+#include "core/base/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { BODY_BYTES_MAX = 8 * 1024 * 1024, TEXT_BYTES_MAX = 12 * 1024 * 1024, FIELDS_MAX = 64, PATH_ROOM = 1024 };
+
+typedef struct one_call {
+    struct batch *batch;
+    estate_destination target;
+    back_end_request request;
+    http_field fields[FIELDS_MAX];
+    char file_path[PATH_ROOM];
+    buf body;
+    json_t *answer;
+} one_call;
+
+typedef struct batch {
+    calls_plan plan;
+    json_t *parameters; /* none */
+    atomic_size_t left;
+    size_t count;
+    one_call calls[];
+} batch;
+
+static void finish(batch *b) {
+    json_t *answers = json_array();
+    const calls_plan plan = b->plan;
+    for (size_t i = 0; i < b->count; i++) {
+        json_array_append_new(answers, b->calls[i].answer);
+        buf_free(&b->calls[i].body);
+    }
+    json_decref(b->parameters);
+    free(b);
+    plan.done(plan.context, answers);
+}
+
+/* The last one to come home tells. */
+static void come_home(one_call *c) {
+    if (atomic_fetch_sub(&c->batch->left, 1) == 1) finish(c->batch);
+}
+
+static void put_failure(one_call *c, const char *words) {
+    json_put_text(c->answer, "error", words);
+    come_home(c);
+}
+
+static void put_headers(json_t *answer, const back_end_answer *from) {
+    json_t *headers = json_object();
+    for (size_t i = 0; i < from->header_count; i++) {
+        char *name = xspandup(from->headers[i].name);
+        for (char *at = name; *at; at++)
+            if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
+        json_put_span(headers, name, from->headers[i].value);
+        free(name);
+    }
+    json_object_set_new(answer, "headers", headers);
+}
+
+static void answered(void *context, back_end_answer *answer, error *failure) {
+    one_call *c = context;
+    if (failure && error_code_of(failure) == ERROR_NOT_FOUND && !back_end_of(c->target.connection)->passes) {
+        json_object_set_new(c->answer, "status", json_integer(404)); /* a file that is not there */
+    } else if (failure) {
+        put_failure(c, error_text(failure));
+        error_free(failure);
+        return;
+    } else {
+        buf text = BUF_MAX(TEXT_BYTES_MAX);
+        base64_write(answer->bytes, &text);
+        json_object_set_new(c->answer, "status", json_integer(answer->status));
+        json_put_text(c->answer, "content_type", answer->content_type);
+        put_headers(c->answer, answer);
+        json_put_span(c->answer, "body", buf_span(&text));
+        buf_free(&text);
+    }
+    error_free(failure);
+    come_home(c);
+}
+
+/* The header fields that the script named; those of a message's framing are not its business (HT-04). */
+static error *make_fields(one_call *c, const json_t *request) {
+    static const char *const refused[] = {
+        "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"};
+    const char *name, *type = json_get_text(request, "content_type", NULL);
+    json_t *value;
+    size_t count = 0;
+    json_object_foreach(json_get_object(request, "headers"), name, value) {
+        span text = span_make(json_string_value(value), json_string_length(value));
+        if (!text.data || !http_is_token(span_of(name)) || !http_is_field_value(text))
+            return error_new(ERROR_INVALID, "'%s' is no header field", name);
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+            if (http_name_equal(span_of(name), span_of(refused[i])))
+                return error_new(ERROR_INVALID, "the header field %s is not for scripts", name);
+        }
+        if (count >= FIELDS_MAX - 1) return error_new(ERROR_INVALID, "a call has more than 63 header fields");
+        c->fields[count++] = (http_field){span_of(name), text};
+    }
+    if (type && !http_is_field_value(span_of(type))) return error_new(ERROR_INVALID, "'%s' is no content type", type);
+    if (type) c->fields[count++] = (http_field){SPAN("Content-Type"), span_of(type)};
+    c->request.head.headers = c->fields;
+    c->request.head.header_count = count;
+    return NULL;
+}
+
+static error *make_path(one_call *c, const char *path, bool passes) {
+    if (passes) {
+        if (*path != '/') return error_new(ERROR_INVALID, "the path '%s' does not begin with /", path);
+        c->request.head.target = span_of(path);
+        return NULL;
+    }
+    while (*path == '/')
+        path++;
+    c->request.file_path = c->file_path;
+    return io_path_clean(span_of(path), c->file_path, sizeof c->file_path);
+}
+
+static error *make_request(one_call *c, const json_t *request) {
+    const calls_plan *plan = &c->batch->plan;
+    const char *name = json_get_text(request, "connection", ""), *method = json_get_text(request, "method", "GET");
+    const estate_connection *connection = estate_find_connection(plan->estate, name);
+    if (!connection) return error_new(ERROR_NOT_FOUND, "there is no connection \"%s\"", name);
+    if (!http_is_token(span_of(method))) return error_new(ERROR_INVALID, "'%s' is no method", method);
+    c->target.connection = connection;
+    c->request = (back_end_request){
+        .target = &c->target,
+        .head = {.method = span_of(method),
+            .route_path = "/",
+            .parameters = c->batch->parameters,
+            .host = SPAN(""),
+            .peer = SPAN(""),
+            .id = plan->id},
+        .body = SPAN(""),
+        .body_fd = -1,
+        .timeout_ms = plan->timeout_ms,
+    };
+    error *err = make_path(c, json_get_text(request, "path", ""), back_end_of(connection)->passes);
+    if (!err) err = make_fields(c, request);
+    if (!err && !base64_read(json_get_span(request, "body"), &c->body))
+        err = error_new(ERROR_INTERNAL, "the body of a call came damaged");
+    if (!err) err = buf_check(&c->body, "the body of a call");
+    c->request.body = buf_span(&c->body);
+    c->request.body_size = c->body.len;
+    return err;
+}
+
+void calls_start(const calls_plan *plan) {
+    static const char *const echoed[] = {"connection", "method", "path"};
+    size_t count = json_array_size(plan->requests);
+    batch *b = xcalloc(1, sizeof *b + count * sizeof *b->calls);
+    b->plan = *plan;
+    b->parameters = json_object();
+    b->count = count;
+    atomic_init(&b->left, count + 1); /* one for this function: the batch must not go while it is started */
+    for (size_t i = 0; i < count; i++) {
+        one_call *c = &b->calls[i];
+        const json_t *request = json_array_get(plan->requests, i);
+        c->batch = b;
+        c->body = BUF_MAX(BODY_BYTES_MAX);
+        c->answer = json_object();
+        for (size_t k = 0; k < sizeof echoed / sizeof *echoed; k++)
+            json_put_text(c->answer, echoed[k], json_get_text(request, echoed[k], ""));
+    }
+    for (size_t i = 0; i < count; i++) {
+        one_call *c = &b->calls[i];
+        error *err = make_request(c, json_array_get(plan->requests, i));
+        if (!err)
+            back_end_of(c->target.connection)->call(plan->services, &c->request, answered, c);
+        else
+            put_failure(c, error_text(err));
+        error_free(err);
+    }
+    if (atomic_fetch_sub(&b->left, 1) == 1) finish(b);
+}
