@@ -15,7 +15,9 @@ await build({
   outdir: out,
   outExtension: {".js": ".mjs"},
   bundle: true,
-  platform: "node",
+  platform: "neutral", // Of a package, what the page gets is what is tested.
+  mainFields: ["module", "main"],
+  external: ["node:*"],
   format: "esm",
   jsx: "automatic",
   jsxImportSource: "preact",

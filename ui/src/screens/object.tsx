@@ -145,7 +145,7 @@ function Value({name, value, depth}: {name: string; value: Json; depth: number})
   if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
   if (typeof value === "number") return <>{value}</>;
   if (typeof value === "string") {
-    const kind = references[name];
+    const kind = name === "key" && depth > 0 ? undefined : references[name]; // Deeper down a key is a business key.
     if (value.startsWith("-----BEGIN")) return <pre class="pem" tabIndex={0} aria-label={words(name)}>{value}</pre>;
     if (kind && /^[A-Za-z0-9][\w.-]*$/.test(value)) return <Named kind={kind} name={value} />;
     if (/_at$|^not_(after|before)$/.test(name)) return <Time at={value} />;

@@ -304,9 +304,9 @@ function CheckStep({partner, done, back}: {partner: string; done: () => void; ba
       )}
       {connections.map((connection) => (
         <div key={String(connection["name"])} class="card">
-          <h3>
+          <h2>
             <Foreign text={String(connection["name"])} />
-          </h3>
+          </h2>
           <ConnectionTests name={String(connection["name"])} kind={String(connection["kind"])} />
         </div>
       ))}
