@@ -40,14 +40,15 @@ static adapter_session *open_session(void) {
     adapter_session *session = NULL;
     const certificate_request request = {.common_name = "fuzz", .days = 30};
     if (key_new(KEY_RSA_2048, &key) || certificate_new(span_of(key), &request, &certificate)) abort();
-    json_t *trust = json_pack("{s:{s:[{s:s, s:s, s:s}], s:[{s:s, s:s}]}}", "trust", "keys", "name", "us", "certificate",
+    static json_t *trust, *settings; /* the session borrows them, for the life of the process */
+    trust = json_pack("{s:{s:[{s:s, s:s, s:s}], s:[{s:s, s:s}]}}", "trust", "keys", "name", "us", "certificate",
         certificate, "private_key", key, "certificates", "name", "them", "certificate", certificate);
-    json_t *settings = json_pack("{s:b}", "allow_3des", 1);
+    settings = json_pack("{s:b}", "allow_3des", 1);
     const adapter_open_options options = {.settings = settings, .secrets = trust, .connection = "fuzz"};
     if (adapter_as2.open(&options, &session)) abort();
     key_text_free(key);
     free(certificate);
-    return session; /* with its settings, for the life of the process */
+    return session;
 }
 
 static json_t *read_fields(span *rest) {
