@@ -54,6 +54,7 @@ struct peel {
      * nothing from what garbage looks like. */
     as2_outcome inner;
     char inner_why[PEEL_WHY_ROOM];
+    bool malleable; /* encrypted without authentication: whoever garbles it decides what comes out */
 };
 
 /* ---- faults ---- */
@@ -340,6 +341,8 @@ static error *open_layer(peel *p, const mime_headers *headers, bool http) {
         if (!p->facts.receipt) err = as2_receipt_reader_new(value, &p->facts.receipt);
     } else if (strcmp(type.text, "multipart/related") == 0 || strcmp(type.text, "multipart/mixed") == 0)
         err = open_parts(l, &type);
+    else if (strncmp(type.text, "multipart/", 10) == 0)
+        err = error_new(ERROR_UNSUPPORTED, "%.80s is no way to send documents", type.text);
     else
         err = open_document(l, headers, http);
     mime_value_free(&type);
@@ -457,6 +460,7 @@ static void tell_cms(layer *l, bool good) {
         if (facts->identity < AS2_TRUST_MAX && l->identity_names[facts->identity])
             json_put_text(told, "key", l->identity_names[facts->identity]->name);
         tell_layer(l, facts->kind == CMS_KIND_ENVELOPED ? "enveloped" : "authEnveloped", told);
+        p->malleable |= facts->kind == CMS_KIND_ENVELOPED;
         p->facts.layers.is_encrypted = true;
         break;
     }
@@ -595,11 +599,25 @@ error *peel_write(peel *p, span piece) {
     return NULL;
 }
 
+/* In CBC the padding of a forged last block tells about a block of plaintext, if the sender learns whether it was right
+ * (Vaudenay; AS-12). Such a forgery never leaves the structure around the content whole, so a broken structure gets the
+ * answer of a wrong padding. A signature of somebody we know that does not fit is told as what it is. */
+static void hide_structure(peel *p) {
+    peel_facts *facts = &p->facts;
+    bool structure = facts->outcome == AS2_UNEXPECTED_ERROR || facts->outcome == AS2_INTEGRITY_CHECK_FAILED ||
+                     facts->outcome == AS2_DECOMPRESSION_FAILED;
+    if (!p->malleable || !structure || facts->signer) return;
+    snprintf(facts->detail, sizeof facts->detail, "%s", facts->why);
+    snprintf(facts->why, sizeof facts->why, "%s", CMS_UNDECRYPTABLE);
+    facts->outcome = AS2_DECRYPTION_FAILED;
+}
+
 error *peel_finish(peel *p) {
     for (unsigned i = 0; i < p->count && !is_over(p); i++)
         (void)!finish_layer(&p->layers[i]);
     if (p->body_tap.set) as2_mic_tap_finish(&p->body_tap, &p->facts.mics, AS2_MIC_BODY);
     if (p->payload_tap.set) as2_mic_tap_finish(&p->payload_tap, &p->facts.mics, AS2_MIC_PAYLOAD);
+    hide_structure(p);
     error *err = p->ours;
     p->ours = NULL;
     return err;

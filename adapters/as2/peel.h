@@ -8,7 +8,7 @@
 
 #include "adapters/as2/session.h"
 
-enum { PEEL_LAYERS_MAX = 8, PEEL_DOCUMENTS_MAX = 64, PEEL_WHY_ROOM = 400 };
+enum { PEEL_LAYERS_MAX = 5 /* the document is one */, PEEL_DOCUMENTS_MAX = 64, PEEL_WHY_ROOM = 400 };
 
 typedef struct peel_options {
     adapter_session *session;
@@ -21,7 +21,8 @@ typedef struct peel_options {
 /* What was found; the JSON belongs to the peel. */
 typedef struct peel_facts {
     as2_outcome outcome;
-    char why[PEEL_WHY_ROOM]; /* in words; "" when there is nothing to add to the outcome's */
+    char detail[PEEL_WHY_ROOM]; /* what no partner is told: "" mostly */
+    char why[PEEL_WHY_ROOM];    /* in words; "" when there is nothing to add to the outcome's */
     as2_layers layers;
     as2_mics mics;
     json_t *layers_json, *documents;

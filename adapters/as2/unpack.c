@@ -173,6 +173,7 @@ static void tell_facts(unpacking *u) {
     json_object_set_new(u->told, "signature_good", json_boolean(facts->signature_good));
     json_object_set_new(u->told, "encrypted", json_boolean(facts->layers.is_encrypted));
     json_object_set_new(u->told, "compressed", json_boolean(facts->layers.is_compressed));
+    if (*facts->detail) json_put_text(u->told, "detail", facts->detail);
     json_put_text(u->told, "signer", facts->signer);
     json_object_set_new(u->told, "mics", as2_mics_json(&facts->mics));
     json_put_text(u->told, "ruled", as2_form_name(as2_mic_ruled(facts->layers)));

@@ -58,7 +58,7 @@ struct cms_opener {
 static error *uniform(cms_facts *facts) {
     facts->fault = CMS_FAULT_DECRYPTION;
     ERR_clear_error();
-    return error_new(ERROR_REJECTED, "the message cannot be decrypted");
+    return error_new(ERROR_REJECTED, CMS_UNDECRYPTABLE);
 }
 
 static error *refuse_algorithm(cms_facts *facts, const char *what) {

@@ -11,6 +11,9 @@
 #include "core/base/sink.h"
 #include "core/crypto/cms.h"
 
+/* The one text of every failure to decrypt. */
+#define CMS_UNDECRYPTABLE "the message cannot be decrypted"
+
 enum { CMS_WORD = 32, CMS_SIGNER_WORDS = 200 };
 
 typedef struct cms_read_options {

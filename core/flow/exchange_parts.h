@@ -60,8 +60,15 @@ typedef struct receipt_verdict {
     char text[EXCHANGE_TEXT];
 } receipt_verdict;
 
+/* How it came: its header fields, [[name, value]…], and whether on its own way rather than in the answer. */
+typedef struct receipt_context {
+    const char *message_id; /* ours */
+    const json_t *headers;
+    bool own_way;
+} receipt_context;
+
 void receipt_judge(const estate_connection *connection, const json_t *evidence, const json_t *told,
-    const char *message_id, receipt_verdict *verdict);
+    const receipt_context *context, receipt_verdict *verdict);
 
 /* Adds to `change` what follows for the message: its acknowledgement, status, event, evidence, the receipt itself. */
 void receipt_close(engine *e, store_change *change, const json_t *message, json_t *evidence, const json_t *told,

@@ -310,7 +310,9 @@ static error *judge_answer(sending *s, const http_answer *answer) {
         s->w->engine, s->connection, order, buf_span(&answer->body), -1, answer->body.len, -1, &reply, &told);
     if (!err) {
         frame_clear(&reply);
-        receipt_judge(s->connection, s->evidence, told, json_get_text(s->w->job->detail, "message_id", ""), &verdict);
+        const receipt_context context = {
+            .message_id = json_get_text(s->w->job->detail, "message_id", ""), .headers = headers};
+        receipt_judge(s->connection, s->evidence, told, &context, &verdict);
         if (verdict.meaning == RECEIPT_NONE && !json_get_object(told, "answers")) {
             first_words(answer, words);
             err = error_new(ERROR_UNREACHABLE,

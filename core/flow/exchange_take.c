@@ -426,7 +426,9 @@ static error *close_sent(taking *t, const char *id) {
     if (!err) {
         const char *status = json_get_text(json_get_object(message, "receipt"), "status", "none");
         bool open = strcmp(status, "due") == 0 || strcmp(status, "overdue") == 0;
-        receipt_judge(t->request->connection, evidence, t->told, json_get_text(evidence, "message_id", ""), &verdict);
+        const receipt_context context = {
+            .message_id = json_get_text(evidence, "message_id", ""), .headers = t->request->headers, .own_way = true};
+        receipt_judge(t->request->connection, evidence, t->told, &context, &verdict);
         store_change *change = store_change_new();
         /* Anybody can write a receipt that is not signed, or signed by somebody else: it is noted, and changes nothing.
          */

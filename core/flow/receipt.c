@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { RAW_MAX = 2 * 1024 * 1024 };
 
@@ -108,8 +109,24 @@ out:
     buf_free(&text);
 }
 
+/* Who says to whom, where the fields say it at all. Some products quote a name twice. */
+static bool is_between(const json_t *headers, const char *field, const char *expected) {
+    char name[AS2_NAME_ROOM], again[AS2_NAME_ROOM];
+    for (size_t i = 0; i < json_array_size(headers); i++) {
+        const json_t *pair = json_array_get(headers, i);
+        const char *found = json_string_value(json_array_get(pair, 0));
+        if (!found || strcasecmp(found, field) != 0) continue;
+        const char *value = json_string_value(json_array_get(pair, 1));
+        if (!value || !as2_name_read(span_of(value), name)) return false;
+        if (strcmp(name, expected) == 0) continue;
+        if (!as2_name_read(span_of(name), again) || strcmp(again, expected) != 0) return false;
+    }
+    return true;
+}
+
 void receipt_judge(const estate_connection *connection, const json_t *evidence, const json_t *told,
-    const char *message_id, receipt_verdict *verdict) {
+    const receipt_context *context, receipt_verdict *verdict) {
+    const char *message_id = context->message_id;
     const json_t *answers = json_get_object(told, "answers");
     const char *original = json_get_text(answers, "original_message_id", "");
     const char *level = json_get_text(answers, "level", "unclear");
@@ -119,6 +136,13 @@ void receipt_judge(const estate_connection *connection, const json_t *evidence, 
         say(verdict, RECEIPT_UNTRUSTED, text);
     } else if (!answers) {
         say(verdict, RECEIPT_NONE, "the answer is no receipt");
+    } else if (!is_between(context->headers, "AS2-From", connection->partner->as2_id) ||
+               !is_between(context->headers, "AS2-To", connection->station->as2_id)) {
+        say(verdict, RECEIPT_NONE, "the receipt is from or for somebody else, as its AS2-From and AS2-To say");
+    } else if (context->own_way && !json_get_bool(told, "signed", false) &&
+               as2_boolean(connection->settings, "mdn_signed")) {
+        say(verdict, RECEIPT_UNTRUSTED,
+            "the receipt is not signed, so anybody may have sent it; set mdn_signed: false for a partner who cannot");
     } else if (!as2_message_id_equal(span_of(original), span_of(message_id))) {
         snprintf(text, sizeof text, "the receipt answers another message: %.200s", original);
         say(verdict, RECEIPT_NONE, text);

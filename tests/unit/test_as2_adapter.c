@@ -275,6 +275,36 @@ static void every_failure_to_decrypt_has_one_answer(void **state) {
     buf_free(&documents);
 }
 
+/* AS-12: whatever stands in place of the last blocks of a signed and encrypted message, the answer is one. */
+static void a_forged_end_tells_nothing_about_the_padding(void **state) {
+    buf body = BUF_MAX(BODY_MAX), documents = BUF_MAX(BODY_MAX);
+    (void)state;
+    side ours = simple_side("{}", &us, &them), theirs = simple_side("{}", &them, &us);
+    json_t *packed = pack(&ours, SPAN("a secret"), &body);
+    json_t *headers = json_object_get(packed, "headers");
+    char *copy = xspandup(buf_span(&body));
+    char outcomes[2][64] = {"", ""}, texts[2][256] = {"", ""};
+    for (int variant = 0; variant < 300; variant++) {
+        memcpy(copy, body.data, body.len);
+        /* The block before the last is what an attacker varies, the last one what he wants to know. */
+        memcpy(copy + body.len - 16, body.data + body.len - 16 * (5 + (size_t)variant % 40), 16);
+        copy[body.len - 17] = (char)(copy[body.len - 17] ^ variant);
+        json_t *told = unpack(&theirs, headers, span_make(copy, body.len), 0, &documents);
+        snprintf(outcomes[variant > 0], sizeof outcomes[0], "%s", outcome_of(told));
+        snprintf(texts[variant > 0], sizeof texts[0], "%s", json_get_text(told, "text", ""));
+        if (variant > 0) assert_string_equal(outcomes[0], outcomes[1]);
+        if (variant > 0) assert_string_equal(texts[0], texts[1]);
+        json_decref(told);
+    }
+    assert_string_equal(outcomes[0], "decryption-failed");
+    free(copy);
+    json_decref(packed);
+    close_side(&ours);
+    close_side(&theirs);
+    buf_free(&body);
+    buf_free(&documents);
+}
+
 static void the_agreement_says_what_is_too_little(void **state) {
     static const char *const wanted[] = {"require_signed", "require_encrypted", "require_compressed"};
     static const char *const less[] = {"{\"sign\":\"none\"}", "{\"encrypt\":\"none\"}", "{}"};
@@ -322,6 +352,7 @@ static void odd_messages_have_the_outcome_that_the_table_says(void **state) {
             "one"},
         {"multipart/related; boundary=r", "--r\r\nContent-Type: text/plain\r\n\r\nnever ends",
             "unexpected-processing-error", NULL},
+        {"multipart/form-data; boundary=r", "--r\r\n\r\nx\r\n--r--\r\n", "unexpected-processing-error", NULL}, /* E17 */
         {"multipart/related; boundary=r", "nothing", "unexpected-processing-error", NULL},
     };
     (void)state;
@@ -407,6 +438,7 @@ int main(void) {
         cmocka_unit_test(what_one_side_packs_the_other_takes_apart),
         cmocka_unit_test(old_and_new_keys_hold_together_and_the_newest_is_used),
         cmocka_unit_test(every_failure_to_decrypt_has_one_answer),
+        cmocka_unit_test(a_forged_end_tells_nothing_about_the_padding),
         cmocka_unit_test(the_agreement_says_what_is_too_little),
         cmocka_unit_test(odd_messages_have_the_outcome_that_the_table_says),
         cmocka_unit_test(requests_that_cannot_be_answered_as_asked_are_told_so),
