@@ -225,13 +225,22 @@ enum {
     CLASS_HARD = 8,  /* separators, release, control characters, bytes beyond ASCII: to be looked at closely */
 };
 
+static void fill_classes(edi_checker *c);
+
 void edi_check_interchange(edi_checker *c) {
     const edi_interchange *interchange = edi_reader_interchange(c->reader);
     const edi_delimiters *d = &interchange->delimiters;
     c->delimiters = *d;
     c->both_marks = d->standard == EDI_EDIFACT && (!interchange->una || interchange->syntax >= 4);
+    c->charset = d->standard == EDI_EDIFACT ? edi_charset_named(interchange->version) : NULL;
+    fill_classes(c);
+}
+
+static void fill_classes(edi_checker *c) {
+    const edi_delimiters *d = &c->delimiters;
     for (unsigned i = 0; i < 256; i++) {
-        bool hard = i < ' ' || i >= 0x7F || edi_is_delimiter(d, (char)i);
+        bool outside = c->charset && !edi_charset_has(c->charset, (unsigned char)i);
+        bool hard = i < ' ' || i >= 0x7F || outside || edi_is_delimiter(d, (char)i);
         bool digit = i >= '0' && i <= '9';
         bool mark = i == (unsigned char)d->decimal;
         c->classes[i] = hard       ? CLASS_HARD
@@ -290,9 +299,35 @@ static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value
     return !codes->closed || codes->count == 0 || edi_codes_find(codes, value);
 }
 
+/* A byte that the set named in UNB has not got: told once an interchange. */
+static void check_charset(edi_checker *c, const edi_slot *slot, span value, place at) {
+    const edi_charset *charset = c->charset;
+    size_t i = 0;
+    while (i < value.len && edi_charset_has(charset, (unsigned char)value.data[i]))
+        i++;
+    bool broken = charset->kind == EDI_CHARSET_UTF8 && !span_is_utf8(value);
+    if (i == value.len && !broken) return;
+    edi_fault *fault = edi_checker_fault(c, EDI_FAULT_CHARACTER_SET, at.element, at.component, at.repetition, value);
+    fault->definition = slot->element->number;
+    unsigned char byte = broken ? 0 : (unsigned char)value.data[i];
+    if (broken) {
+        snprintf(fault->text, sizeof fault->text, "this is no UTF-8, which %s says (told once an interchange)",
+            charset->name);
+    } else if (byte > ' ' && byte < 0x7F) {
+        snprintf(fault->text, sizeof fault->text, "the character set %s has no \"%c\" (told once an interchange)",
+            charset->name, byte);
+    } else {
+        snprintf(fault->text, sizeof fault->text,
+            "the character set %s has no character 0x%02X (told once an interchange)", charset->name, byte);
+    }
+    c->charset = NULL;
+    fill_classes(c);
+}
+
 static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
     const edi_delimiters *d = &c->delimiters;
     if (!slot->element) return; /* composites are taken apart before */
+    if (c->charset) check_charset(c, slot, decoded(c, d, raw), at);
     edi_fault_code code = edi_check_value(slot, d->standard, d->decimal, c->both_marks, decoded(c, d, raw), c->text);
     if (code == EDI_FAULT_COUNT) return;
     bool short_date =

@@ -2,6 +2,7 @@
 #ifndef BANYAN_EDI_CHECK_INTERNAL_H
 #define BANYAN_EDI_CHECK_INTERNAL_H
 
+#include "edi/charset.h"
 #include "edi/check.h"
 
 typedef struct check_frame {
@@ -32,6 +33,7 @@ struct edi_checker {
 
     /* of the interchange in hand */
     edi_delimiters delimiters;
+    const edi_charset *charset; /* NULL: none named, or a character outside it was told already */
     bool both_marks;            /* comma and point are decimal marks */
     unsigned char classes[256]; /* what each byte is, in bits */
     char text[EDI_FAULT_TEXT];  /* the sentence of a value's fault */

@@ -1,6 +1,8 @@
 /* edi/explain.c: see explain.h. */
 #include "edi/explain.h"
 
+#include "edi/charset.h"
+
 #include "edi/report.h"
 #include "edi/value.h"
 
@@ -15,7 +17,8 @@ typedef struct explainer {
     const edi_delimiters *d;
     bool colour;
     buf out;
-    unsigned depth; /* of loops */
+    unsigned depth;             /* of loops */
+    const edi_charset *charset; /* that UNB names; NULL: Latin-1 where it is no UTF-8 */
 } explainer;
 
 typedef enum style { PLAIN, TAG, NAME, GLOSS, ERROR_STYLE, WARNING_STYLE } style;
@@ -45,14 +48,26 @@ static void indent(explainer *e, unsigned more) {
         buf_add_char(&e->out, ' ');
 }
 
-/* Bytes as they may be shown on a terminal. */
+/* Bytes as they may be shown on a terminal: UTF-8, or turned into it; control characters as points. */
 static void show(explainer *e, span value) {
-    bool utf8 = span_is_utf8(value);
+    bool named = e->charset && e->charset->high, utf8 = !named && span_is_utf8(value);
     size_t len = value.len < VALUE_MAX ? value.len : VALUE_MAX;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)value.data[i];
         bool c1 = utf8 && c == 0xC2 && i + 1 < len && (unsigned char)value.data[i + 1] < 0xA0;
-        buf_add_char(&e->out, c < ' ' || c == 0x7F || (c >= 0x80 && !utf8) || c1 ? '.' : (char)c);
+        unsigned character = utf8 ? c : edi_charset_character(e->charset, c);
+        if (c < ' ' || c == 0x7F || c1 || (!utf8 && c >= 0x80 && (c < 0xA0 || character == 0))) {
+            buf_add_char(&e->out, '.');
+        } else if (utf8 || c < 0x80) {
+            buf_add_char(&e->out, (char)c);
+        } else if (character < 0x800) {
+            buf_add_char(&e->out, (char)(0xC0 | character >> 6));
+            buf_add_char(&e->out, (char)(0x80 | (character & 0x3F)));
+        } else {
+            buf_add_char(&e->out, (char)(0xE0 | character >> 12));
+            buf_add_char(&e->out, (char)(0x80 | (character >> 6 & 0x3F)));
+            buf_add_char(&e->out, (char)(0x80 | (character & 0x3F)));
+        }
         if (c1) i++;
     }
     if (len < value.len) buf_printf(&e->out, " ... (%zu bytes)", value.len);
@@ -165,6 +180,7 @@ static void show_begin(explainer *e, edi_event event) {
     e->depth = 0;
     if (event == EDI_INTERCHANGE) {
         e->d = &i->delimiters;
+        e->charset = i->delimiters.standard == EDI_EDIFACT ? edi_charset_named(i->version) : NULL;
         styled(e, TAG, "== %s interchange %s", edi_standard_name(i->delimiters.standard), i->control);
         buf_printf(&e->out, ", from %s to %s\n", i->sender.id, i->receiver.id);
     } else if (event == EDI_DOCUMENT) {

@@ -84,6 +84,7 @@ static const edi_fault_kind kinds[EDI_FAULT_COUNT] = {
     [EDI_FAULT_VALUE_DATE] = {"value-date", ELEMENT, false, "8", NULL, 12},
     [EDI_FAULT_VALUE_TIME] = {"value-time", ELEMENT, false, "9", NULL, 12},
     [EDI_FAULT_VALUE_BLANK] = {"value-blank", ELEMENT, false, "6", NULL, 13},
+    [EDI_FAULT_CHARACTER_SET] = {"character-set", ELEMENT, true, "6", NULL, 21},
 };
 
 const edi_fault_kind *edi_fault_kind_of(edi_fault_code code) {

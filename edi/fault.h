@@ -98,6 +98,7 @@ typedef enum edi_fault_code {
     EDI_FAULT_VALUE_DATE,
     EDI_FAULT_VALUE_TIME,
     EDI_FAULT_VALUE_BLANK,
+    EDI_FAULT_CHARACTER_SET,
     EDI_FAULT_COUNT
 } edi_fault_code;
 

@@ -19,6 +19,7 @@ static void list_json(edi_library *library) {
         json_put_text(object, "type", one.type);
         json_put_span(object, "title", one.title);
         json_put_text(object, "source", one.source);
+        if (one.overlay) json_put_text(object, "overlay", one.overlay);
         if (schema) {
             json_object_set_new(object, "places", json_integer((json_int_t)schema->node_count));
             json_put_text(object, "checked", schema->checked);
@@ -30,14 +31,40 @@ static void list_json(edi_library *library) {
     }
 }
 
+/* The directories hold hundreds of types each: one line for all of them, and how they were checked once. */
+static void list_directory(const edi_library *library, const edi_listed *first, const char *checked) {
+    size_t cursor = 0, column = 0, count = 0;
+    edi_listed one;
+    while (edi_library_next(library, &cursor, &one))
+        count += one.standard == first->standard && strcmp(one.version, first->version) == 0;
+    printf("%-8s %-12s %zu types; %s\n", edi_standard_name(first->standard), first->version, count, checked);
+    cursor = 0;
+    while (edi_library_next(library, &cursor, &one)) {
+        if (one.standard != first->standard || strcmp(one.version, first->version) != 0) continue;
+        column += (size_t)printf("%s%s", column ? " " : "         ", one.type);
+        if (column > 90) putchar('\n');
+        if (column > 90) column = 0;
+    }
+    if (column) putchar('\n');
+}
+
 static void list_text(edi_library *library) {
     size_t cursor = 0;
     edi_listed one;
+    char told[24] = "";
     while (edi_library_next(library, &cursor, &one)) {
         bool exact;
+        bool directory = one.standard == EDI_EDIFACT && !one.overlay && strncmp(one.version, "envelope", 8) != 0;
+        if (directory && strcmp(told, one.version) == 0) continue;
         const edi_schema *schema = edi_library_find(library, one.standard, one.type, one.version, &exact);
-        printf("%-8s %-12s %-7s %-38.*s %4zu places  %s\n", edi_standard_name(one.standard), one.version, one.type,
-            (int)one.title.len, one.title.data, schema ? schema->node_count : 0, schema ? schema->checked : "");
+        if (directory) {
+            snprintf(told, sizeof told, "%s", one.version);
+            list_directory(library, &one, schema ? schema->checked : "");
+            continue;
+        }
+        printf("%-8s %-12s %-7s %-38.*s %4zu places  %s%s%s\n", edi_standard_name(one.standard), one.version, one.type,
+            (int)one.title.len, one.title.data, schema ? schema->node_count : 0, one.overlay ? "overlay " : "",
+            one.overlay ? one.overlay : "", schema ? schema->checked : "");
     }
 }
 
@@ -169,7 +196,9 @@ const command schema_commands[] = {
         .arguments = "[FILE...]",
         .most = -1,
         .summary = "The EDI definitions known, and how each was checked",
-        .details = "FILEs are definitions to add, before the built-in ones.",
+        .details = "FILEs are definitions and overlays to add, before the built-in ones. EDIFACT directories are told "
+                   "in one line each; --json\n"
+                   "names every type.",
         .options = list_options,
         .run = schema_list},
     {.name = "schema show",
