@@ -30,4 +30,14 @@ error *edi_sink_buf(void *context, span piece);
 /* The file that this JSON says. Errors name the place in the JSON ("/interchanges/0/content/1/segments/4/PO1"). */
 must_check error *edi_from_json(span json, buf *out);
 
+typedef struct edi_text_options {
+    void (*passed)(void *context, uint64_t offset); /* as in edi_reader_options, of the JSON; NULL: nobody is told */
+    void *passed_context;
+} edi_text_options;
+
+/* The same for a JSON of any size, in memory that does not grow with it when the members of each object stand in the
+ * order of edi_to_json ("trailer" and "after" last). What follows a fault that is no syntax error of JSON is not
+ * written, what stands before it was. `options` may be NULL. */
+must_check error *edi_from_json_to(span json, const edi_text_options *options, edi_sink sink, void *context);
+
 #endif

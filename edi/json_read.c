@@ -5,55 +5,16 @@
  * the root is nobody's member.
  */
 #include "core/base/base64.h"
-#include "core/base/json.h"
-#include "edi/json.h"
-#include "edi/json_tape.h"
+#include "edi/json_reader.h"
 
 #include <stdio.h>
 
-enum { PATH_SIZE = 400, STEPS_MAX = 2 * JSON_DEPTH_MAX, OUTPUT_SEGMENT_MAX = 512 << 20 };
+enum { OUTPUT_SEGMENT_MAX = 512 << 20 };
 
-typedef uint32_t node;
+/* Up to here a text may have its members in any order. */
+#define UNORDERED_MAX ((size_t)64 << 20)
 
-typedef struct step {
-    span key; /* without data: the index */
-    size_t index;
-} step;
-
-typedef struct json_reader {
-    json_tape tape;
-    buf *out;
-    edi_delimiters d;
-    bool latin1;
-    span suffix;
-    step steps[STEPS_MAX]; /* to the value in hand */
-    size_t depth;
-    char path[PATH_SIZE];
-    buf scratch, canonical, suffix_bytes;
-    uint64_t segments; /* of the document in hand, for its trailer */
-    bool special[256]; /* delimiters of this interchange, and what a text may not copy as it stands */
-} json_reader;
-
-/* Where in the JSON we are is kept as steps, and written as a path only for an error. */
-static size_t enter_span(json_reader *r, span key, size_t index) {
-    size_t before = r->depth;
-    if (r->depth < STEPS_MAX) r->steps[r->depth++] = (step){.key = key, .index = index};
-    return before;
-}
-
-static size_t enter(json_reader *r, const char *key) {
-    return enter_span(r, span_of(key), 0);
-}
-
-static size_t enter_index(json_reader *r, size_t index) {
-    return enter_span(r, (span){NULL, 0}, index);
-}
-
-static void leave(json_reader *r, size_t before) {
-    r->depth = before;
-}
-
-static const char *path_of(json_reader *r) {
+const char *json_reader_path(json_reader *r) {
     size_t len = 0;
     snprintf(r->path, sizeof r->path, "/");
     for (size_t i = 0; i < r->depth && len + 1 < sizeof r->path; i++) {
@@ -66,37 +27,27 @@ static const char *path_of(json_reader *r) {
     return r->path;
 }
 
-#define FAIL(r, ...) error_at(error_new(ERROR_INVALID, __VA_ARGS__), "%s", path_of(r))
-
 /* --------------------------------------------------------------------------------------------------------------- texts
  */
 
-static bool is(const json_reader *r, node value, json_kind kind) {
-    return value && json_tape_kind(&r->tape, value) == kind;
-}
-
 static bool is_text(const json_reader *r, node value) {
-    return value && json_tape_is_text(&r->tape, value);
-}
-
-static node member(const json_reader *r, node object, const char *name) {
-    return is(r, object, JSON_KIND_OBJECT) || object == 0 ? json_tape_member(&r->tape, object, name) : 0;
+    return value && json_tape_is_text(r->tape, value);
 }
 
 static node after(const json_reader *r, node value) {
-    return json_tape_next(&r->tape, value);
+    return json_tape_next(r->tape, value);
 }
 
 /* A text decoded into the scratch buffer, unless it stands as it is. */
 static span text_of(json_reader *r, node value) {
-    if (json_tape_kind(&r->tape, value) == JSON_KIND_TEXT) return json_tape_raw(&r->tape, value);
+    if (json_tape_kind(r->tape, value) == JSON_KIND_TEXT) return json_tape_raw(r->tape, value);
     buf_clear(&r->scratch);
-    json_tape_decode(&r->tape, value, &r->scratch);
+    json_tape_decode(r->tape, value, &r->scratch);
     return buf_span(&r->scratch);
 }
 
 /* The bytes of a JSON string in the interchange's charset. */
-static error *add_text(json_reader *r, buf *out, node value) {
+error *json_reader_add_text(json_reader *r, buf *out, node value) {
     if (!is_text(r, value)) return FAIL(r, "a text is expected here");
     span bytes = text_of(r, value);
     const unsigned char *text = (const unsigned char *)bytes.data;
@@ -126,8 +77,8 @@ static error *add_base64(json_reader *r, buf *out, node object) {
 
 /* A text with nothing in it to look at: copied as it stands. Most values are. */
 static bool add_plain(json_reader *r, node value) {
-    if (json_tape_kind(&r->tape, value) != JSON_KIND_TEXT) return false;
-    span raw = json_tape_raw(&r->tape, value);
+    if (json_tape_kind(r->tape, value) != JSON_KIND_TEXT) return false;
+    span raw = json_tape_raw(r->tape, value);
     char *room = buf_reserve(r->out, raw.len);
     if (!room) return false;
     bool special = false;
@@ -143,7 +94,7 @@ static bool add_plain(json_reader *r, node value) {
 static error *add_value(json_reader *r, node value) {
     if (add_plain(r, value)) return NULL;
     buf_clear(&r->canonical);
-    error *err = add_text(r, &r->canonical, value);
+    error *err = json_reader_add_text(r, &r->canonical, value);
     if (err) return err;
     span text = buf_span(&r->canonical);
     for (size_t i = 0; i < text.len; i++) {
@@ -187,7 +138,7 @@ static error *add_element(json_reader *r, node value) {
     node repeated = member(r, value, "repeat");
     error *err = NULL;
     size_t i = 0;
-    if (!is(r, repeated, JSON_KIND_ARRAY) || r->tape.nodes[value].len != 1)
+    if (!is(r, repeated, JSON_KIND_ARRAY) || r->tape->nodes[value].len != 1)
         return FAIL(r, "an element is a text, an array of components, or {\"repeat\": [..]}");
     for (node one = repeated + 1, end = after(r, repeated); one < end && !err; one = after(r, one), i++) {
         size_t before = enter_index(r, i);
@@ -233,7 +184,7 @@ static error *find_members(json_reader *r, node object, members *found) {
     } known[] = {{"_raw", &found->raw}, {"_after", &found->after}, {"_object", &found->object},
         {"_terminated", &found->terminated}};
     for (node key = object + 1, end = after(r, object); key < end; key = after(r, key + 1)) {
-        span name = json_tape_raw(&r->tape, key);
+        span name = json_tape_raw(r->tape, key);
         if (name.len == 0 || name.data[0] != '_') {
             if (found->tag.data)
                 return FAIL(r, "one segment has one tag: \"%.*s\" and \"%.*s\"", (int)found->tag.len, found->tag.data,
@@ -253,13 +204,6 @@ static error *find_members(json_reader *r, node object, members *found) {
     return NULL;
 }
 
-static bool is_loop_name(span key) {
-    for (size_t i = 0; i < key.len; i++) {
-        if (key.data[i] >= 'a' && key.data[i] <= 'z') return true;
-    }
-    return false;
-}
-
 static bool is_segment_tag(const json_reader *r, span tag) {
     for (size_t i = 0; i < tag.len; i++) {
         char c = tag.data[i];
@@ -272,7 +216,7 @@ static bool is_segment_tag(const json_reader *r, span tag) {
 /* The bytes that were read before, when they still say what was written from `start` on. */
 static error *prefer_raw(json_reader *r, node raw, size_t start) {
     buf bytes = BUF_MAX(OUTPUT_SEGMENT_MAX);
-    error *err = add_text(r, &bytes, raw);
+    error *err = json_reader_add_text(r, &bytes, raw);
     buf_clear(&r->canonical);
     canonicalise(r, buf_span(&bytes), &r->canonical);
     span written = span_make(r->out->data + start, r->out->len - start);
@@ -293,13 +237,13 @@ static error *write_elements(json_reader *r, const members *m) {
         add_byte(r, i == 0 ? r->d.tag : r->d.element);
         if (!isa && add_plain(r, one)) continue;
         size_t before = enter_index(r, i);
-        err = isa ? add_text(r, r->out, one) : add_element(r, one);
+        err = isa ? json_reader_add_text(r, r->out, one) : add_element(r, one);
         if (!err) leave(r, before);
     }
     return err;
 }
 
-static error *write_segment(json_reader *r, node object) {
+error *json_reader_segment(json_reader *r, node object) {
     members m;
     error *err = find_members(r, object, &m);
     if (err) return err;
@@ -314,7 +258,7 @@ static error *write_segment(json_reader *r, node object) {
     if (m.object)
         err = add_base64(r, r->out, m.object);
     else if (m.after)
-        err = add_text(r, r->out, m.after);
+        err = json_reader_add_text(r, r->out, m.after);
     else if (terminated)
         buf_add(r->out, r->suffix);
     r->segments++;
@@ -329,8 +273,8 @@ static error *write_list(json_reader *r, node list) {
     if (!is(r, list, JSON_KIND_ARRAY)) return FAIL(r, "an array of segments is expected");
     for (node one = list + 1, end = after(r, list); one < end && !err; one = after(r, one), i++) {
         size_t before = enter_index(r, i);
-        bool single = is(r, one, JSON_KIND_OBJECT) && r->tape.nodes[one].len == 1;
-        span name = single ? json_tape_raw(&r->tape, one + 1) : span_make("", 0);
+        bool single = is(r, one, JSON_KIND_OBJECT) && r->tape->nodes[one].len == 1;
+        span name = single ? json_tape_raw(r->tape, one + 1) : span_make("", 0);
         if (is_loop_name(name)) {
             node loops = one + 2;
             size_t inner = enter_span(r, name, 0), k = 0;
@@ -342,7 +286,7 @@ static error *write_list(json_reader *r, node list) {
             }
             if (!err) leave(r, inner);
         } else {
-            err = write_segment(r, one);
+            err = json_reader_segment(r, one);
         }
         if (!err) leave(r, before);
     }
@@ -353,12 +297,12 @@ static error *write_list(json_reader *r, node list) {
  */
 
 /* Every name is one of these, and stands once. */
-static error *known_members(json_reader *r, node object, const char *const *names) {
+error *json_reader_known(json_reader *r, node object, const char *const *names) {
     uint64_t seen = 0;
     if (!is(r, object, JSON_KIND_OBJECT) && object != 0) return FAIL(r, "an object is expected");
-    if (json_tape_kind(&r->tape, object) != JSON_KIND_OBJECT) return FAIL(r, "an object is expected");
+    if (json_tape_kind(r->tape, object) != JSON_KIND_OBJECT) return FAIL(r, "an object is expected");
     for (node key = object + 1, end = after(r, object); key < end; key = after(r, key + 1)) {
-        span name = json_tape_raw(&r->tape, key);
+        span name = json_tape_raw(r->tape, key);
         size_t i = 0;
         while (names[i] && !span_is(name, names[i]))
             i++;
@@ -383,7 +327,7 @@ static error *write_trailer(json_reader *r, node object, const char *tag, unsign
     members m;
     if (trailer) {
         size_t before = enter(r, "trailer");
-        error *err = write_segment(r, trailer);
+        error *err = json_reader_segment(r, trailer);
         if (!err) leave(r, before);
         return err;
     }
@@ -402,37 +346,47 @@ static error *write_trailer(json_reader *r, node object, const char *tag, unsign
     return err;
 }
 
-static error *write_header(json_reader *r, node object) {
+error *json_reader_header(json_reader *r, node object) {
     node header = member(r, object, "header");
     if (!header) return FAIL(r, "\"header\" is missing");
     size_t before = enter(r, "header");
-    error *err = write_segment(r, header);
+    error *err = json_reader_segment(r, header);
     if (!err) leave(r, before);
     return err;
 }
 
-static error *write_document(json_reader *r, node object) {
-    static const char *const names[] = {"type", "version", "header", "segments", "trailer", NULL};
+const char *const json_document_members[] = {"type", "version", "header", "segments", "trailer", NULL};
+
+error *json_reader_end_document(json_reader *r, node object) {
     static const char *const trailers[] = {"", "SE", "UNT", "MTR"};
     static const unsigned references[] = {0, 2, 1, 0};
-    error *err = known_members(r, object, names);
+    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], r->segments + 1);
+}
+
+static error *write_document(json_reader *r, node object) {
+    error *err = json_reader_known(r, object, json_document_members);
     r->segments = 0;
-    if (!err) err = write_header(r, object);
+    if (!err) err = json_reader_header(r, object);
     if (err) return err;
     size_t before = enter(r, "segments");
     err = write_list(r, member(r, object, "segments"));
     if (err) return err;
     leave(r, before);
-    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], r->segments + 1);
+    return json_reader_end_document(r, object);
+}
+
+const char *const json_group_members[] = {"header", "documents", "trailer", NULL};
+
+error *json_reader_end_group(json_reader *r, node object, uint64_t count) {
+    static const char *const trailers[] = {"", "GE", "UNE", "EOB"};
+    static const unsigned references[] = {0, 6, 5, 0};
+    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], count);
 }
 
 static error *write_group(json_reader *r, node object) {
-    static const char *const names[] = {"header", "documents", "trailer", NULL};
-    static const char *const trailers[] = {"", "GE", "UNE", "EOB"};
-    static const unsigned references[] = {0, 6, 5, 0};
     node documents = member(r, object, "documents");
-    error *err = known_members(r, object, names);
-    if (!err) err = write_header(r, object);
+    error *err = json_reader_known(r, object, json_group_members);
+    if (!err) err = json_reader_header(r, object);
     if (!err && !is(r, documents, JSON_KIND_ARRAY)) err = FAIL(r, "\"documents\" is an array");
     if (err) return err;
     uint64_t count = 0; /* documents and packages */
@@ -442,11 +396,11 @@ static error *write_group(json_reader *r, node object) {
         count += document || member(r, one, "UNO");
         size_t before = enter(r, "documents");
         enter_index(r, i);
-        err = document ? write_document(r, one) : write_segment(r, one);
+        err = document ? write_document(r, one) : json_reader_segment(r, one);
         if (!err) leave(r, before);
     }
     if (err) return err;
-    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], count);
+    return json_reader_end_group(r, object, count);
 }
 
 static error *read_delimiter(json_reader *r, node object, const char *name, char *delimiter) {
@@ -467,7 +421,7 @@ static error *read_delimiters(json_reader *r, node interchange) {
     r->suffix = span_make("", 0);
     if (!object) return NULL;
     size_t before = enter(r, "delimiters");
-    error *err = known_members(r, object, names);
+    error *err = json_reader_known(r, object, names);
     if (!err) err = read_delimiter(r, object, "element", &r->d.element);
     if (!err) err = read_delimiter(r, object, "component", &r->d.component);
     if (!err) err = read_delimiter(r, object, "repetition", &r->d.repetition);
@@ -478,9 +432,9 @@ static error *read_delimiters(json_reader *r, node interchange) {
     if (r->d.standard != EDI_TRADACOMS) r->d.tag = r->d.element;
     node suffix = member(r, object, "suffix"), una = member(r, object, "una");
     if (suffix && !is_text(r, suffix)) return FAIL(r, "\"suffix\" is a text");
-    if (suffix) json_tape_decode(&r->tape, suffix, &r->suffix_bytes);
+    if (suffix) json_tape_decode(r->tape, suffix, &r->suffix_bytes);
     r->suffix = buf_span(&r->suffix_bytes);
-    if (una) err = add_text(r, r->out, una);
+    if (una) err = json_reader_add_text(r, r->out, una);
     if (!err) leave(r, before);
     return err;
 }
@@ -501,26 +455,37 @@ static error *write_content(json_reader *r, node one, uint64_t *count) {
         return write_document(r, one);
     }
     *count += member(r, one, "UNO") != 0;
-    return write_segment(r, one);
+    return json_reader_segment(r, one);
 }
 
-static error *write_interchange(json_reader *r, node object) {
-    static const char *const names[] = {
-        "before", "standard", "charset", "delimiters", "header", "content", "trailer", NULL};
-    static const char *const trailers[] = {"", "IEA", "UNZ", "END"};
-    static const unsigned references[] = {0, 13, 5, 0};
-    error *err = known_members(r, object, names);
-    if (err) return err;
-    node before = member(r, object, "before"), content = member(r, object, "content");
+const char *const json_interchange_members[] = {
+    "before", "standard", "charset", "delimiters", "header", "content", "trailer", NULL};
+
+/* What stands before the content. */
+error *json_reader_begin_interchange(json_reader *r, node object) {
+    node before = member(r, object, "before");
     node named = member(r, object, "standard"), charset = member(r, object, "charset");
     edi_standard standard = is_text(r, named) ? edi_standard_named(text_of(r, named)) : EDI_NONE;
     if (standard == EDI_NONE) return FAIL(r, "\"standard\" is X12, EDIFACT or TRADACOMS");
     r->d = edi_delimiters_default(standard);
     r->latin1 = is_text(r, charset) && span_is(text_of(r, charset), "latin-1");
-    if (before) err = add_text(r, r->out, before);
+    error *err = before ? json_reader_add_text(r, r->out, before) : NULL;
     if (!err) err = read_delimiters(r, object);
     mark_special(r);
-    if (!err) err = write_header(r, object);
+    return err ? err : json_reader_header(r, object);
+}
+
+error *json_reader_end_interchange(json_reader *r, node object, uint64_t count) {
+    static const char *const trailers[] = {"", "IEA", "UNZ", "END"};
+    static const unsigned references[] = {0, 13, 5, 0};
+    return write_trailer(r, object, trailers[r->d.standard], references[r->d.standard], count);
+}
+
+static error *write_interchange(json_reader *r, node object) {
+    error *err = json_reader_known(r, object, json_interchange_members);
+    if (err) return err;
+    node content = member(r, object, "content");
+    err = json_reader_begin_interchange(r, object);
     if (!err && !is(r, content, JSON_KIND_ARRAY)) err = FAIL(r, "\"content\" is an array");
     if (err) return err;
     uint64_t count = 0; /* groups, documents and packages */
@@ -532,12 +497,13 @@ static error *write_interchange(json_reader *r, node object) {
         if (!err) leave(r, outer);
     }
     if (err) return err;
-    return write_trailer(r, object, trailers[standard], references[standard], count);
+    return json_reader_end_interchange(r, object, count);
 }
 
+const char *const json_file_members[] = {"interchanges", "after", NULL};
+
 static error *write_file(json_reader *r) {
-    static const char *const names[] = {"interchanges", "after", NULL};
-    error *err = known_members(r, 0, names);
+    error *err = json_reader_known(r, 0, json_file_members);
     node interchanges = err ? 0 : member(r, 0, "interchanges");
     if (!err && !is(r, interchanges, JSON_KIND_ARRAY)) err = FAIL(r, "\"interchanges\" is an array");
     if (err) return err;
@@ -549,22 +515,58 @@ static error *write_file(json_reader *r) {
         if (!err) leave(r, before);
     }
     node behind = err ? 0 : member(r, 0, "after");
-    if (behind) err = add_text(r, r->out, behind);
+    if (behind) err = json_reader_add_text(r, r->out, behind);
     return err ? err : buf_check(r->out, "the file");
 }
 
-error *edi_from_json(span json, buf *out) {
+static error *read_with_tape(json_reader *r, span json) {
+    error *err = json_tape_read(json, &r->tapes[FILE_TAPE]);
+    r->tape = &r->tapes[FILE_TAPE];
+    if (!err) err = write_file(r);
+    return err;
+}
+
+static error *read_walking(json_reader *r, span json) {
+    json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
+    error *err = json_tape_look(json, &look);
+    if (err) return err;
+    if (look.ordered) return json_walk_file(r, json);
+    if (json.len > UNORDERED_MAX)
+        return error_new(ERROR_LIMIT,
+            "a JSON of more than %zu bytes needs the members of each object in their usual order: header, segments or "
+            "documents, trailer",
+            UNORDERED_MAX);
+    err = read_with_tape(r, json);
+    return err ? err : json_walk_pass_on(r, true);
+}
+
+static error *from_json(span json, const edi_text_options *options, buf *out, edi_sink sink, void *context) {
     json_reader r = {.out = out,
+        .options = options,
+        .sink = sink,
+        .sink_context = context,
         .scratch = BUF_MAX(OUTPUT_SEGMENT_MAX),
         .canonical = BUF_MAX(OUTPUT_SEGMENT_MAX),
         .suffix_bytes = BUF_MAX(OUTPUT_SEGMENT_MAX)};
-    error *err = json_tape_read(json, &r.tape);
-    if (err) return err;
-    err = write_file(&r);
-    if (out->data) buf_grew(out, 0); /* the terminator */
-    json_tape_free(&r.tape);
+    error *err = sink ? read_walking(&r, json) : read_with_tape(&r, json);
+    for (size_t i = 0; i < TAPES; i++)
+        json_tape_free(&r.tapes[i]);
     buf_free(&r.scratch);
     buf_free(&r.canonical);
     buf_free(&r.suffix_bytes);
+    return err;
+}
+
+error *edi_from_json(span json, buf *out) {
+    error *err = from_json(json, NULL, out, NULL, NULL);
+    if (out->data) buf_grew(out, 0); /* the terminator */
+    return err;
+}
+
+error *edi_from_json_to(span json, const edi_text_options *options, edi_sink sink, void *context) {
+    static const edi_text_options none = {.passed = NULL};
+    buf out = BUF_MAX(OUTPUT_SEGMENT_MAX);
+    error *err = from_json(json, options ? options : &none, &out, sink, context);
+    buf_free(&out);
     return err;
 }

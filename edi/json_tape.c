@@ -11,13 +11,18 @@
 #include <emmintrin.h>
 #endif
 
-enum { NODES_MAX = 1 << 28, FIRST_NODES = 1024 };
+enum { NODES_MAX = 1 << 28, FIRST_NODES = 1024, STEP = 1 << 20 };
+
+/* Up to this size what is wrong with a text is told by core/base/json.h, which wants memory for all of it. */
+#define TOLD_MAX ((size_t)16 << 20)
 
 typedef struct parser {
     const char *text, *end, *at;
     json_tape *tape;
     uint32_t open[JSON_DEPTH_MAX]; /* the containers around */
     size_t depth;
+    json_look *look;  /* only looking: the tape holds the containers that are open, and behind them the last scalar */
+    const char *told; /* up to where it was told what has passed */
 } parser;
 
 static uint32_t add(parser *p, json_kind kind, const char *at, size_t len) {
@@ -26,9 +31,12 @@ static uint32_t add(parser *p, json_kind kind, const char *at, size_t len) {
         t->room *= 2;
         t->nodes = xreallocarray(t->nodes, t->room, sizeof *t->nodes);
     }
-    uint32_t node = (uint32_t)t->count++;
+    uint32_t node = (uint32_t)t->count;
+    bool container = kind == JSON_KIND_OBJECT || kind == JSON_KIND_ARRAY;
     t->nodes[node] =
         (json_node){.place = (uint64_t)(at - p->text) << 3 | (uint64_t)kind, .len = (uint32_t)len, .next = node + 1};
+    if (p->look && container) t->nodes[node].next = 0; /* no body in it yet: see note_name */
+    t->count += !p->look || container;
     return node;
 }
 
@@ -166,8 +174,33 @@ static bool read_value(parser *p) {
 
 static void close_container(parser *p) {
     json_node *node = &p->tape->nodes[p->open[--p->depth]];
-    node->next = (uint32_t)p->tape->count;
+    if (p->look) {
+        p->tape->count = (size_t)(node - p->tape->nodes);
+    } else {
+        node->next = (uint32_t)p->tape->count;
+    }
     p->at++;
+}
+
+/* While looking: a name was read. Does its member stand where a reader without memory wants it? */
+static void note_name(parser *p) {
+    static const char *const bodies[] = {"segments", "documents", "content", "interchanges"};
+    json_node *around = &p->tape->nodes[p->open[p->depth - 1]];
+    span name = json_tape_raw(p->tape, (uint32_t)p->tape->count);
+    bool body_seen = around->next != 0, last = span_is(name, "trailer") || span_is(name, "after");
+    if (body_seen != last) p->look->ordered = false;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        if (span_is(name, bodies[i])) around->next = 1;
+}
+
+static bool is_notable(const parser *p) {
+    const json_node *around = &p->tape->nodes[p->open[p->depth - 1]], *name = &p->tape->nodes[p->tape->count];
+    return around->next != 0 || (name->len > 0 && p->text[name->place >> 3] >= 'a');
+}
+
+static void tell_passed(parser *p) {
+    if (p->look->passed) p->look->passed(p->look->context, (uint64_t)(p->at - p->text));
+    p->told = p->at;
 }
 
 /* The name of a member, with its colon. */
@@ -184,7 +217,7 @@ static bool read_name(parser *p) {
 
 /* From the beginning of a value to the end of what lies around it, without recursion. `fresh`: a container was just
  * opened, and may be empty. */
-static bool read_all(parser *p) {
+static bool read_one(parser *p) {
     if (!read_value(p)) return false;
     bool fresh = p->depth == 1;
     while (p->depth > 0) {
@@ -204,9 +237,16 @@ static bool read_all(parser *p) {
         around->len++;
         size_t depth = p->depth;
         if (object && !read_name(p)) return false;
+        if (p->look && object && is_notable(p)) note_name(p);
         if (!read_value(p)) return false;
+        if (p->look && p->at - p->told > STEP) tell_passed(p);
         fresh = p->depth > depth;
     }
+    return true;
+}
+
+static bool read_all(parser *p) {
+    if (!read_one(p)) return false;
     skip_blanks(p);
     return p->at == p->end;
 }
@@ -223,6 +263,124 @@ error *json_tape_read(span text, json_tape *tape) {
     error *err = json_parse(text, &never);
     json_decref(never);
     return err ? err : error_new(ERROR_INVALID, "malformed JSON");
+}
+
+bool json_is_utf8(span text, const json_look *look) {
+    for (size_t from = 0, end; from < text.len; from = end) {
+        end = text.len - from > STEP ? from + STEP : text.len;
+        for (int i = 0; i < 3 && end < text.len && ((unsigned char)text.data[end] & 0xC0U) == 0x80; i++)
+            end++; /* no piece ends inside a character */
+        if (!span_is_utf8(span_make(text.data + from, end - from))) return false;
+        if (look->passed && end < text.len) look->passed(look->context, end);
+    }
+    return true;
+}
+
+static error *malformed_at(const parser *p) {
+    size_t line = 1;
+    const char *start = p->text, *next;
+    while ((next = memchr(start, '\n', (size_t)(p->at - start)))) {
+        start = next + 1;
+        line++;
+    }
+    size_t column = (size_t)(p->at - start) + 1;
+    return error_at(error_new(ERROR_INVALID, "not valid JSON at line %zu, column %zu", line, column),
+        "line %zu, column %zu", line, column);
+}
+
+error *json_tape_look(span text, json_look *look) {
+    json_tape tape = {.text = NULL};
+    json_tape_begin(&tape, text, JSON_KIND_ARRAY);
+    tape.count = 0;
+    parser p = {.text = text.data, .at = text.data, .end = text.data + text.len, .tape = &tape, .look = look};
+    p.told = p.at;
+    look->ordered = true;
+    bool utf8 = json_is_utf8(text, look), good = text.len > 0 && utf8 && read_all(&p);
+    json_tape_free(&tape);
+    if (good) return NULL;
+    if (!utf8 && text.len > TOLD_MAX) return error_new(ERROR_INVALID, "not valid JSON: it is not UTF-8");
+    if (text.len > TOLD_MAX) return malformed_at(&p);
+    json_t *never = NULL;
+    error *err = json_parse(text, &never);
+    json_decref(never);
+    return err ? err : error_new(ERROR_INVALID, "malformed JSON");
+}
+
+/* ---------------------------------------------------------------------------------------------------------- walking */
+
+static parser parser_at(const json_walk *walk, json_tape *tape) {
+    return (parser){.text = walk->text, .at = walk->at, .end = walk->end, .tape = tape};
+}
+
+static void step_blanks(json_walk *walk) {
+    while (walk->at < walk->end && (*walk->at == ' ' || *walk->at == '\n' || *walk->at == '\r' || *walk->at == '\t'))
+        walk->at++;
+}
+
+char json_walk_peek(json_walk *walk) {
+    step_blanks(walk);
+    return walk->at < walk->end ? *walk->at : '\0';
+}
+
+void json_walk_enter(json_walk *walk) {
+    step_blanks(walk);
+    walk->at++;
+}
+
+bool json_walk_more(json_walk *walk, char close) {
+    char next = json_walk_peek(walk);
+    if (next == '\0') return false;
+    if (next == close) {
+        walk->at++;
+        return false;
+    }
+    if (next == ',') walk->at++;
+    return true;
+}
+
+span json_walk_name(json_walk *walk) {
+    json_node room;
+    json_tape tape = {.text = walk->text, .nodes = &room, .room = 1};
+    parser p = parser_at(walk, &tape);
+    if (!read_name(&p)) return span_make("", 0); /* cannot be: the text was looked at */
+    walk->at = p.at;
+    return json_tape_raw(&tape, 0);
+}
+
+uint32_t json_walk_value(json_walk *walk, json_tape *tape) {
+    uint32_t node = (uint32_t)tape->count;
+    parser p = parser_at(walk, tape);
+    if (!read_one(&p)) { /* cannot be either, but for a value of more nodes than a tape holds */
+        p.at = p.end;
+        add(&p, JSON_KIND_NULL, p.at, 0);
+    }
+    walk->at = p.at;
+    return node;
+}
+
+void json_tape_begin(json_tape *tape, span text, json_kind root) {
+    tape->text = text.data;
+    if (!tape->nodes) {
+        tape->room = FIRST_NODES;
+        tape->nodes = xcalloc(tape->room, sizeof *tape->nodes);
+    }
+    tape->nodes[0] = (json_node){.place = (uint64_t)root, .next = 1};
+    tape->count = 1;
+}
+
+void json_tape_add_name(json_tape *tape, span name) {
+    parser p = {.text = tape->text, .tape = tape};
+    add(&p, JSON_KIND_TEXT, name.data, name.len);
+    tape->nodes[0].len++;
+}
+
+void json_tape_add_empty(json_tape *tape, json_kind kind) {
+    parser p = {.text = tape->text, .tape = tape};
+    add(&p, kind, tape->text, 0);
+}
+
+void json_tape_grew(json_tape *tape) {
+    tape->nodes[0].next = (uint32_t)tape->count;
 }
 
 void json_tape_free(json_tape *tape) {

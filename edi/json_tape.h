@@ -36,6 +36,44 @@ typedef struct json_tape {
 must_check error *json_tape_read(span text, json_tape *tape);
 void json_tape_free(json_tape *tape);
 
+/* For texts too large for a tape: one look that holds the text against RFC 8259, then a walk over it that puts single
+ * values on small tapes. */
+typedef struct json_look {
+    void (*passed)(void *context, uint64_t offset); /* as in edi_reader_options; may be NULL */
+    void *context;
+    bool ordered; /* out: bodies ("interchanges", "content", "documents", "segments") follow all members of their object
+                     but "trailer" and "after" */
+} json_look;
+must_check error *json_tape_look(span text, json_look *look);
+
+/* Is the text UTF-8? Looked at piece by piece. */
+bool json_is_utf8(span text, const json_look *look);
+
+/* A place in a text that json_tape_look found good. Blanks are stepped over. */
+typedef struct json_walk {
+    const char *text, *at, *end;
+} json_walk;
+
+/* The first byte of the value that comes. */
+char json_walk_peek(json_walk *walk);
+/* Steps into an object or array, whose first byte was peeked at. */
+void json_walk_enter(json_walk *walk);
+/* Is there one more item or member before `close`? Otherwise steps behind it. */
+bool json_walk_more(json_walk *walk, char close);
+/* The name of a member, raw; the walk stands before its value then. */
+span json_walk_name(json_walk *walk);
+/* Puts the value on the tape, behind what is there; returns its node. */
+uint32_t json_walk_value(json_walk *walk, json_tape *tape);
+
+/* An empty tape for values of `text`: its root is an object or array that grows. A tape that was used before keeps its
+ * memory. */
+void json_tape_begin(json_tape *tape, span text, json_kind root);
+void json_tape_add_name(json_tape *tape, span name);
+/* A value that is empty. */
+void json_tape_add_empty(json_tape *tape, json_kind kind);
+/* To be called when values were added. */
+void json_tape_grew(json_tape *tape);
+
 static inline json_kind json_tape_kind(const json_tape *t, uint32_t node) {
     return (json_kind)(t->nodes[node].place & 7);
 }

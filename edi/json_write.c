@@ -2,6 +2,7 @@
 #include "core/base/base64.h"
 #include "core/base/memory.h"
 #include "edi/json.h"
+#include "edi/json_tape.h"
 #include "edi/scan.h"
 
 #include <stdio.h>
@@ -160,19 +161,6 @@ static void put_outside(json_writer *w, uint64_t from, uint64_t to) {
         tell_passed(w, end);
     }
     put_char(w, '"');
-}
-
-/* As span_is_utf8, but looking at a large file piece by piece; no piece ends inside a character. */
-static bool is_utf8(const json_writer *w) {
-    span file = w->file;
-    for (size_t from = 0, end; from < file.len; from = end) {
-        end = file.len - from > OUTSIDE_STEP ? from + OUTSIDE_STEP : file.len;
-        for (int i = 0; i < 3 && end < file.len && ((unsigned char)file.data[end] & 0xC0U) == 0x80; i++)
-            end++;
-        if (!span_is_utf8(span_make(file.data + from, end - from))) return false;
-        tell_passed(w, end);
-    }
-    return true;
 }
 
 static void put_base64(json_writer *w, span bytes) {
@@ -540,7 +528,8 @@ error *edi_to_json(span file, edi_library *library, const edi_json_options *opti
     w->file = file;
     w->compact = options && options->compact;
     if (options) w->options = options->validate;
-    w->latin1 = !is_utf8(w);
+    json_look look = {.passed = w->options.reader.passed, .context = w->options.reader.passed_context};
+    w->latin1 = !json_is_utf8(file, &look);
     w->first_interchange = true;
     w->validator = edi_validator_new(file, library, &w->options);
     w->reader = edi_validator_reader(w->validator);

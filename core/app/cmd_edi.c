@@ -225,13 +225,11 @@ static int run_json(settings *s, edi_library *library) {
 
 static int run_text(settings *s, edi_library *library) {
     input in;
-    buf out = BUF_MAX(OUTPUT_MAX);
     (void)library;
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "text");
-    err = edi_from_json(in.bytes, &out);
-    if (!err) err = write_stdout(NULL, buf_span(&out));
-    buf_free(&out);
+    edi_text_options options = {.passed = input_passed, .passed_context = &in};
+    err = edi_from_json_to(in.bytes, &options, write_stdout, NULL);
     input_close(&in);
     return err ? fail(err, "text") : EXIT_DONE;
 }

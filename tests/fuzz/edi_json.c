@@ -1,6 +1,9 @@
-/* tests/fuzz/edi_json.c: any bytes as the JSON of an EDI file: refused, or written; what it wrote is read without harm.
+/* tests/fuzz/edi_json.c: any bytes as the JSON of an EDI file: refused, or written; what it wrote is read without harm,
+ * and a walk over the text writes the same.
  */
 #include "edi/json.h"
+
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             continue;
         edi_reader_free(reader);
     }
+    buf walked = BUF_MAX(64 << 20);
+    error *other = edi_from_json_to(span_make((const char *)data, size), NULL, edi_sink_buf, &walked);
+    if (!err != !other || (!err && !span_equal(buf_span(&out), buf_span(&walked)))) abort();
+    error_free(other);
+    buf_free(&walked);
     error_free(err);
     buf_free(&out);
     return 0;

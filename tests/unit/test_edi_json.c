@@ -25,6 +25,9 @@ static void expect_round_trip(span file) {
         assert_null(err);
         if (!span_equal(buf_span(&out), file)) print_message("%s\n%s\n", json, buf_text(&out));
         assert_true(span_equal(buf_span(&out), file));
+        buf_clear(&out);
+        assert_null(edi_from_json_to(span_of(json), NULL, edi_sink_buf, &out));
+        assert_true(span_equal(buf_span(&out), file));
         buf_free(&out);
         free(json);
     }
@@ -140,6 +143,11 @@ static void wrong_json_is_refused_with_its_path(void **state) {
         error *err = edi_from_json(span_of(rows[i].json), &out);
         assert_non_null(err);
         assert_string_equal(error_where(err), rows[i].where);
+        error *walked = edi_from_json_to(span_of(rows[i].json), NULL, edi_sink_buf, &out);
+        assert_non_null(walked);
+        assert_string_equal(error_where(walked), rows[i].where);
+        assert_string_equal(error_text(walked), error_text(err));
+        error_free(walked);
         error_free(err);
         buf_free(&out);
     }
@@ -149,7 +157,39 @@ static void wrong_json_is_refused_with_its_path(void **state) {
         error *err = edi_from_json(span_of(broken[i]), &out);
         assert_non_null(err);
         error_free(err);
+        err = edi_from_json_to(span_of(broken[i]), NULL, edi_sink_buf, &out);
+        assert_non_null(err);
+        error_free(err);
         buf_free(&out);
+    }
+}
+
+static void members_in_any_order_say_the_same(void **state) {
+    (void)state;
+    static const char isa[] =
+        "{\"ISA\":[\"00\",\"          \",\"00\",\"          \",\"ZZ\",\"S              \",\"ZZ\","
+        "\"R              \",\"260101\",\"1200\",\"U\",\"00401\",\"000000001\",\"0\",\"P\",\":\"]}";
+    static const char *const shapes[] = {"{\"interchanges\":[{\"standard\":\"X12\",\"header\":@,\"content\":[{"
+                                         "\"header\":{\"GS\":[\"PO\",\"S\",\"R\",\"\",\"\",\"1\"]},"
+                                         "\"documents\":[{\"header\":{\"ST\":[\"850\",\"0001\"]},\"segments\":[{"
+                                         "\"BEG\":[]},{\"items\":[[{\"PO1\":[\"1\"]}],[{\"PO1\":"
+                                         "[\"2\"]}]]}],\"trailer\":{\"SE\":[\"9\",\"0001\"]}}]}]}],\"after\":\"x\"}",
+        "{\"after\":\"x\",\"interchanges\":[{\"content\":[{\"documents\":[{\"trailer\":{\"SE\":[\"9\",\"0001\"]},"
+        "\"segments\":[{\"BEG\":"
+        "[]},{\"items\":[[{\"PO1\":[\"1\"]}],[{\"PO1\":[\"2\"]}]]}],\"header\":{\"ST\":[\"850\",\"0001\"]}}],"
+        "\"header\":{\"GS\":[\"PO\","
+        "\"S\",\"R\",\"\",\"\",\"1\"]}}],\"header\":@,\"standard\":\"X12\"}]}"};
+    for (size_t i = 0; i < 2; i++) {
+        char json[2048];
+        buf out = BUF_MAX(1 << 20), walked = BUF_MAX(1 << 20);
+        const char *mark = strchr(shapes[i], '@');
+        snprintf(json, sizeof json, "%.*s%s%s", (int)(mark - shapes[i]), shapes[i], isa, mark + 1);
+        assert_null(edi_from_json(span_of(json), &out));
+        assert_non_null(strstr(buf_text(&out), "~BEG~PO1*1~PO1*2~SE*9*0001~GE*1*1~IEA*1*000000001~x"));
+        assert_null(edi_from_json_to(span_of(json), NULL, edi_sink_buf, &walked));
+        assert_true(span_equal(buf_span(&out), buf_span(&walked)));
+        buf_free(&out);
+        buf_free(&walked);
     }
 }
 
@@ -173,6 +213,7 @@ int main(void) {
         cmocka_unit_test(random_interchanges_come_back_byte_for_byte),
         cmocka_unit_test(trailers_follow_what_was_edited),
         cmocka_unit_test(wrong_json_is_refused_with_its_path),
+        cmocka_unit_test(members_in_any_order_say_the_same),
         cmocka_unit_test(what_is_not_well_formed_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
