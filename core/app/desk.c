@@ -315,6 +315,7 @@ void desk_stop(desk *d) {
     retention_stop(d->retention);
     admin *a = atomic_load(&d->admin);
     http_server_stop(d->public_server, STOP_MS);
+    facade_settle(atomic_load(&d->facade));
     if (a) admin_close_streams(a);
     http_server_stop(d->admin_server, STOP_MS);
     engine *e = atomic_exchange(&d->engine, NULL); /* commits wake it no more */

@@ -55,6 +55,10 @@ error *facade_new(const facade_options *options, facade **out) {
     return NULL;
 }
 
+void facade_settle(facade *f) {
+    if (f) quota_save_all(f->options.services.store);
+}
+
 void facade_free(facade *f) {
     if (!f) return;
     routes_release(f->now);

@@ -23,6 +23,9 @@ typedef struct facade_options {
 must_check error *facade_new(const facade_options *options, facade **out);
 void facade_free(facade *f);
 
+/* No request comes any more, and the store is still there: what was counted is kept. */
+void facade_settle(facade *f); /* NULL is fine */
+
 /* The handler for http_server_options; the context is the facade. */
 void facade_handle(void *context, http_request *request);
 

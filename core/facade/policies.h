@@ -4,6 +4,7 @@
 
 #include "core/facade/routes.h"
 #include "core/http/request.h"
+#include "core/store/store.h"
 
 extern const policy address_policy;     /* from where; finds out the caller's address behind proxies */
 extern const policy maintenance_policy; /* 503 for the time being */
@@ -11,6 +12,7 @@ extern const policy deprecated_policy;  /* RFC 9745, RFC 8594 */
 extern const policy cors_policy;
 extern const policy rate_by_address_policy, rate_policy; /* before and after it is known who calls */
 extern const policy quota_policy;
+extern const policy request_id_policy;
 extern const policy jwt_policy;
 extern const policy cache_policy;
 extern const policy conditional_policy; /* tags, ranges */
@@ -20,6 +22,9 @@ extern const policy parameters_policy, request_policy; /* what a request must be
 /* A browser asks whether a page may call (Fetch standard, CORS-preflight fetch): the answer; NULL when the request does
  * not ask that, or the endpoint has no `cors`. */
 http_response *cors_preflight(const routes *r, http_request *request);
+
+/* What was counted goes to the store; when no request comes any more. */
+void quota_save_all(store *s);
 
 /* What a prepared policy of the chain is; NULL: it takes no part. */
 void *policy_prepared(const policy_chain *chain, const policy *p);

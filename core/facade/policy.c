@@ -9,6 +9,7 @@
 /* What costs least and refuses most comes first; who stands further down sees what those above have found out. Answers
  * pass the other way. */
 const policy *const policies[] = {
+    &request_id_policy,
     &compress_policy, /* last to see an answer */
     &cors_policy,     /* refusals too are readable by the pages that may call */
     &deprecated_policy,
@@ -18,6 +19,7 @@ const policy *const policies[] = {
     &jwt_policy,
     &access_policy,
     &rate_policy,
+    &quota_policy,
     &parameters_policy,
     &request_policy,
     &conditional_policy,

@@ -69,6 +69,7 @@ before(async () => {
         request: {schema: {type: "object", required: ["number"], properties: {number: {type: "string", pattern: "^[0-9]+$"}, lines: {items: {required: ["sku"]}}}, additionalProperties: false}},
       },
       {route: "POST /texts", access: "public", script: "echo", request: {content_types: ["text/plain", "image/*"]}},
+      file("GET /counted/{name}", {access: "public", quota: {requests: 2, per: "month"}}),
       file("GET /any/{name}", {access: "public", cors: {origins: ["*"]}}),
     ],
   });
@@ -147,6 +148,32 @@ test("a group of policies counts where the endpoint has nothing of its own, and 
   assert.deepEqual(seen.map((answer) => answer.status), [200, 200, 429]);
   assert.equal(seen[2].headers["access-control-allow-origin"], "https://group.example", "a page can read the refusal");
   for (let i = 0; i < 3; i++) assert.equal((await call("GET", "/own/small.json")).status, 200);
+});
+
+test("a quota is counted by the calendar, and by key, and outlives a restart", async () => {
+  const seen = [];
+  for (let i = 0; i < 3; i++) seen.push(await call("GET", "/counted/small.json"));
+  assert.deepEqual(seen.map((answer) => answer.status), [200, 200, 429]);
+  assert.match(seen[0].headers["ratelimit-policy"], /^"month";q=2;w=\d+$/);
+  assert.match(seen[0].headers.ratelimit, /^"month";r=1;t=\d+$/);
+  assert.equal(seen[2].body.type, "/problems/quota-exceeded");
+  assert.ok(Number(seen[2].headers["retry-after"]) > 0);
+  const key = us.run("key", "add", "frugal", "--daily-requests", "2").out.trim();
+  const own = [];
+  for (let i = 0; i < 3; i++) own.push((await call("GET", "/keyed/small.json", bearer(key))).status);
+  assert.deepEqual(own, [200, 200, 429]);
+  await us.stop();
+  await us.start();
+  assert.equal((await call("GET", "/counted/small.json")).status, 429);
+  assert.equal((await call("GET", "/keyed/small.json", bearer(key))).status, 429);
+});
+
+test("every answer tells which request it answers", async () => {
+  const own = await call("GET", "/open/small.json");
+  assert.match(own.headers["x-request-id"], /^[0-9a-f-]{36}$/);
+  assert.equal((await call("GET", "/open/small.json", {"x-request-id": "theirs-1"})).headers["x-request-id"], "theirs-1");
+  for (const bad of ["a b", "x".repeat(200), "<script>"]) assert.notEqual((await call("GET", "/open/small.json", {"x-request-id": bad})).headers["x-request-id"], bad);
+  assert.ok((await call("GET", "/keyed/small.json")).headers["x-request-id"]);
 });
 
 test("maintenance answers before anybody is asked who he is", async () => {
