@@ -46,7 +46,7 @@ typedef struct cms_facts {
     bool expired, signed_attributes, has_content;
     int64_t signing_time_ms;             /* 0: not said */
     char signer_words[CMS_SIGNER_WORDS]; /* issuer and serial number or key identifier, as the message names it */
-    char embedded_fingerprint[DIGEST_HEX_SIZE]; /* SHA-256 of the embedded certificate of that name; "": none */
+    char embedded_fingerprint[DIGEST_HEX_SIZE]; /* of an unknown signer: SHA-256 of the certificate inside; "": none */
     cms_digests digests;                        /* of the signed content, as far as computed */
     bool base64_inside; /* compressed data that was base64 inside its octet string (some peers do) */
 } cms_facts;

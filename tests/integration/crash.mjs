@@ -72,7 +72,9 @@ describe("killed without warning", {concurrency: true}, () => {
 
   // What makes a life pass the point, where load alone does not.
   const provoke = {"store.checkpoint.before": "SIGTERM", "store.checkpoint.after": "SIGTERM"};
-  const points = [...new Set(sources().flatMap((path) => [...readFileSync(path, "utf8").matchAll(/\bcrash_point\("([^"]+)"\)/g)].map((m) => m[1])))].sort();
+  const points = [...new Set(sources().flatMap((path) => [...readFileSync(path, "utf8").matchAll(/\bcrash_point\("([^"]+)"\)/g)].map((m) => m[1])))]
+    .filter((point) => !point.startsWith("exchange.")) // of AS2: as2-once.mjs
+    .sort();
 
   test("CR-02, FI-10, SF-07: kill -9 at every named point loses nothing and doubles nothing", async (t) => {
     assert.ok(existsSync(crashBuild), `${crashBuild} is missing: make CRASH=1`);

@@ -37,6 +37,12 @@ static void openssl_verifies_what_we_sign_in_every_form(void **state) {
         assert_int_equal(facts.digest, cases[i].options.digest);
         assert_int_equal(facts.signed_attributes, !cases[i].options.without_attributes);
         if (cases[i].options.signing_time_ms) assert_int_equal(facts.signing_time_ms, 1700000000000);
+        /* What travels inside is looked at only when nobody knows the signer. */
+        const cms_read_options stranger = {.now_ms = reader.now_ms};
+        error *unknown = cms_verify_detached(buf_span(&der), &digests, &stranger, &facts);
+        assert_non_null(unknown);
+        assert_int_equal(error_code_of(unknown), ERROR_REJECTED);
+        error_free(unknown);
         assert_int_equal(facts.embedded_fingerprint[0] == '\0', cases[i].options.without_certificate);
         buf_free(&der);
     }
