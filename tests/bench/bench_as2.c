@@ -80,12 +80,12 @@ static error *give_again(void *context) {
 static json_t *pack(side *s, span payload, buf *body) {
     memory_source from = {.bytes = payload};
     const adapter_source source = {give_bytes, give_again, &from, payload.len};
-    const adapter_sink sink = {.write = take_bytes, .context = body};
+    const adapter_sink into = {.write = take_bytes, .context = body};
     json_t *order = json_pack("{s:s, s:s, s:s, s:s}", "message_id", "<bench@bench>", "from", "US", "to", "THEM",
                "filename", "bench.edi"),
            *outcome = NULL;
     buf_clear(body);
-    bench_stop_on(adapter_as2.pack(s->session, order, &source, &sink, &outcome));
+    bench_stop_on(adapter_as2.pack(s->session, order, &source, &into, &outcome));
     json_decref(order);
     return outcome;
 }
@@ -93,12 +93,12 @@ static json_t *pack(side *s, span payload, buf *body) {
 static json_t *unpack(side *s, const json_t *headers, span body, bool answer, buf *documents) {
     memory_source from = {.bytes = body};
     const adapter_source source = {give_bytes, give_again, &from, body.len};
-    const adapter_sink sink = {.write = take_bytes, .context = documents};
+    const adapter_sink into = {.write = take_bytes, .context = documents};
     json_t *order = json_pack("{s:s, s:s, s:O, s:b}", "from", answer ? "THEM" : "US", "to", answer ? "US" : "THEM",
                "headers", headers, "answer", answer),
            *outcome = NULL;
     buf_clear(documents);
-    bench_stop_on(adapter_as2.unpack(s->session, order, &source, &sink, &outcome));
+    bench_stop_on(adapter_as2.unpack(s->session, order, &source, &into, &outcome));
     if (strcmp(json_get_text(outcome, "outcome", ""), "processed") != 0) bench_stop(json_get_text(outcome, "text", ""));
     json_decref(order);
     return outcome;
@@ -237,10 +237,10 @@ static long peak_kib(void) {
 static json_t *pack_large(side *s, uint64_t size, int fd) {
     stream in = {.size = size, .fd = -1}, out = {.fd = fd};
     const adapter_source source = {give_block, restart, &in, size};
-    const adapter_sink sink = {.write = count_or_write, .context = &out};
+    const adapter_sink into = {.write = count_or_write, .context = &out};
     json_t *order = json_pack("{s:s, s:s, s:s}", "message_id", "<large@bench>", "from", "US", "to", "THEM"),
            *outcome = NULL;
-    bench_stop_on(adapter_as2.pack(s->session, order, &source, &sink, &outcome));
+    bench_stop_on(adapter_as2.pack(s->session, order, &source, &into, &outcome));
     json_decref(order);
     return outcome;
 }
@@ -249,13 +249,13 @@ static json_t *pack_large(side *s, uint64_t size, int fd) {
 static void unpack_large(side *s, const char *type, int fd, uint64_t size) {
     stream in = {.fd = fd}, out = {.fd = -1};
     const adapter_source source = {read_pipe, no_restart, &in, size};
-    const adapter_sink sink = {.write = count_or_write, .context = &out};
+    const adapter_sink into = {.write = count_or_write, .context = &out};
     json_t *headers = json_pack("[[s, s], [s, s]]", "Content-Type", type, "Message-ID", "<large@bench>"),
            *outcome = NULL;
     json_t *order = json_pack("{s:s, s:s, s:o}", "from", "US", "to", "THEM", "headers", headers);
     long before = peak_kib();
     double begun = cpu_now();
-    bench_stop_on(adapter_as2.unpack(s->session, order, &source, &sink, &outcome));
+    bench_stop_on(adapter_as2.unpack(s->session, order, &source, &into, &outcome));
     double took = cpu_now() - begun;
     bool good = strcmp(json_get_text(outcome, "outcome", ""), "processed") == 0 && out.done == size;
     printf("    received %s (%llu bytes): %.0f MB/s, memory grew by %ld KiB\n",

@@ -77,9 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     input in = {.body = rest.data ? rest : SPAN("")};
     size_t written = 0;
     const adapter_source source = {give, again, &in, in.body.len};
-    const adapter_sink sink = {.write = take, .rewind = forget, .context = &written};
+    const adapter_sink into = {.write = take, .rewind = forget, .context = &written};
     json_t *order = json_pack("{s:s, s:s, s:o}", "from", "THEM", "to", "US", "headers", headers);
-    error *err = adapter_as2.unpack(session, order, &source, &sink, &outcome);
+    error *err = adapter_as2.unpack(session, order, &source, &into, &outcome);
     if (!err && !json_get_text(outcome, "outcome", NULL)) abort();
     const json_t *documents = json_get_array(outcome, "documents");
     for (size_t i = 0; !err && strcmp(json_get_text(outcome, "outcome", ""), "processed") == 0 &&
