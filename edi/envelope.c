@@ -332,8 +332,10 @@ static void take_object(edi_reader *r) {
     if (!span_to_u64(length, 0, SIZE_MAX / 2, &octets) || start > r->len || octets > r->len - start) {
         edi_fault *fault = reader_fault(r, EDI_FAULT_PACKAGE, 4, length);
         snprintf(fault->text, sizeof fault->text, "UNO announces \"%s\" octets, which do not follow", fault->value);
+        r->package_broken = true; /* what it lacks has this cause */
         return;
     }
+    r->package_octets = octets;
     r->segment.object = span_make(r->data + start, (size_t)octets);
     r->segment.after = none;
     r->cursor = start + (size_t)octets;
@@ -405,7 +407,15 @@ static void empty_fault(edi_reader *r, edi_fault_code code, const char *text) {
     snprintf(fault->text, sizeof fault->text, "%s", text);
 }
 
+static void package_fault(edi_reader *r, unsigned element, const char *text) {
+    edi_fault *fault = reader_fault(r, EDI_FAULT_PACKAGE, element, element ? reader_element(r, element) : none);
+    snprintf(fault->text, sizeof fault->text, "%s", text);
+    r->package_open = false;
+}
+
 static void trailer(edi_reader *r, const envelope_tag *tag) {
+    if (r->package_open && !r->package_broken)
+        package_fault(r, 0, "UNP is missing: the object that UNO announced has no end");
     if (tag->level != DOCUMENT) envelope_close(r, tag->level + 1);
     open_level *l = &r->levels[tag->level];
     if (!l->open) {
@@ -439,6 +449,27 @@ static void trailer(edi_reader *r, const envelope_tag *tag) {
     end_one(r, tag->level, false);
 }
 
+/* UNP repeats the octets and the reference of its UNO (ISO 9735-8). */
+static void end_package(edi_reader *r) {
+    uint64_t octets;
+    char text[120];
+    if (r->package_broken || !r->package_open) {
+        if (!r->package_broken) package_fault(r, 0, "UNP without UNO");
+        r->package_broken = r->package_open = false;
+        return;
+    }
+    if (!span_to_u64(reader_element(r, 1), 0, UINT64_MAX, &octets) || octets != r->package_octets) {
+        snprintf(text, sizeof text, "UNP01 is not the %llu octets that UNO announced",
+            (unsigned long long)r->package_octets);
+        package_fault(r, 1, text);
+    }
+    if (!span_is(reader_component(r, 2, 1), r->package_reference)) {
+        snprintf(text, sizeof text, "UNP02 differs from the UNO, which says \"%.40s\"", r->package_reference);
+        package_fault(r, 2, text);
+    }
+    r->package_open = false;
+}
+
 static void service(edi_reader *r, const envelope_tag *tag) {
     bool package = tag->tag == EDI_TAG('U', 'N', 'O', 0);
     /* ISO 9735-8 puts packages beside messages; the ones that travel inside a message are segments of it. */
@@ -456,7 +487,14 @@ static void service(edi_reader *r, const envelope_tag *tag) {
         r->levels[r->levels[GROUP].open ? GROUP : INTERCHANGE].count++;
     }
     reader_push(r, EDI_SERVICE, false);
-    if (package) take_object(r);
+    if (tag->tag == EDI_TAG('U', 'N', 'P', 0)) end_package(r);
+    if (!package) return;
+    if (r->package_open) package_fault(r, 0, "UNP is missing before this UNO");
+    r->package_open = true;
+    r->package_octets = 0;
+    r->package_broken = false;
+    KEEP(r->package_reference, reader_component(r, 1, 1));
+    take_object(r);
 }
 
 /* Told for the first of them; the ones that follow have the same cause. */

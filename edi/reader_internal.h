@@ -63,6 +63,9 @@ struct edi_reader {
     edi_interchange interchange;
     edi_group group;
     edi_transaction document;
+    bool package_open, package_broken; /* UNO was read, its UNP not yet; what it announced is not there */
+    uint64_t package_octets;
+    char package_reference[EDI_ID_SIZE];
     edi_totals totals;
 
     queued queue[QUEUE];

@@ -475,6 +475,29 @@ static void tradacoms_is_read_and_counted(void **state) {
     EXPECT_ALL(rows);
 }
 
+/* EF15 */
+static void a_package_ends_as_it_began(void **state) {
+    (void)state;
+#define PACKED(octets, trailer, count) UNB_PLAIN "UNO+1+AID:1+OBJ+" octets "'a'b+c?" trailer "UNZ+" count "+REF1'"
+    static const struct {
+        const char *file, *fault;
+    } rows[] = {{PACKED("6:1", "UNP+6+1'", "1"), ""}, {PACKED("6:1", "UNP+7+1'", "1"), "package@UNP01"},
+        {PACKED("6:1", "UNP+6+2'", "1"), "package@UNP02"}, {PACKED("6:1", "", "1"), "package@UNZ"},
+        {PACKED("6:1", "UNP+6+1'UNO+2+AID:1+OBJ+0:1'UNP+0+2'", "2"), ""},
+        {PACKED("6:1", "UNO+2+AID:1+OBJ+0:1'UNP+0+2'", "2"), "package@UNO"},
+        {UNB_PLAIN "UNP+6+1'UNZ+0+REF1'", "package@UNP"},
+        /* inside a message they are segments of it */
+        {UNB_PLAIN "UNH+1+XXXXXX:D:96A:UN'UNO+1+AID:1+OBJ+2:1'''UNP+2+1'UNT+4+1'UNZ+1+REF1'", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        edi_validate_options options = {.envelope_only = true};
+        const char *faults = faults_with(span_of(rows[i].file), &options, NULL);
+        bool told = strstr(faults, "package") != NULL;
+        if (told != (rows[i].fault[0] != '\0')) print_message("row %zu: %s\n", i, faults);
+        assert_int_equal(told, rows[i].fault[0] != '\0');
+        assert_non_null(strstr(faults, rows[i].fault));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_nest_and_end),
@@ -498,6 +521,7 @@ int main(void) {
         cmocka_unit_test(a_package_is_as_long_as_it_says),
         cmocka_unit_test(a_file_cut_at_any_byte_is_never_valid_and_never_crashes),
         cmocka_unit_test(limits_are_named_and_reading_goes_on),
+        cmocka_unit_test(a_package_ends_as_it_began),
         cmocka_unit_test(a_stream_in_chunks_of_any_size_gives_the_same_events),
         cmocka_unit_test(every_scan_path_finds_what_the_plain_one_finds),
         cmocka_unit_test(what_is_not_edi_is_said_to_be_none),
