@@ -115,7 +115,7 @@ void facade_handle(void *context, http_request *request) {
         routes_release(r);
         return;
     }
-    http_route_result found = routes_find(r, http_request_method(request), http_request_path(request), &match);
+    http_route_result found = routes_find(r, http_request_method(request), request, &match);
     if (found == HTTP_ROUTE_FOUND) {
         serve_found(f, r, request, &match);
     } else if (found == HTTP_ROUTE_NO_METHOD) {

@@ -113,7 +113,7 @@ static void add_methods(const cors *c, const routes *r, http_request *request, h
         http_response_header(response, "Access-Control-Allow-Methods", c->methods);
         return;
     }
-    http_route_result found = routes_find(r, SPAN("OPTIONS"), http_request_path(request), &match);
+    http_route_result found = routes_find(r, SPAN("OPTIONS"), request, &match);
     http_response_header(response, "Access-Control-Allow-Methods",
         found == HTTP_ROUTE_NO_METHOD ? match.route.allow : "GET, HEAD, POST, PUT, PATCH, DELETE");
 }
@@ -123,7 +123,7 @@ http_response *cors_preflight(const routes *r, http_request *request) {
     span origin = http_request_header(request, "Origin");
     routes_match match;
     if (!span_is(http_request_method(request), "OPTIONS") || !wanted.data || !origin.data) return NULL;
-    if (routes_find(r, wanted, http_request_path(request), &match) != HTTP_ROUTE_FOUND || !match.plan) return NULL;
+    if (routes_find(r, wanted, request, &match) != HTTP_ROUTE_FOUND || !match.plan) return NULL;
     const cors *c = policy_prepared(&match.plan->policies, &cors_policy);
     if (!c) return NULL;
     http_response *response = http_response_new(204);

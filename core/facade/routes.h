@@ -1,13 +1,15 @@
 /* core/facade/routes.h: the endpoints of one snapshot, ready to be looked up: router, prepared policies, switches.
  *
  * Built from each snapshot, then immutable; a request holds it from its head to its end, so that it sees one
- * configuration throughout.
+ * configuration throughout. Endpoints of one method and path stand in a chain, those with most conditions first; the
+ * conditions are looked at after the router has found the chain.
  */
 #ifndef BANYAN_CORE_FACADE_ROUTES_H
 #define BANYAN_CORE_FACADE_ROUTES_H
 
 #include "core/facade/policy.h"
 #include "core/flow/switches.h"
+#include "core/http/request.h"
 #include "core/http/router.h"
 
 typedef struct routes routes;
@@ -16,7 +18,8 @@ typedef struct routes routes;
 typedef struct route_plan {
     const estate_endpoint *endpoint;
     policy_chain policies;
-    route_switch *turn; /* NULL: it has one side only */
+    route_switch *turn;      /* NULL: it has one side only */
+    struct route_plan *next; /* of the same method and path, with fewer or other conditions */
 } route_plan;
 
 /* Routes that clash and policies that do not hold together are faults; what can be served is. The estate is held.
@@ -39,6 +42,7 @@ typedef struct routes_match {
     http_route_match route;
 } routes_match;
 
-http_route_result routes_find(const routes *r, span method, span path, routes_match *match);
+/* `method` may be another than the request's own (a preflight's). */
+http_route_result routes_find(const routes *r, span method, http_request *request, routes_match *match);
 
 #endif

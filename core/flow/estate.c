@@ -413,24 +413,6 @@ static void build_flow(builder *b, const json_t *body, const char *path) {
     b->e->flows[b->e->flow_count++] = flow;
 }
 
-static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-
-/* "GET /orders/{number}" into its two parts; a route without a method answers every method. */
-static void read_route(builder *b, const char *path, estate_endpoint *endpoint) {
-    const char *blank = strchr(endpoint->route, ' ');
-    endpoint->path = blank ? blank + 1 : endpoint->route;
-    if (blank) {
-        span word = span_make(endpoint->route, (size_t)(blank - endpoint->route));
-        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-            if (span_is(word, methods[i])) endpoint->method = methods[i];
-        }
-        if (!endpoint->method)
-            fault(b, path, "route", "route: the method must be GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS");
-    }
-    if (endpoint->path[0] != '/')
-        fault(b, path, "route", "route: the path must begin with / (\"GET /orders/{number}\")");
-}
-
 static estate_access read_access(const json_t *body) {
     const char *access = settings_text(estate_settings("endpoints"), body, "access");
     return strcmp(access, "public") == 0 ? ACCESS_PUBLIC : strcmp(access, "key") == 0 ? ACCESS_KEY : ACCESS_LOCAL;
@@ -480,7 +462,13 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         .timeout_ms = settings_integer(table, body, "timeout"),
         .body_bytes_max = settings_integer(table, body, "body_limit"),
     };
-    read_route(b, path, &endpoint);
+    estate_route route;
+    error *err = estate_route_parse(endpoint.route, b->arena, &route);
+    fault_list_add(b->faults, error_at(error_wrap(err, "route"), "%s/route", path));
+    endpoint.method = route.method;
+    endpoint.path = route.path;
+    endpoint.conditions = route.conditions;
+    endpoint.condition_count = route.condition_count;
     if (legacy) {
         char place[PLACE_ROOM];
         snprintf(place, sizeof place, "%s/legacy", path);

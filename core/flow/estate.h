@@ -11,6 +11,7 @@
 #include "adapters/adapter.h"
 #include "core/base/map.h"
 #include "core/base/settings.h"
+#include "core/flow/estate_route.h"
 #include "core/flow/estate_traffic.h"
 
 typedef struct estate_station {
@@ -77,9 +78,11 @@ typedef enum estate_access { ACCESS_LOCAL, ACCESS_PUBLIC, ACCESS_KEY } estate_ac
 typedef enum estate_track { TRACK_ALL, TRACK_ERRORS, TRACK_NONE } estate_track;
 
 typedef struct estate_endpoint {
-    const char *route;  /* as configured, its name */
-    const char *method; /* NULL: any */
-    const char *path;   /* template */
+    const char *route;                 /* as configured, its name */
+    const char *method;                /* NULL: any */
+    const char *path;                  /* template, without types */
+    const route_condition *conditions; /* what else must hold, types of parameters included */
+    size_t condition_count;
     const char *description;
     const json_t *body;              /* the whole object, with what its groups add: for policies */
     const estate_connection *legacy; /* NULL: the script answers by itself, or there is a modern side alone */

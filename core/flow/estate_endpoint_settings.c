@@ -38,7 +38,7 @@ const setting estate_endpoint_settings[] = {
         .required = true,
         .min = 1,
         .max = 1024,
-        .help = "Method and path template: GET /orders/{number}."},
+        .help = "Method, path template and conditions: GET /orders/{number:int} host=api.acme.example."},
     {.name = "description", .type = SETTING_TEXT, .help = "For people and for OpenAPI."},
     {.name = "legacy",
         .type = SETTING_OBJECT,

@@ -20,6 +20,7 @@
 enum {
     HEAD_BYTES_MAX = 65536,
     HEADERS_MAX = 256,
+    WAIT_FOR_REST_MS = 100,
     INTERIM_MAX = 16,             /* 1xx answers before the real one */
     GATHER_BYTES_MAX = 64 * 1024, /* of a body within one turn; beyond, it flows */
     FLOW_BYTES_MAX = 256 * 1024,  /* of a request's body, waiting to be sent */
@@ -49,7 +50,7 @@ struct http_flight {
     char words[CURL_ERROR_SIZE];
     error *failure; /* of a callback; says more than libcurl's code */
     /* the request's body */
-    int64_t started_ms;
+    int64_t started_ms, head_ms;
     uint64_t body_sent;
     buf flow;
     bool flow_ended, flow_paused, flow_full;
@@ -184,6 +185,14 @@ static void look_for_ends(http_upstream *u) {
     }
 }
 
+/* An answer announced as small is waited for a moment: then it goes on whole, and when the back-end breaks off in its
+ * middle the client is told so by a status. */
+static bool may_wait(const http_flight *f) {
+    curl_off_t length = -1;
+    curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return length > 0 && length <= GATHER_BYTES_MAX && now_ms() - f->head_ms < WAIT_FOR_REST_MS;
+}
+
 /* What has arrived of answers that are not complete goes on its way. */
 static void tell_rest(http_upstream *u) {
     http_flight *next;
@@ -193,7 +202,7 @@ static void tell_rest(http_upstream *u) {
             free_flight(f);
         else if (f->plan.gather_maximum)
             leave_list(f);
-        else
+        else if (!may_wait(f))
             tell_answer(f, false);
     }
 }
@@ -215,6 +224,7 @@ static void end_head(http_flight *f) {
         return;
     }
     f->head_done = true;
+    f->head_ms = now_ms();
     if (f->plan.first_ms && f->plan.first_ms != f->plan.total_ms)
         curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)f->plan.total_ms);
     curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME, seconds(f->upstream->options.stall_timeout_ms));
@@ -394,16 +404,17 @@ static int on_turn(void *context) {
             curl_multi_socket_action(u->multi, CURL_SOCKET_TIMEOUT, 0, &running);
             u->busy = true;
         }
-        if (!u->busy) break;
+        if (!u->busy && !(rounds == 0 && u->gathering)) break;
         u->busy = false;
         look_for_ends(u);
         tell_rest(u);
     }
     u->in_turn = false;
     if (u->busy) return 0;
-    if (u->timer_at_ms < 0) return -1;
+    if (u->timer_at_ms < 0) return u->gathering ? WAIT_FOR_REST_MS / 4 : -1;
     int64_t left = u->timer_at_ms - now_ms();
-    return left < 0 || u->timer_at_ms == 0 ? 0 : left > 60000 ? 60000 : (int)left;
+    int64_t most = u->gathering ? WAIT_FOR_REST_MS / 4 : 60000;
+    return left < 0 || u->timer_at_ms == 0 ? 0 : left > most ? (int)most : (int)left;
 }
 
 static char *copy_text(const char *text) {

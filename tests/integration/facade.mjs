@@ -454,6 +454,49 @@ test("F13, A09: too many errors of the modern side send everything back, by itse
   modern.behave = undefined;
 });
 
+test("F01, F02: types, hosts, header fields, query and media types tell endpoints of one path apart", async () => {
+  const reply = (name) => ({legacy: {connection: "old-http", path: `who/${name}`}});
+  await us.apply({endpoints: [
+    {route: "GET /v/{id:int}", ...reply("int")},
+    {route: "GET /v/{id:uuid}", ...reply("uuid")},
+    {route: "GET /v/{id:order|invoice}", ...reply("kind")},
+    {route: "GET /v/new", ...reply("literal")},
+    {route: "GET /h", ...reply("any")},
+    {route: "GET /h host=b.example", ...reply("b")},
+    {route: "GET /h host=*.wild.example", ...reply("wild")},
+    {route: "GET /h header:X-Version=2", ...reply("header")},
+    {route: "GET /h query:v=2", ...reply("query")},
+    {route: "GET /h accept=application/vnd.acme.v2+json", ...reply("media")},
+    {route: "GET /h host=b.example query:v=2", ...reply("both")},
+  ]});
+  const who = async (path, headers = {}) => {
+    const {status, body} = await plain(path, {headers});
+    return status === 200 ? JSON.parse(body).url.replace(/\?.*/, "").split("/").at(-1) : status;
+  };
+  assert.equal(await who("/v/17"), "int");
+  assert.equal(await who("/v/-5"), "int");
+  assert.equal(await who("/v/0190aab0-0000-7000-8000-000000000000"), "uuid");
+  assert.equal(await who("/v/invoice"), "kind");
+  assert.equal(await who("/v/new"), "literal");
+  assert.equal(await who("/v/12x"), 404);
+  assert.equal(await who("/h"), "any");
+  assert.equal(await who("/h", {Host: "B.example:8080"}), "b");
+  assert.equal(await who("/h", {Host: "x.wild.example"}), "wild");
+  assert.equal(await who("/h", {Host: "wild.example"}), "any");
+  assert.equal(await who("/h", {"X-Version": "2"}), "header");
+  assert.equal(await who("/h?v=2"), "query");
+  assert.equal(await who("/h", {Accept: "text/html, application/vnd.acme.v2+json;q=0.9"}), "media");
+  assert.equal(await who("/h?v=2", {Host: "b.example"}), "both");
+  const clash = await us.api("POST", "/api/v1/apply", {endpoints: [{route: "GET /h query:v=2 host=b.example", ...reply("x")}]});
+  assert.equal(clash.status, 422);
+  assert.match(clash.body.errors[0].detail, /GET \/h host=b\.example query:v=2.*GET \/h query:v=2 host=b\.example|GET \/h query:v=2 host=b\.example.*GET \/h host=b\.example query:v=2/);
+  const twice = await us.api("POST", "/api/v1/apply", {endpoints: [{route: "GET /v/{other}/x", ...reply("a")}, {route: "GET /v/{id}/x", ...reply("b")}]});
+  assert.equal(twice.status, 422);
+  for (const route of ["FETCH /x", "GET x", "GET /x nose=1", "GET /{a:colour}"]) {
+    assert.equal((await us.api("POST", "/api/v1/apply", {endpoints: [{route, ...reply("x")}]})).status, 422, route);
+  }
+});
+
 test("what cannot be is refused with its place", async () => {
   const bad = async (endpoint, connection) => {
     const answer = await us.api("POST", "/api/v1/apply?dry_run=true", {connections: connection ? [connection] : [], endpoints: [endpoint]});
