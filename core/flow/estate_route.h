@@ -12,8 +12,8 @@
 #ifndef BANYAN_CORE_FLOW_ESTATE_ROUTE_H
 #define BANYAN_CORE_FLOW_ESTATE_ROUTE_H
 
-#include "core/base/error.h"
 #include "core/base/buf.h"
+#include "core/base/error.h"
 #include "core/base/memory.h"
 
 typedef enum condition_kind {
