@@ -58,6 +58,32 @@ http_response *answer_failure(error *take, const char *id) {
         500, "internal", "The request could not be worked on", "The operator sees why in the message's timeline.", id);
 }
 
+/* Headers that frame the answer are the server's, whatever a script says. */
+static bool is_framing(const char *name) {
+    static const char *const names[] = {
+        "content-length", "transfer-encoding", "connection", "date", "server", "content-type"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+http_response *answer_fixed(const estate_endpoint *endpoint, span body) {
+    json_t *respond = json_get_object(endpoint->body, "respond"), *value;
+    const char *name, *type = json_get_text(respond, "content_type", NULL);
+    http_response *response = http_response_new(endpoint->respond_status ? endpoint->respond_status : 200);
+    json_object_foreach(json_get_object(respond, "headers"), name, value) if (!is_framing(name))
+        http_response_header(response, name, json_string_value(value));
+    bool text = json_is_string(json_object_get(respond, "body"));
+    if (body.len)
+        http_response_header(response, "Content-Type",
+            type   ? type
+            : text ? "text/plain; charset=utf-8"
+                   : "application/json");
+    http_response_body_copy(response, body);
+    return response;
+}
+
 http_response *answer_accepted(const char *id, int status) {
     char location[64];
     snprintf(location, sizeof location, "/status/%s", id);
@@ -103,16 +129,6 @@ span answer_result_bytes(const json_t *result, frame *reply) {
     int64_t field = json_get_integer(place, "field", -1);
     if (!place) return SPAN("");
     return field >= 0 ? frame_get(reply, TAG_PAYLOAD, (size_t)field) : (span){NULL, 0};
-}
-
-/* Headers that frame the answer are the server's, whatever a script says. */
-static bool is_framing(const char *name) {
-    static const char *const names[] = {
-        "content-length", "transfer-encoding", "connection", "date", "server", "content-type"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcasecmp(name, names[i]) == 0) return true;
-    }
-    return false;
 }
 
 http_response *answer_result(const json_t *result, frame *reply, int fallback_status) {

@@ -219,6 +219,12 @@ static void enter(exchange *x) {
 }
 
 void exchange_call_back_end(exchange *x) {
+    if (x->plan->fixed) {
+        http_response *response = answer_fixed(x->endpoint, span_make(x->plan->fixed, x->plan->fixed_len));
+        exchange_track_answer(x, response, span_make(x->plan->fixed, x->plan->fixed_len), NULL);
+        exchange_respond(x, response);
+        return;
+    }
     if (!x->target) {
         exchange_refuse(x, 500, "internal", "The endpoint gave no answer",
             "The endpoint has no back-end and its script did not answer.");

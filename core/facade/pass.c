@@ -119,7 +119,7 @@ static void ended(void *context, error *failure) {
 
 static error *send_request(pass *p) {
     exchange *x = p->x;
-    relay_head head = {.url = NULL};
+    relay_head head __attribute__((uninitialized)); /* relay_make fills it as far as it is read */
     const relay_request request = pass_describe(x, x->target);
     char *method = xspandup(request.method);
     error *err = relay_make(&request, p->pair->peer, &head);
@@ -147,7 +147,7 @@ static error *send_request(pass *p) {
         plan.body_size = (int64_t)size;
     }
     if (!err) err = http_upstream_send(p->pair->calls, &plan, &p->flight);
-    if (head.url) relay_free(&head);
+    relay_free(&head);
     free(method);
     return err;
 }

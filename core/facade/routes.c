@@ -73,12 +73,23 @@ static error *join(route_plan **link, route_plan *plan) {
     return NULL;
 }
 
+/* The body of an endpoint that answers by itself, as it goes out. */
+static void fix_answer(route_plan *plan) {
+    const estate_endpoint *endpoint = plan->endpoint;
+    const json_t *respond = json_get_object(endpoint->body, "respond"), *body = json_object_get(respond, "body");
+    if (!respond || endpoint->script || endpoint->legacy || endpoint->modern.connection) return;
+    span text = json_get_span(respond, "body");
+    plan->fixed = text.data ? xspandup(text) : body ? json_text(body, false) : xstrdup("");
+    plan->fixed_len = text.data ? text.len : strlen(plan->fixed);
+}
+
 static void add_endpoint(routes *r, const estate_endpoint *endpoint, switches *turns, fault_list *faults) {
     char *key = xasprintf("%s %s", endpoint->method ? endpoint->method : "*", endpoint->path);
     route_plan *plan = &r->plans[r->count++];
     plan->endpoint = endpoint;
     plan->turn = turns ? switches_find(turns, endpoint->route) : NULL;
     policy_chain_prepare(&plan->policies, endpoint, faults);
+    fix_answer(plan);
     route_chain *chain = map_get(r->chains, span_of(key));
     error *err = NULL;
     if (!chain) {
@@ -110,8 +121,10 @@ routes *routes_hold(routes *r) {
 
 void routes_release(routes *r) {
     if (!r || atomic_fetch_sub(&r->references, 1) > 1) return;
-    for (size_t i = 0; i < r->count; i++)
+    for (size_t i = 0; i < r->count; i++) {
         policy_chain_forget(&r->plans[i].policies);
+        free(r->plans[i].fixed);
+    }
     http_router_free(r->router);
     map_free(r->chains, free);
     estate_release(r->estate);

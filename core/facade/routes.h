@@ -18,6 +18,8 @@ typedef struct routes routes;
 typedef struct route_plan {
     const estate_endpoint *endpoint;
     policy_chain policies;
+    char *fixed; /* the body of the one answer that it gives; NULL: it asks somebody */
+    size_t fixed_len;
     route_switch *turn;      /* NULL: it has one side only */
     struct route_plan *next; /* of the same method and path, with fewer or other conditions */
 } route_plan;

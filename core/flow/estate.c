@@ -474,8 +474,10 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         snprintf(place, sizeof place, "%s/legacy", path);
         endpoint.target = read_destination(b, legacy, place);
         endpoint.legacy = endpoint.target.connection;
-    } else if (!endpoint.script && !modern) {
-        fault(b, path, NULL, "an endpoint needs a back-end (legacy, modern or both), or a script that answers");
+    } else if (!endpoint.script && !modern && !json_get_object(body, "respond")) {
+        fault(b, path, NULL,
+            "an endpoint needs a back-end (legacy, modern or both), a script that answers, or the answer itself "
+            "(respond)");
     }
     if (modern) {
         char place[PLACE_ROOM];

@@ -6,6 +6,11 @@
 
 static const setting respond_settings[] = {
     {.name = "status", .type = SETTING_INTEGER, .min = 200, .max = 599, .help = "HTTP status of a good answer."},
+    {.name = "body",
+        .type = SETTING_ANY,
+        .help = "Without back-end and script: the answer; a text, or anything as JSON."},
+    {.name = "content_type", .type = SETTING_TEXT, .min = 3, .max = 128, .help = "Its content type."},
+    {.name = "headers", .type = SETTING_MAP, .help = "Its header fields."},
     {.name = NULL},
 };
 

@@ -232,7 +232,7 @@ static int check_head(connection *c, const http_head *head, http_framing *framin
 /* A head is complete. */
 static enum MHD_Result begin(
     connection *c, struct MHD_Connection *handle, const char *method, const char *version, void **state) {
-    http_field fields[HTTP_FIELDS_MAX];
+    http_field fields[HTTP_FIELDS_MAX] __attribute__((uninitialized)); /* filled as far as it is read */
     field_list list = {.fields = fields, .room = HTTP_FIELDS_MAX};
     MHD_get_connection_values_n(handle, MHD_HEADER_KIND, collect_field, &list);
     const union MHD_ConnectionInfo *size = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);

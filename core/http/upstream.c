@@ -40,6 +40,8 @@ struct http_upstream {
     http_flight *gathering; /* flights whose answer was not told yet */
     CURL *easies[EASIES_MAX];
     size_t easy_count;
+    struct socket_watch **sockets; /* by descriptor */
+    size_t socket_room;
 };
 
 struct http_flight {
@@ -140,7 +142,7 @@ static size_t split_head(const http_flight *f, http_field fields[HEADERS_MAX]) {
 }
 
 static void tell_answer(http_flight *f, bool complete) {
-    http_field fields[HEADERS_MAX];
+    http_field fields[HEADERS_MAX] __attribute__((uninitialized)); /* filled as far as it is told */
     curl_off_t length = -1;
     curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     const http_flight_answer answer = {
@@ -344,33 +346,67 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 
 static void socket_ready(void *context, uint32_t events);
 
+/* A socket stays watched between two exchanges on it: the next one mostly wants to read again, and nothing has to be
+ * told to the kernel. */
 typedef struct socket_watch {
     http_upstream *upstream;
     curl_socket_t fd;
     http_watch *watch;
+    uint32_t events;
+    bool idle; /* libcurl does not want it watched now */
 } socket_watch;
+
+static void drop_socket(socket_watch *s) {
+    http_loop_drop(s->watch);
+    s->upstream->sockets[s->fd] = NULL;
+    free(s);
+}
+
+static socket_watch *socket_of(const http_upstream *u, curl_socket_t fd) {
+    return fd >= 0 && (size_t)fd < u->socket_room ? u->sockets[fd] : NULL;
+}
+
+static void add_socket(http_upstream *u, curl_socket_t fd, uint32_t events) {
+    size_t needed = (size_t)fd + 1;
+    if (needed > u->socket_room) {
+        size_t room = needed < 2 * u->socket_room ? 2 * u->socket_room : needed + 64;
+        u->sockets = xreallocarray(u->sockets, room, sizeof(socket_watch *));
+        memset(u->sockets + u->socket_room, 0, (room - u->socket_room) * sizeof(socket_watch *));
+        u->socket_room = room;
+    }
+    socket_watch *s = xcalloc(1, sizeof *s);
+    *s = (socket_watch){.upstream = u, .fd = fd, .events = events};
+    s->watch = http_loop_watch(u->options.loop, fd, events, socket_ready, s);
+    u->sockets[fd] = s;
+}
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known) {
     http_upstream *u = context;
-    socket_watch *s = known;
-    (void)easy;
+    socket_watch *s = socket_of(u, fd);
+    (void)easy, (void)known;
     if (what == CURL_POLL_REMOVE) {
-        if (!s) return 0;
-        http_loop_drop(s->watch);
-        curl_multi_assign(u->multi, fd, NULL);
-        free(s);
+        if (s && s->events != EPOLLIN)
+            drop_socket(s); /* one that waits to write would wake us all the time */
+        else if (s)
+            s->idle = true;
         return 0;
     }
     uint32_t events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
-    if (s) {
-        http_loop_change(s->watch, events);
+    if (!s) {
+        add_socket(u, fd, events);
         return 0;
     }
-    s = xcalloc(1, sizeof *s);
-    *s = (socket_watch){.upstream = u, .fd = fd};
-    s->watch = http_loop_watch(u->options.loop, fd, events, socket_ready, s);
-    curl_multi_assign(u->multi, fd, s);
+    s->idle = false;
+    if (s->events != events) http_loop_change(s->watch, events);
+    s->events = events;
     return 0;
+}
+
+/* libcurl closes a connection. */
+static int close_socket(void *context, curl_socket_t fd) {
+    socket_watch *s = socket_of(context, fd);
+    if (s) drop_socket(s);
+    return close(fd);
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *context) {
@@ -384,10 +420,14 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
 static void socket_ready(void *context, uint32_t events) {
     socket_watch *s = context;
     http_upstream *u = s->upstream;
+    if (s->idle) { /* the back-end closes it, or speaks unasked: libcurl finds out before it uses it again */
+        drop_socket(s);
+        return;
+    }
     int mask = (events & (EPOLLIN | EPOLLRDHUP) ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR | CURL_CSELECT_IN : 0);
     int running;
-    curl_multi_socket_action(u->multi, s->fd, mask, &running);
+    curl_multi_socket_action(u->multi, s->fd, mask, &running); /* may drop the watch */
     u->busy = true;
 }
 
@@ -466,7 +506,8 @@ static void end_upstream(void *context) {
     http_loop_remove_turn(u->options.loop, u->turn);
     for (size_t i = 0; i < u->easy_count; i++)
         curl_easy_cleanup(u->easies[i]);
-    curl_multi_cleanup(u->multi);
+    curl_multi_cleanup(u->multi); /* closes what is kept */
+    free(u->sockets);
     for (size_t i = 0; i < sizeof u->tls_texts / sizeof *u->tls_texts; i++) {
         if (u->tls_texts[i]) explicit_bzero(u->tls_texts[i], strlen(u->tls_texts[i]));
         free(u->tls_texts[i]);
@@ -500,6 +541,8 @@ static void set_constant_options(const http_upstream *u, CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_body);
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, (void *)(uintptr_t)u);
     http_curl_set_tls(easy, &u->options.tls);
 }
 
