@@ -218,6 +218,61 @@ export const configuration = [
   ],
 ];
 
+const ROUTE = "GET /e2e-strangler/{number}";
+
+export const strangling = [
+  [
+    "an endpoint is turned to its modern side in four steps or fewer, and back in one",
+    async () => {
+      const page = await open();
+      expect(/status of 404/);
+      await go(page, "#/config/endpoints");
+      const path = `endpoints/${encodeURIComponent(ROUTE)}`;
+      await change(page, "DELETE", path);
+      const target = {connection: "erp", path: "out/{number}.csv"};
+      const made = await change(page, "PUT", path, {legacy: target, modern: target, traffic: {modern: "10%"}});
+      equal(made, 200, "making the endpoint");
+      await change(page, "PUT", `${path}/switch`, {modern: "10%"}); // A switch outlives its endpoint.
+      await go(page, `#/config/${path}`);
+      await page.waitForSelector(".strangler:has-text('90 %')");
+      await page.fill("input[aria-label=\"Modern's share in percent\"]", "25");
+      await page.click("text=Turn to 25 %");
+      await page.fill("#turn-reason", "it <b>works</b>");
+      await page.click("text=Turn it");
+      await page.waitForSelector(".strangler:has-text('75 %')");
+      await page.waitForSelector("main:has-text('it <b>works</b>')");
+      equal((await api(page, `${path}/switch`)).body.modern, "25%", "the share that is in force");
+      await page.click(".strangler >> text=Go back to 10%");
+      await page.waitForSelector(".strangler:has-text('90 %')");
+      equal((await api(page, `${path}/switch`)).body.modern, "10%", "the share after going back");
+      await change(page, "DELETE", path);
+    },
+  ],
+  [
+    "the first screen can be used within 300 ms on the loopback",
+    async () => {
+      const times = [];
+      for (let i = 0; i < 5; i++) {
+        const page = await open();
+        await page.addInitScript(() => {
+          const look = () => {
+            if (document.querySelector("#rail a") && document.querySelector("main .needs")) globalThis.usable = performance.now();
+            else requestAnimationFrame(look);
+          };
+          look();
+        });
+        await go(page, "#/");
+        await page.waitForFunction(() => globalThis.usable !== undefined);
+        times.push(await page.evaluate(() => globalThis.usable));
+        await page.context().close();
+      }
+      times.sort((a, b) => a - b);
+      console.log(`# from asking for the page to the overview: least ${times[0].toFixed(0)} ms, median ${times[2].toFixed(0)} ms`);
+      assert(times[0] < 300, `the fastest of five took ${times[0].toFixed(0)} ms`);
+    },
+  ],
+];
+
 export const traffic = [
   [
     "messages are selected, and sending them again says beforehand to whom and how much",

@@ -264,7 +264,7 @@ function Sides({report}: {report: Report}): JSX.Element {
             <th scope="col" class="end">
               Errors
             </th>
-            <th scope="col" class="end">
+            <th scope="col" class="end weight-2">
               Half within
             </th>
             <th scope="col" class="end">
@@ -280,7 +280,7 @@ function Sides({report}: {report: Report}): JSX.Element {
               <td class={`end ${side.errors ? "bad-text" : ""}`}>
                 {count(side.errors ?? 0)} {side.error_rate ? `(${percent(side.error_rate)})` : ""}
               </td>
-              <td class="end">{side.requests ? `${side.p50_ms ?? 0} ms` : "–"}</td>
+              <td class="end weight-2">{side.requests ? `${side.p50_ms ?? 0} ms` : "–"}</td>
               <td class="end">{side.requests ? `${side.p95_ms ?? 0} ms` : "–"}</td>
             </tr>
           ))}
