@@ -31,23 +31,26 @@ error *partners_show(call *c, http_response **response) {
     return err;
 }
 
-/* GET /messages/{id}/explain: {"text", "cut"}. A translator reads the bytes: this process never does. */
+/* GET /messages/{id}/explain?as=json: {"text", "cut"}. A translator reads the bytes: this process never does. */
 error *message_explain(call *c, http_response **response) {
     const admin_options *options = &c->admin->options;
     estate *snapshot = config_estate(options->config);
     payload_view view;
     call_scope scope;
     frame reply;
-    json_t *answer = NULL;
+    char as[TEXT_ROOM];
+    json_t *answer = NULL, *head = json_object();
+    json_put_text(head, "as", call_parameter(c, "as", as, sizeof as));
     error *err = store_payload_open(options->store, c->parts[0], &view);
     if (!err) {
         call_scope_begin(&scope, snapshot, options->numbers);
-        err = call_translator(options->pool, &scope, OPERATION_EXPLAIN, json_object(), &view, &reply, &answer);
+        err = call_translator(options->pool, &scope, OPERATION_EXPLAIN, json_incref(head), &view, &reply, &answer);
         if (!err) frame_clear(&reply);
         call_scope_end(&scope);
         payload_view_close(&view);
     }
     if (!err) *response = call_json(200, answer);
+    json_decref(head);
     estate_release(snapshot);
     return err;
 }

@@ -16,6 +16,7 @@
 #include "core/worker/serve.h"
 #include "core/worker/workbench.h"
 #include "edi/explain.h"
+#include "edi/json.h"
 
 #include <stdlib.h>
 
@@ -150,7 +151,7 @@ static error *acknowledge(translator *t, frame *request, frame *reply) {
     return err;
 }
 
-/* An explanation that is longer than anybody reads ends there. */
+/* {"as": "json"} tells the file as JSON, else it is explained. What is longer than anybody reads ends there. */
 static error *take_piece(void *context, span piece) {
     buf *text = context;
     buf_add(text, piece);
@@ -160,9 +161,14 @@ static error *take_piece(void *context, span piece) {
 static error *explain(translator *t, frame *request, frame *reply) {
     attachment body = {0};
     buf text = BUF_MAX(EXPLANATION_BYTES_MAX);
+    json_t *order = NULL;
     const edi_explain_options options = {.colour = false};
-    error *err = attachment_of_request(request, &body);
-    if (!err) err = edi_explain(body.bytes, t->library, &options, take_piece, &text);
+    const edi_json_options json_options = {.compact = false};
+    error *err = frame_get_json(request, &order);
+    if (!err) err = attachment_of_request(request, &body);
+    bool as_json = strcmp(json_get_text(order, "as", ""), "json") == 0;
+    if (!err && as_json) err = edi_to_json(body.bytes, t->library, &json_options, take_piece, &text);
+    if (!err && !as_json) err = edi_explain(body.bytes, t->library, &options, take_piece, &text);
     if (text.overflow) {
         error_free(err);
         err = NULL;
@@ -176,6 +182,7 @@ static error *explain(translator *t, frame *request, frame *reply) {
     }
     attachment_close(&body);
     buf_free(&text);
+    json_decref(order);
     return err;
 }
 

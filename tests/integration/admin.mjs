@@ -285,6 +285,8 @@ test("the screens' own questions: figures over time, partners, an explained payl
   const message = await sent.json();
   const explained = await appliance.get(`/api/v1/messages/${message.id}/explain`);
   assert.match(explained.text, /PO4711/);
+  const asJson = await appliance.get(`/api/v1/messages/${message.id}/explain?as=json`);
+  assert.match(JSON.stringify(JSON.parse(asJson.text)), /PO4711/);
 
   const made = await appliance.api("PUT", "/api/v1/certificates/asked", {generate: {kind: "ec", common_name: "asked"}});
   const seen = await appliance.api("POST", "/api/v1/certificates/inspect", {certificate: made.body.certificate});

@@ -218,6 +218,33 @@ export const configuration = [
   ],
 ];
 
+export const starting = [
+  [
+    "the first start asks for a password, who we are and a key, and leads to the first partner",
+    async () => {
+      const page = await open();
+      const put = [];
+      await page.route(/\/api\/v1\/(certificates|stations|users)\/[^/]+$/, (route) => {
+        if (route.request().method() !== "PUT") return route.continue();
+        put.push([new URL(route.request().url()).pathname.split("/").slice(-2).join("/"), route.request().postDataJSON()]);
+        return route.fulfill({status: 200, contentType: "application/json", body: "{}"});
+      });
+      await page.route(/\/api\/v1\/stations$/, (route) => route.fulfill({contentType: "application/json", body: '{"items":[]}'}));
+      await go(page, "#/");
+      await page.click("text=Set it up");
+      await page.fill("#own-password", "a password of my own");
+      await page.fill("#station-x12", "ZZ:WE");
+      await page.fill("#station-as2", "WE");
+      await page.click("button:has-text('Set up')");
+      await page.waitForSelector("h1:has-text('New partner')");
+      equal(put.map(([path]) => path.replace(/\d{4}/, "YEAR")).join(" "), "certificates/us-YEAR stations/us users/admin", "what was put");
+      equal(put[1][1].x12_id, "ZZ:WE", "the X12 id");
+      assert(put[1][1].key.startsWith("us-"), "the station has no key");
+      equal(put[2][1].password, "a password of my own", "the password");
+    },
+  ],
+];
+
 const ROUTE = "GET /e2e-strangler/{number}";
 
 export const strangling = [
@@ -364,7 +391,7 @@ export const traffic = [
     },
   ],
   [
-    "EDI is explained segment by segment on the message's page",
+    "EDI is explained segment by segment on the message's page, and shown as JSON",
     async () => {
       const page = await open();
       await go(page, "#/messages");
@@ -375,6 +402,8 @@ export const traffic = [
       await pane.locator("button:has-text('Explain')").click();
       await pane.locator(".heading").first().waitFor();
       assert(/interchange/.test(await pane.textContent()), "the interchange is not explained");
+      await pane.locator("button:has-text('JSON')").click();
+      await pane.locator(".code li:has-text('interchanges')").first().waitFor();
     },
   ],
   [

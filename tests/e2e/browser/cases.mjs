@@ -16,7 +16,7 @@ import {
   signIn,
   watched,
 } from "./harness.mjs";
-import {configuration, strangling, traffic} from "./cases-config.mjs";
+import {configuration, starting, strangling, traffic} from "./cases-config.mjs";
 import {scripts} from "./cases-scripts.mjs";
 import {MARK, poisonAnswers} from "./hostile.mjs";
 
@@ -577,4 +577,4 @@ const whole = [
   ["no request left the appliance in the whole run", async () => equal(watched.outside.join("\n"), "", "requests")],
 ];
 
-export const cases = [...signing, ...looking, ...acting, ...configuration, ...strangling, ...traffic, ...scripts, ...looks, ...trouble, ...whole];
+export const cases = [...signing, ...looking, ...acting, ...starting, ...configuration, ...strangling, ...traffic, ...scripts, ...looks, ...trouble, ...whole];

@@ -19,7 +19,20 @@ const general: [keys: string[], what: string][] = [
   [["]"], "next message of the list"],
   [["n"], "show new rows"],
   [["r"], "send the message again (asks first)"],
+  [["x"], "select the row"],
+  [["c"], "make a new one of what is listed"],
+  [["e"], "change what is shown"],
+  [["z"], "undo what was just done"],
   [["?"], "this sheet"],
+];
+
+const workbench: [keys: string[], what: string][] = [
+  [["Ctrl", "Enter"], "run the tests"],
+  [["Ctrl", "S"], "keep the draft now"],
+  [["Ctrl", "⇧", "Enter"], "publish (asks first)"],
+  [["Ctrl", "Space"], "what may come next"],
+  [["F8"], "next problem"],
+  [["Esc", "Tab"], "leave the editor"],
 ];
 
 function Row({keys, children}: {keys: string[]; children: ComponentChildren}): JSX.Element {
@@ -56,6 +69,16 @@ export function Help(): JSX.Element {
             {places.map((place) => (
               <Row key={place.title} keys={["g", place.key]}>
                 {place.title}
+              </Row>
+            ))}
+          </dl>
+        </section>
+        <section>
+          <h3>In the workbench</h3>
+          <dl class="keys">
+            {workbench.map(([keys, what]) => (
+              <Row key={what} keys={keys}>
+                {what}
               </Row>
             ))}
           </dl>

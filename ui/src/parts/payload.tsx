@@ -31,7 +31,7 @@ export function PayloadView({id, bytes}: {id: string; bytes: number | undefined}
   const payload = useSignal<Payload | null>(null);
   const problem = useSignal<Problem | null>(null);
   const raw = useSignal(false);
-  const explained = useSignal(false);
+  const explained = useSignal<View>("lines");
   const tries = useSignal(0);
   useEffect(() => {
     const abort = new AbortController();
@@ -55,11 +55,13 @@ export function PayloadView({id, bytes}: {id: string; bytes: number | undefined}
       bytes={bytes}
       raw={raw.value}
       setRaw={(on) => (raw.value = on)}
-      explained={explained.value}
-      setExplained={(on) => (explained.value = on)}
+      view={explained.value}
+      setView={(view) => (explained.value = view)}
     />
   );
 }
+
+type View = "lines" | "explained" | "json";
 
 interface ShownProps {
   id: string;
@@ -67,11 +69,11 @@ interface ShownProps {
   bytes: number | undefined;
   raw: boolean;
   setRaw: (on: boolean) => void;
-  explained: boolean;
-  setExplained: (on: boolean) => void;
+  view: View;
+  setView: (view: View) => void;
 }
 
-function Shown({id, payload, bytes, raw, setRaw, explained, setExplained}: ShownProps): JSX.Element {
+function Shown({id, payload, bytes, raw, setRaw, view, setView}: ShownProps): JSX.Element {
   const decoded = useMemo(() => decode(payload), [payload]);
   const formatted = decoded.kind === "x12" || decoded.kind === "edifact" || decoded.kind === "json";
   const whole = bytes ?? payload.bytes.length;
@@ -83,11 +85,16 @@ function Shown({id, payload, bytes, raw, setRaw, explained, setExplained}: Shown
           {decoded.encoding && decoded.kind !== "binary" ? `, ${decoded.encoding}` : ""}, {size(whole)}
         </span>
         {(decoded.kind === "x12" || decoded.kind === "edifact") && (
-          <button type="button" class="plain" aria-pressed={explained} onClick={() => setExplained(!explained)}>
-            Explain
-          </button>
+          <>
+            <button type="button" class="plain" aria-pressed={view === "explained"} onClick={() => setView(view === "explained" ? "lines" : "explained")}>
+              Explain
+            </button>
+            <button type="button" class="plain" aria-pressed={view === "json"} onClick={() => setView(view === "json" ? "lines" : "json")}>
+              JSON
+            </button>
+          </>
         )}
-        {formatted && !explained && (
+        {formatted && view === "lines" && (
           <label class="check">
             <input type="checkbox" checked={raw} onChange={(event) => setRaw(event.currentTarget.checked)} />
             raw
@@ -97,8 +104,8 @@ function Shown({id, payload, bytes, raw, setRaw, explained, setExplained}: Shown
           <Icon name="down" /> Download
         </a>
       </div>
-      {explained ? <Explained id={id} /> : <Body decoded={decoded} payload={payload} raw={raw} />}
-      {!payload.complete && !explained && (
+      {view !== "lines" ? <Explained key={view} id={id} as={view} /> : <Body decoded={decoded} payload={payload} raw={raw} />}
+      {!payload.complete && view === "lines" && (
         <p class="notice">
           <span>
             The first {size(WINDOW_BYTES)} of {bytes === undefined ? "a longer payload" : size(bytes)}. Download it to see the
@@ -111,8 +118,8 @@ function Shown({id, payload, bytes, raw, setRaw, explained, setExplained}: Shown
 }
 
 // Every segment and element by its name, faults at their place: a worker process reads the bytes and tells it.
-function Explained({id}: {id: string}): JSX.Element {
-  const found = useResource<{text?: string; cut?: boolean}>(`api/v1/messages/${encodeURIComponent(id)}/explain`);
+function Explained({id, as}: {id: string; as: View}): JSX.Element {
+  const found = useResource<{text?: string; cut?: boolean}>(`api/v1/messages/${encodeURIComponent(id)}/explain${as === "json" ? "?as=json" : ""}`);
   const lines = useMemo(() => (found.data.value?.text ?? "").replace(/\n$/, "").split("\n"), [found.data.value]);
   if (found.problem.value) return <Failed problem={found.problem.value} what="the explanation" again={found.reload} />;
   if (!found.data.value) return <Loading what="the explanation" />;
