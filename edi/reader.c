@@ -11,7 +11,7 @@
 enum {
     SEGMENT_MAX = 1 << 20,
     ELEMENT_MAX = 64 << 10,
-    ELEMENTS_MAX = 20000,
+    ELEMENTS_MAX = 64 << 10,
     STREAM_CHUNK = 256 << 10,
     REVEAL_STEP = 4 << 20,
     FIRST_ELEMENTS = 64
@@ -451,9 +451,16 @@ static void check_surroundings(edi_reader *r) {
         fault->offset = r->base + (uint64_t)(r->segment.after.data - r->data);
         snprintf(fault->text, sizeof fault->text, "blanks between segments are skipped");
     }
-    if (r->segment.raw.len > r->options.element_max && !r->segment.binary) {
+    size_t shorter =
+        r->options.element_max < r->options.elements_max ? r->options.element_max : r->options.elements_max;
+    if (r->segment.raw.len > shorter && !r->segment.binary) {
         size_t count;
         const span *elements = edi_reader_elements(r, &count);
+        if (count > r->options.elements_max) {
+            edi_fault *fault = reader_fault(r, EDI_FAULT_SEGMENT_LIMIT, 0, (span){NULL, 0});
+            snprintf(fault->text, sizeof fault->text, "a segment has more than %zu elements; those behind are left out",
+                r->options.elements_max);
+        }
         for (size_t i = 0; i < count; i++) {
             if (elements[i].len <= r->options.element_max) continue;
             edi_fault *fault = reader_fault(r, EDI_FAULT_ELEMENT_LIMIT, (unsigned)i + 1, elements[i]);
@@ -660,7 +667,7 @@ const span *edi_reader_elements(edi_reader *r, size_t *count) {
         for (;;) {
             found = edi_scan_elements(raw, &r->delimiters, r->elements, r->element_room - 1);
             if (found < r->element_room || r->element_room > r->options.elements_max) break;
-            r->element_room = found + 2 < r->options.elements_max ? found + 2 : r->options.elements_max + 2;
+            r->element_room = found + 2 < r->options.elements_max ? found + 2 : r->options.elements_max + 3;
             r->elements = xreallocarray(r->elements, r->element_room, sizeof *r->elements);
         }
         if (found >= r->element_room) found = r->element_room - 1;

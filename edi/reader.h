@@ -89,7 +89,7 @@ typedef struct edi_transaction {
 typedef struct edi_reader_options {
     size_t segment_max;              /* bytes of a segment outside binary data; default 1 MiB */
     size_t element_max;              /* bytes of an element outside binary data; default 64 KiB */
-    size_t elements_max;             /* elements of a segment; default 20,000 */
+    size_t elements_max;             /* elements of a segment; default 65,536 */
     bool strict;                     /* tolerated customs are errors */
     const edi_interchange *fragment; /* the input begins inside this interchange: no header is looked for */
     uint64_t tolerate, refuse;       /* bits by edi_fault_code of tolerated faults: switch single ones on or off */

@@ -20,7 +20,8 @@ typedef struct seen_set {
     size_t count, room;
 } seen_set;
 
-enum { HIERARCHY_MAX = 1 << 20, BRACKETS_MAX = 16 };
+/* More numbers than these are not remembered: duplicates of later ones go unseen. */
+enum { SEEN_MAX = 1 << 19, BRACKETS_MAX = 16 };
 
 struct edi_validator {
     edi_reader *reader;
@@ -40,9 +41,7 @@ struct edi_validator {
     const edi_segment_type *definition;
 
     seen_set interchanges, groups, documents;
-    uint64_t *levels; /* HL01 seen in this document, by order */
-    size_t level_count, level_room;
-    bool level_told;
+    seen_set levels;                /* HL01 seen in this document */
     char brackets[BRACKETS_MAX][8]; /* LS01 of the open bounded loops */
     size_t bracket_count;
     edi_balance balance;
@@ -80,7 +79,7 @@ void edi_validator_free(edi_validator *v) {
     free(v->interchanges.slots);
     free(v->groups.slots);
     free(v->documents.slots);
-    free(v->levels);
+    free(v->levels.slots);
     free(v);
 }
 
@@ -110,7 +109,17 @@ static uint64_t hash(const char *text) {
     return value ? value : 1;
 }
 
+static bool contains(const seen_set *set, uint64_t value) {
+    if (!set->room) return false;
+    size_t at = (size_t)value & (set->room - 1);
+    while (set->slots[at] && set->slots[at] != value)
+        at = (at + 1) & (set->room - 1);
+    return set->slots[at] == value;
+}
+
+/* False: it was there before. */
 static bool insert(seen_set *set, uint64_t value) {
+    if (set->count == SEEN_MAX) return !contains(set, value);
     if (set->count * 2 >= set->room) {
         seen_set grown = {.room = set->room ? set->room * 2 : 64};
         grown.slots = xcalloc(grown.room, sizeof *grown.slots);
@@ -253,8 +262,8 @@ static void begin_document(edi_validator *v) {
     check_service(v);
     find_schema(v);
     edi_check_begin(v->checker, v->schema);
-    v->level_count = v->bracket_count = 0;
-    v->level_told = false;
+    v->bracket_count = 0;
+    forget(&v->levels);
     v->guided = i->delimiters.standard == EDI_X12 && strlen(d->version) > 6 && d->version[6] == 'X';
     edi_balance_begin(&v->balance, v->options.envelope_only ? EDI_NONE : i->delimiters.standard, d->type, d->version);
     check_duplicate(v, &v->documents, d->control, d->control, EDI_FAULT_DOCUMENT_DUPLICATE,
@@ -269,38 +278,32 @@ static void begin_document(edi_validator *v) {
 /* ------------------------------------------------------------------------------------------ hierarchies, bounded loops
  */
 
+/* An HL01 or HL02 as what the set of levels keeps: never 0, numbers by their value. */
+static uint64_t level_key(span id) {
+    char text[24];
+    uint64_t number;
+    if (span_to_u64(id, 0, INT64_MAX, &number)) return number ^ UINT64_C(1) << 63;
+    snprintf(text, sizeof text, "%.*s", (int)(id.len < 23 ? id.len : 23), id.data);
+    return hash(text);
+}
+
 /* X12.6: HL01 counts up within the set; HL02 names a level that was there before. */
 static void check_hierarchy(edi_validator *v) {
     size_t count;
     const span *elements = edi_reader_elements(v->reader, &count);
-    uint64_t id, parent;
     if (count < 1 || elements[0].len == 0) return;
-    char text[24] = {0};
-    snprintf(text, sizeof text, "%.*s", (int)(elements[0].len < 23 ? elements[0].len : 23), elements[0].data);
-    id = span_to_u64(elements[0], 0, UINT64_MAX, &id) ? id : hash(text);
-    for (size_t i = v->level_count; i > 0; i--) {
-        if (v->levels[i - 1] < id && v->level_count == i) break; /* they count up: nothing further back is equal */
-        if (v->levels[i - 1] != id) continue;
+    uint64_t id = level_key(elements[0]);
+    if (contains(&v->levels, id)) {
         edi_fault *fault = add(v, EDI_FAULT_HIERARCHY, 1, elements[0]);
         snprintf(fault->text, sizeof fault->text, "the level %s stands twice", fault->value);
         return;
     }
-    if (count >= 2 && elements[1].len > 0) {
-        snprintf(text, sizeof text, "%.*s", (int)(elements[1].len < 23 ? elements[1].len : 23), elements[1].data);
-        parent = span_to_u64(elements[1], 0, UINT64_MAX, &parent) ? parent : hash(text);
-        size_t i = v->level_count;
-        while (i > 0 && v->levels[i - 1] != parent)
-            i--;
-        if (i == 0) {
-            edi_fault *fault = add(v, EDI_FAULT_HIERARCHY, 2, elements[1]);
-            snprintf(fault->text, sizeof fault->text, "the parent level %s was not there before", fault->value);
-        }
+    bool all_known = v->levels.count < SEEN_MAX;
+    if (count >= 2 && elements[1].len > 0 && all_known && !contains(&v->levels, level_key(elements[1]))) {
+        edi_fault *fault = add(v, EDI_FAULT_HIERARCHY, 2, elements[1]);
+        snprintf(fault->text, sizeof fault->text, "the parent level %s was not there before", fault->value);
     }
-    if (v->level_count == v->level_room && v->level_room < HIERARCHY_MAX) {
-        v->level_room = v->level_room ? v->level_room * 2 : 64;
-        v->levels = xreallocarray(v->levels, v->level_room, sizeof *v->levels);
-    }
-    if (v->level_count < v->level_room) v->levels[v->level_count++] = id;
+    insert(&v->levels, id);
 }
 
 static void check_bracket(edi_validator *v, bool begin) {
