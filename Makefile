@@ -47,7 +47,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/u
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all deps run test unit integration e2e interop bench fuzz fuzzers crashes lint format install clean help always
+.PHONY: all deps run test unit integration e2e interop bench fuzz fuzz-nightly fuzzers crashes lint format install clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -100,6 +100,9 @@ bench: $(BENCH) all ## Build and run the measurements
 fuzz: ## Fuzz each parser of tests/fuzz (FUZZ_SECONDS=30 each)
 	@$(MAKE) --no-print-directory $(JOBS) CC=clang SAN=fuzzer-no-link,address,undefined WARNINGS=-w HARDEN= fuzzers
 	@for f in $(FUZZ); do tests/fuzz/run.sh build/san-fuzzer-no-link-address-undefined/fuzz/$$f || exit 1; done
+
+fuzz-nightly: ## The same, ten minutes each
+	@FUZZ_SECONDS=600 $(MAKE) --no-print-directory fuzz
 
 fuzzers: $(FUZZ:%=$(BUILD)/fuzz/%)
 

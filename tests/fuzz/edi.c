@@ -1,11 +1,12 @@
 /* tests/fuzz/edi.c: any bytes as an EDI file. Events nest, every consumer comes through, a well-formed file comes back
- * from JSON byte for byte, a stream gives the events of the buffer, fix comes through, and
- * so do answers and views.
+ * from JSON byte for byte, a stream gives the events of the buffer, every scan path finds the same, and fix, answers
+ * and views come through.
  */
 #include "core/base/memory.h"
 #include "edi/acknowledge.h"
 #include "edi/explain.h"
 #include "edi/fix.h"
+#include "edi/scan.h"
 #include "edi/view.h"
 
 #include <stdlib.h>
@@ -123,6 +124,33 @@ static void view_all(span file, edi_library *library) {
     edi_documents_free(&documents);
 }
 
+/* Every way to scan finds what the plain one finds: terminators, and where elements end. */
+static void compare_paths(span file) {
+    static const char *const names[] = {"scalar", "sse2", "avx2"};
+    edi_delimiters all[] = {edi_delimiters_default(EDI_X12), edi_delimiters_default(EDI_EDIFACT)};
+    static span parts[1 << 16];
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t at = 0; at + 64 <= file.len; at += 64) {
+            edi_scan_bits plain, other;
+            edi_scan_path(names[0])(file.data + at, &all[i], &plain);
+            for (size_t k = 1; k < 3; k++) {
+                if (!edi_scan_path(names[k])) continue;
+                edi_scan_path(names[k])(file.data + at, &all[i], &other);
+                if (plain.terminator != other.terminator || plain.line_break != other.line_break ||
+                    plain.release != other.release)
+                    abort();
+            }
+        }
+        size_t count = edi_scan_elements(file, &all[i], parts, sizeof parts / sizeof parts[0]), found = 0;
+        span rest = file, part;
+        while (edi_next_part(&rest, all[i].element, all[i].release, &part)) {
+            if (found < count && found < sizeof parts / sizeof parts[0] && !span_equal(part, parts[found])) abort();
+            found++;
+        }
+        if (file.len > 0 && found != count) abort();
+    }
+}
+
 static error *swallow(void *context, span piece) {
     (void)context;
     (void)piece;
@@ -134,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!library) library = edi_library_new();
     span file = span_make((const char *)data, size);
     read_twice(file, library);
+    compare_paths(file);
     round_trip(file, library);
     fix_once(file, library);
     answer(file, library);
