@@ -3,6 +3,7 @@
  * Scripts are read from the directory in which the named one lies; modules that they require too. Everything runs in
  * this process: the files are the user's own.
  */
+#include "core/app/client.h"
 #include "core/app/commands.h"
 #include "core/app/print.h"
 #include "core/base/clock.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 enum { SOURCE_BYTES_MAX = 2 * 1024 * 1024, INPUT_BYTES_MAX = 256 * 1024 * 1024, DEPTH_MAX = 16 };
+enum { PATH_BYTES_MAX = 8192, REPLAY_DEFAULT = 20 };
 
 static const char test_suffix[] = "_test.lua", script_suffix[] = ".lua";
 
@@ -384,6 +386,66 @@ static int run_script(const command_line *line) {
     return code;
 }
 
+/* ---- script replay ---- */
+
+static void print_replay(const json_t *answer) {
+    static const print_column columns[] = {{"MESSAGES", "count"}, {"KIND", "kind"}, {"WHERE", "path"},
+        {"BEFORE", "before"}, {"AFTER", "after"}, {"FOR EXAMPLE", "message"}, {NULL, NULL}};
+    json_t *group;
+    size_t i;
+    printf("%lld compared, %lld the same\n", (long long)json_get_integer(answer, "compared", 0),
+        (long long)json_get_integer(answer, "same", 0));
+    json_array_foreach(json_get_array(answer, "groups"), i, group) {
+        const json_t *example = json_get_object(group, "example");
+        json_put_text(group, "before", json_get_text(example, "before", NULL));
+        json_put_text(group, "after", json_get_text(example, "after", NULL));
+        json_put_text(group, "message", json_string_value(json_array_get(json_get_array(group, "messages"), 0)));
+    }
+    if (json_array_size(json_get_array(answer, "groups")))
+        print_table(stdout, columns, json_get_array(answer, "groups"));
+}
+
+static int run_replay(const command_line *line) {
+    client *c = NULL;
+    char *directory, *name;
+    const char *file = command_argument(line, 0);
+    buf source = BUF_MAX(SOURCE_BYTES_MAX), path = BUF_MAX(PATH_BYTES_MAX);
+    json_t *body = json_object(), *answer = NULL;
+    int64_t last = REPLAY_DEFAULT;
+    part_path(file, script_suffix, &directory, &name);
+    error *err = command_integer(line, "last", 1, 200, &last);
+    if (!err) err = io_read_file(file, &source);
+    if (!err) {
+        json_put_span(body, "source", buf_span(&source));
+        json_object_set_new(body, "last", json_integer(last));
+        buf_add_text(&path, "/api/v1/scripts/");
+        client_path_add(&path, name);
+        buf_add_text(&path, "/replay");
+        err = client_open(&c);
+    }
+    if (!err) err = client_call(c, "POST", buf_text(&path), body, &answer);
+    if (!err && command_flag(line, "json"))
+        print_json(answer);
+    else if (!err)
+        print_replay(answer);
+    bool differs = json_get_integer(answer, "compared", 0) != json_get_integer(answer, "same", 0);
+    client_close(c);
+    json_decref(answer);
+    json_decref(body);
+    buf_free(&source);
+    buf_free(&path);
+    free(directory);
+    free(name);
+    if (err) return command_failed(err);
+    return differs ? EXIT_BAD : EXIT_DONE;
+}
+
+static const option_spec replay_options[] = {
+    {"json", 0, NULL, "Print the groups of differences as JSON"},
+    {"last", 0, "N", "How many messages of each flow, newest first (20)"},
+    {.name = NULL},
+};
+
 static const option_spec test_options[] = {{"coverage", 0, NULL, "Tell which lines of each script ran"},
     {"update", 0, NULL, "Write the expected files (test.matches_file) instead of comparing with them"}, {.name = NULL}};
 
@@ -421,5 +483,15 @@ const command script_commands[] = {
             "The payload of the result goes to standard output, log lines to standard error.",
         .options = run_options,
         .run = run_script},
+    {.name = "script replay",
+        .arguments = "SCRIPT",
+        .least = 1,
+        .most = 1,
+        .summary = "What a script would change on the messages received last",
+        .details =
+            "SCRIPT is the path of NAME.lua. A running appliance runs it beside the published script NAME on the last\n"
+            "messages of its flows; nothing is sent or kept. Exit code 1 when anything differs.",
+        .options = replay_options,
+        .run = run_replay},
     {.name = NULL},
 };

@@ -167,6 +167,19 @@ test("a replay shows what a draft would change on real messages, in groups, and 
   assert.equal((await appliance.messages()).length, count);
 });
 
+test("banyan script replay tells the same on the command line, and by its exit code", () => {
+  const file = join(appliance.directory, "shorten.lua");
+  writeFileSync(file, first);
+  const same = appliance.run("script", "replay", file);
+  assert.equal(same.code, 0, same.err);
+  assert.match(same.out, /3 compared, 3 the same/);
+  writeFileSync(file, second);
+  const changed = appliance.run("script", "replay", "--last", "2", file);
+  assert.equal(changed.code, 1, changed.err);
+  assert.match(changed.out, /2 compared, 0 the same/);
+  assert.match(changed.out, /\$\.source.*"web"/);
+});
+
 test("publishing runs the tests first; a version is numbered, with author and note; the draft is gone", async () => {
   await call("PUT", "shorten/draft", {source: first, tests});
   const refused = await appliance.api("POST", "/api/v1/scripts/shorten/publish", {});
