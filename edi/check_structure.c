@@ -284,11 +284,13 @@ static void fault_forbidden(edi_checker *c, const edi_node *node) {
         node->reason ? node->reason : "");
 }
 
+/* Told for the first that is too many; the ones that follow have the same cause. */
 static void fault_full(edi_checker *c, const edi_node *node) {
+    if (c->counts[node->id] > node->max) return;
     edi_fault *fault = edi_checker_fault(
         c, node->children ? EDI_FAULT_LOOP_REPEATED : EDI_FAULT_SEGMENT_REPEATED, 0, 0, 0, (span){NULL, 0});
-    snprintf(fault->text, sizeof fault->text, "%s%s may stand %u times here at most", node->children ? "the loop " : "",
-        node->segment->tag, node->max);
+    snprintf(fault->text, sizeof fault->text, "%s%s may stand %u times here at most (told once)",
+        node->children ? "the loop " : "", node->segment->tag, node->max);
 }
 
 /* The tag would have a place here, were it not for the code that chooses it. */
