@@ -24,7 +24,7 @@ typedef struct layer {
     layer_type type;
     /* CMS: looked at before anything is believed, since transfer encodings lie (quirks 38, 39) */
     buf sniff;
-    bool sniffed;
+    bool sniffed, maybe_base64;
     mime_decoder *decoder;
     cms_reader *cms;
     mime_signed *signed_;
@@ -114,7 +114,8 @@ static void begin_document(peel *p, const mime_headers *headers) {
     }
     if (headers && mime_file_name(headers, name))
         json_put_text(document, "filename", name);
-    else if (mime_file_name(p->options.headers, name) && json_array_size(p->facts.documents) == 0)
+    else if (mime_file_name(p->options.headers, name) && json_array_size(p->facts.documents) == 0 &&
+             strncasecmp(name, "smime.p7", 8) != 0) /* that is the name of the wrapping */
         json_put_text(document, "filename", name);
     json_array_append_new(p->facts.documents, document);
 }
@@ -147,6 +148,11 @@ static error *entity_headers(void *context, const mime_headers *headers) {
 static as2_outcome outcome_of(const layer *l) {
     cms_fault found = l->cms ? cms_reader_facts(l->cms)->fault : CMS_FAULT_NONE;
     if (l->type == LAYER_SIGNED) return AS2_INTEGRITY_CHECK_FAILED;
+    if (l->type == LAYER_CMS && found == CMS_FAULT_NONE && l->decoder) { /* base64 that is none */
+        cms_kind kind = cms_reader_facts(l->cms)->kind;
+        bool sealed = kind == CMS_KIND_ENVELOPED || kind == CMS_KIND_AUTH_ENVELOPED;
+        return sealed ? AS2_DECRYPTION_FAILED : AS2_INTEGRITY_CHECK_FAILED;
+    }
     if (l->type != LAYER_CMS || found == CMS_FAULT_NONE || found == CMS_FAULT_SINK) return AS2_UNEXPECTED_ERROR;
     return as2_outcome_of_fault(found);
 }
@@ -304,8 +310,9 @@ static error *open_parts(layer *l, const mime_value *type) {
 
 /* ---- which layer it is */
 
-/* Is the body that a transport says to be base64 really that? Only then it is decoded. */
-static error *open_document(layer *l, const mime_headers *headers, bool http) {
+/* Two things are looked for in the body of HTTP itself: base64 that the transport speaks of, since only what really is
+ * that is decoded; and a receipt that came as text/html or as nothing (quirk 36). */
+static error *open_document(layer *l, const mime_headers *headers, const char *type, bool http) {
     peel *p = l->peel;
     l->type = LAYER_DOCUMENT;
     l->sniffed = true;
@@ -315,7 +322,8 @@ static error *open_document(layer *l, const mime_headers *headers, bool http) {
     if (!http) return NULL;
     p->body_tap.set = digest_set_new(p->options.kinds);
     l->sniff = BUF_MAX(SNIFF_BYTES);
-    l->sniffed = mime_encoding_named(mime_headers_get(headers, "Content-Transfer-Encoding")) != MIME_BASE64;
+    l->maybe_base64 = mime_encoding_named(mime_headers_get(headers, "Content-Transfer-Encoding")) == MIME_BASE64;
+    l->sniffed = !l->maybe_base64 && *type && strcmp(type, "text/html") != 0 && strcmp(type, "text/plain") != 0;
     return NULL;
 }
 
@@ -344,7 +352,7 @@ static error *open_layer(peel *p, const mime_headers *headers, bool http) {
     else if (strncmp(type.text, "multipart/", 10) == 0)
         err = error_new(ERROR_UNSUPPORTED, "%.80s is no way to send documents", type.text);
     else
-        err = open_document(l, headers, http);
+        err = open_document(l, headers, type.text, http);
     mime_value_free(&type);
     return err;
 }
@@ -368,14 +376,44 @@ static bool is_base64(span text) {
     return text.len > 0;
 }
 
+/* Does a part begin here that is a receipt, behind the delimiter of a multipart/signed that nobody announced? */
+static span lost_boundary(span head) {
+    static const char field[] = "Content-Type:", report[] = "multipart/report";
+    const char *end = head.len > 2 ? memchr(head.data, '\n', head.len) : NULL;
+    if (!end || memcmp(head.data, "--", 2) != 0) return span_make(NULL, 0);
+    span boundary = span_trim(span_make(head.data + 2, (size_t)(end - head.data) - 2));
+    span rest = span_make(end + 1, head.len - (size_t)(end + 1 - head.data));
+    if (rest.len < sizeof field - 1 || strncasecmp(rest.data, field, sizeof field - 1) != 0) return span_make(NULL, 0);
+    rest = span_trim(span_make(rest.data + sizeof field - 1, rest.len - (sizeof field - 1)));
+    if (rest.len < sizeof report - 1 || strncasecmp(rest.data, report, sizeof report - 1) != 0)
+        return span_make(NULL, 0);
+    return boundary;
+}
+
+static error *become_signed(layer *l, span boundary) {
+    peel *p = l->peel;
+    mime_value type;
+    buf text = BUF_MAX(SNIFF_BYTES * 2);
+    buf_printf(&text, "multipart/signed; boundary=\"%.*s\"", (int)boundary.len, boundary.data);
+    mime_value_read(buf_span(&text), &type);
+    json_array_clear(p->facts.documents);
+    error *err = open_signed(l, &type);
+    mime_value_free(&type);
+    buf_free(&text);
+    return err ? err : layer_write(l, buf_span(&l->sniff));
+}
+
 /* The first bytes tell: BER begins with a SEQUENCE, its base64 with M. */
 static error *end_sniffing(layer *l) {
     span head = buf_span(&l->sniff), trimmed = span_trim(head);
     sink to = {.write = l->type == LAYER_CMS ? cms_bytes : document_bytes, .context = l};
-    bool encoded =
-        l->type == LAYER_CMS ? trimmed.len > 0 && trimmed.data[0] != 0x30 && is_base64(trimmed) : is_base64(head);
+    bool encoded = l->type == LAYER_CMS ? trimmed.len > 0 && trimmed.data[0] != 0x30 && is_base64(trimmed)
+                                        : l->maybe_base64 && is_base64(head);
+    span lost = l->type == LAYER_DOCUMENT ? lost_boundary(head) : span_make(NULL, 0);
     l->sniffed = true;
-    if (encoded) l->decoder = mime_decoder_new(MIME_BASE64, MIME_LENIENT, &to);
+    if (lost.len) return become_signed(l, lost);
+    mime_care care = l->type == LAYER_CMS ? MIME_STRICT : MIME_LENIENT;
+    if (encoded) l->decoder = mime_decoder_new(MIME_BASE64, care, &to);
     return l->decoder ? mime_decoder_write(l->decoder, head) : sink_write(&to, head);
 }
 
@@ -390,6 +428,7 @@ static error *sniffed_write(layer *l, span piece) {
     }
     if (piece.len == 0) return NULL;
     if (l->decoder) return mime_decoder_write(l->decoder, piece);
+    if (l->type == LAYER_SIGNED) return layer_write(l, piece);
     return l->type == LAYER_CMS ? cms_bytes(l, piece) : document_bytes(l, piece);
 }
 
@@ -508,7 +547,8 @@ static error *verify(layer *l, span signature) {
     error *err = cms_verify_detached(signature, &p->facts.mics.of[AS2_MIC_SIGNED], &options, &facts);
     if (err && error_code_of(err) == ERROR_NOT_FOUND) p->facts.missing_digest = 1u << facts.digest;
     static const as2_mic_form forms[] = {AS2_MIC_SIGNED_CRLF, AS2_MIC_SIGNED_HEADER_CRLF};
-    bool again = err && facts.fault == CMS_FAULT_DIGEST && as2_boolean(session->settings, "crlf_fallback");
+    bool differs = facts.fault == CMS_FAULT_DIGEST || facts.fault == CMS_FAULT_SIGNATURE; /* without attributes */
+    bool again = err && differs && as2_boolean(session->settings, "crlf_fallback");
     for (size_t i = 0; again && err && i < sizeof forms / sizeof *forms; i++) {
         cms_facts of_form = {.fault = CMS_FAULT_NONE};
         if (!p->facts.mics.of[forms[i]].present) continue;
@@ -558,7 +598,7 @@ static error *finish_layer(layer *l) {
     case LAYER_DOCUMENT:
         if (!l->sniffed && l->sniff.maximum) err = end_sniffing(l);
         if (!err && l->decoder) err = mime_decoder_finish(l->decoder);
-        end_document(p);
+        if (l->type == LAYER_DOCUMENT) end_document(p);
         break;
     case LAYER_RECEIPT: err = as2_receipt_reader_finish(p->facts.receipt); break;
     }
