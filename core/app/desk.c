@@ -205,7 +205,8 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
         .threads = 1,
         /* One loop serves tens of thousands a second; the processors are for the writer and the workers. */
         .loop = handler == facade_handle ? d->loop : NULL,
-        .encoded_slash = handler == admin_handle, /* an endpoint's name holds slashes */
+        .encoded_slash = handler == admin_handle,            /* an endpoint's name holds slashes */
+        .folds_at = handler == admin_handle ? NULL : "/as2", /* products of AS2 fold */
         .tls_certificate = certificate,
         .tls_key = key,
         .handler = handler,

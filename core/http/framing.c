@@ -43,6 +43,58 @@ static bool lies_as_sent(const http_head *head) {
     return ends_line(at, head->method.data + head->size);
 }
 
+/* The library appended the continuation to the name; the lines themselves still lie in the buffer. Both tell the same,
+ * or nothing is joined. Returns the end of the value, or NULL. */
+static char *join_lines(char *end, const char *limit, span tail) {
+    while (end + 2 < limit && (end[2] == ' ' || end[2] == '\t')) {
+        char *text = end + 2;
+        while (*text == ' ' || *text == '\t')
+            text++;
+        size_t len = strnlen(text, (size_t)(limit - text));
+        if (tail.len < len || memcmp(tail.data, text, len) != 0) return NULL;
+        if (text + len + 2 > limit || !ends_line(text + len, text + len + 2)) return NULL;
+        tail = span_make(tail.data + len, tail.len - len);
+        end[0] = end[1] = ' ';
+        end = text + len;
+    }
+    return tail.len == 0 ? end : NULL;
+}
+
+static bool may_be_folded(span name) {
+    static const char *const never[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect", "Connection"};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (http_name_equal(name, span_of(never[i]))) return false;
+    return true;
+}
+
+/* The library moved the name to where it had room for the continuation, and cleared the place that it left. */
+static size_t cleared_name(const char *at, const char *value) {
+    size_t nuls = 0;
+    while (at + nuls < value && at[nuls] == '\0')
+        nuls++;
+    return nuls > 1 ? nuls - 1 : 0; /* the last one was the colon */
+}
+
+void http_framing_unfold(const http_head *head, http_field *fields) {
+    const char *limit = head->method.data + head->size, *at = head->version + 10;
+    for (size_t i = 0; i < head->field_count && at < limit; i++) {
+        http_field *field = &fields[i];
+        const char *value = field->value.data, *value_end = value + field->value.len;
+        if (value <= at || value_end + 2 > limit) return;
+        size_t len = *at == '\0' ? cleared_name(at, value) : 0;
+        if (len > 0) {
+            if (field->name.len <= len || !ends_line(value_end, value_end + 2)) return;
+            span name = span_make(field->name.data, len), tail = span_make(name.data + len, field->name.len - len);
+            if (!may_be_folded(name)) return;
+            value_end = join_lines((char *)(uintptr_t)value_end, limit, tail);
+            if (!value_end) return;
+            memcpy((char *)(uintptr_t)at, name.data, len);
+            *field = (http_field){span_make(at, len), span_make(value, (size_t)(value_end - value))};
+        }
+        at = value_end + 2;
+    }
+}
+
 static bool method_is_known(span method) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (span_is(method, methods[i])) return true;

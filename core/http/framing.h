@@ -29,6 +29,12 @@ typedef struct http_framing {
     span host;       /* {NULL, 0} in HTTP/1.0 without one */
 } http_framing;
 
+/* Joins the lines of folded fields (RFC 9112 §5.2), for the one route whose clients fold: `fields`, those of the head,
+ * are put as they would have come on one line, the ends of lines in the buffer become blanks. What cannot be joined
+ * with certainty stays as it is, and is refused by http_framing_check; so is a folded field that tells how long the
+ * body is or whom the request is for. */
+void http_framing_unfold(const http_head *head, http_field *fields);
+
 /* 0 and *out filled, or the status to refuse the request with and *why, a sentence; the connection must then close. */
 must_check int http_framing_check(const http_head *head, http_framing *out, const char **why);
 

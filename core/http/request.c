@@ -221,11 +221,14 @@ static enum MHD_Result refuse_head(connection *c, struct MHD_Connection *handle,
     return result;
 }
 
-static int check_head(connection *c, const http_head *head, http_framing *framing, const char **why) {
+static int check_head(
+    connection *c, const http_head *head, http_field *fields, http_framing *framing, const char **why) {
+    const char *folds_at = c->server->options.folds_at;
     if (head->size > c->server->options.head_bytes) {
         *why = "the header fields are too large";
         return 431;
     }
+    if (folds_at && span_is(head->target, folds_at)) http_framing_unfold(head, fields);
     return http_framing_check(head, framing, why);
 }
 
@@ -243,7 +246,7 @@ static enum MHD_Result begin(
     atomic_fetch_add(&c->served, 1);
     http_framing framing;
     const char *why = "";
-    int status = check_head(c, &head, &framing, &why);
+    int status = check_head(c, &head, fields, &framing, &why);
     if (status) return refuse_head(c, handle, status, why);
 
     http_request *request = request_new(c, &head);

@@ -28,6 +28,7 @@ typedef struct http_server_options {
                                    * of it once three quarters of the connections are taken */
     unsigned transfer_timeout_ms; /* how long a body may crawl below the minimum rate, either way [30 s] */
     unsigned transfer_minimum;    /* bytes a second [500] */
+    const char *folds_at;         /* the target whose header fields may be folded over lines; NULL: none's */
     bool encoded_slash;           /* %2F in a path counts as a slash; else it is refused */
     const char *tls_certificate;  /* PEM with its chain, and the key, both in memory; NULL: plain HTTP */
     const char *tls_key;

@@ -4,7 +4,7 @@
 import {test, before, after} from "node:test";
 import assert from "node:assert/strict";
 import {connect} from "node:net";
-import {mkdirSync, readdirSync} from "node:fs";
+import {mkdirSync} from "node:fs";
 import {join} from "node:path";
 import {deflateSync} from "node:zlib";
 import {Appliance, until} from "./appliance.lib.mjs";
@@ -44,7 +44,7 @@ const asked = (micalg = "sha-256", protocol = "pkcs7-signature") => ({
 });
 const document = (content = `document ${++number}`, more = `Content-Disposition: attachment; filename="d${number}.txt"\r\n`) => part("application/octet-stream", content, more);
 const send = (entity, more = {}) => post(`${us.public}/as2`, entity, {...names, ...asked(), ...more});
-const arrivals = () => readdirSync(join(us.directory, "in"));
+const accepted = async () => (await us.messages("&direction=in")).filter((m) => m.status !== "rejected").length;
 
 // The receipt of an answer, signed or not.
 function receipt(answer) {
@@ -52,10 +52,10 @@ function receipt(answer) {
   return receiptOf(/multipart\/signed/.test(answer.headers["content-type"]) ? oracle.verify(answer.entity) : answer.entity);
 }
 async function refused(entity, words, more) {
-  const before = arrivals().length;
+  const before = await accepted();
   const got = receipt(await send(entity, more));
   assert.match(got.disposition, new RegExp(`; ${words}`), got.disposition);
-  assert.equal(arrivals().length, before);
+  assert.equal(await accepted(), before);
   return got;
 }
 async function taken(entity, more) {

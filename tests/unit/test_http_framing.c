@@ -39,7 +39,9 @@ static void handle(void *context, http_request *request) {
     size_t count;
     const http_field *parameters = http_request_parameters(request, &count);
     buf text = BUF_MAX(65536);
+    span shown = http_request_header(request, "X-Show");
     buf_printf(&text, "path=%.*s\n", (int)path.len, path.data);
+    if (shown.data) buf_printf(&text, "shown=%.*s\n", (int)shown.len, shown.data);
     for (size_t i = 0; i < count; i++)
         buf_printf(&text, "%.*s=%.*s\n", (int)parameters[i].name.len, parameters[i].name.data,
             (int)parameters[i].value.len, parameters[i].value.data);
@@ -51,7 +53,8 @@ static void handle(void *context, http_request *request) {
 
 static int start(void **state) {
     (void)state;
-    http_server_options options = {.address = "127.0.0.1:0", .threads = 2, .head_bytes = 32768, .handler = handle};
+    http_server_options options = {
+        .address = "127.0.0.1:0", .threads = 2, .head_bytes = 32768, .folds_at = "/fold", .handler = handle};
     must(http_server_start(&options, &server));
     return 0;
 }
@@ -115,6 +118,13 @@ static const refusal refusals[] = {
     {"HT-09", "GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 0, "400"},
     {"HT-09", "GET / HTTP/1.1\r\n" HOST "X: y\r\n folded: z\r\n\r\n", 0, "400"},
     {"HT-09", "GET / HTTP/1.1\r\n X: y\r\n" HOST "\r\n", 0, "400"},
+    {"quirk 34", "GET /folds HTTP/1.1\r\n" HOST "X: y\r\n folded: z\r\n\r\n", 0, "400"},
+    {"quirk 34", "POST /fold HTTP/1.1\r\n" HOST "Content-Length: 1\r\n 0\r\n\r\n0123456789", 0, "400"},
+    {"quirk 34", "POST /fold HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 0, "400"},
+    {"quirk 34", "GET /fold HTTP/1.1\r\nHost:\r\n a\r\n\r\n", 0, "400"},
+    {"quirk 34", "GET /fold HTTP/1.1\r\n" HOST "X: y\n folded\r\n\r\n", 0, "400"},
+    {"quirk 34", "GET /fold HTTP/1.1\r\n" HOST "X: y\r\n folded\n\r\n", 0, "400"},
+    {"quirk 34", WITH_NUL("GET /fold HTTP/1.1\r\n" HOST "X: y\r\n fol\0ded\r\n\r\n"), "400"},
     {"HT-09", "GET  / HTTP/1.1\r\n" HOST "\r\n", 0, "400"},
     {"HT-09", "GET /a b HTTP/1.1\r\n" HOST "\r\n", 0, "400"},
     {"HT-09", "GET / HTTP/1.1 \r\n" HOST "\r\n", 0, "400"},
@@ -196,6 +206,26 @@ static void the_same_refusals_hold_when_bytes_come_one_by_one(void **state) {
 }
 
 /* HT-10 */
+/* Quirk 34. */
+static void folded_fields_are_joined_where_clients_fold(void **state) {
+    (void)state;
+    static const char *const requests[] = {
+        "GET /fold HTTP/1.1\r\n" HOST "Connection: close\r\nX-Show: a;\r\n b;\r\n\tc\r\n\r\n",
+        "GET /fold HTTP/1.1\r\n" HOST "X: y\r\n a\r\nX-Show:a;\r\n b;\r\n c\r\nConnection: close\r\n\r\n",
+        "GET /fold HTTP/1.1\r\n" HOST "Connection: close\r\nX-Show:\r\n a;\r\n b;\r\n c\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        char *answer = raw_exchange(http_server_port(server), span_of(requests[i]));
+        const char *shown = strstr(answer, "shown=");
+        if (!shown) fail_msg("%s\ngot: %s", requests[i], answer);
+        char squeezed[32] = "";
+        for (const char *c = shown + 6; *c && *c != '\n' && strlen(squeezed) < 30; c++)
+            if (*c != ' ' && *c != '\t') strncat(squeezed, c, 1);
+        assert_string_equal(squeezed, "a;b;c");
+        free(answer);
+    }
+}
+
 static void heads_beyond_the_limit_are_refused_within_their_buffer(void **state) {
     (void)state;
     buf big = BUF_MAX(4 << 20);
@@ -520,6 +550,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile_framing_is_refused_before_the_handler),
         cmocka_unit_test(the_same_refusals_hold_when_bytes_come_one_by_one),
+        cmocka_unit_test(folded_fields_are_joined_where_clients_fold),
         cmocka_unit_test(heads_beyond_the_limit_are_refused_within_their_buffer),
         cmocka_unit_test(too_many_query_parameters_are_refused),
         cmocka_unit_test(a_long_head_in_many_pieces_is_understood),
