@@ -3,6 +3,7 @@
 
 #include "core/app/configuration.h"
 #include "core/app/estate_help.h"
+#include "core/app/library_help.h"
 #include "core/app/manual.h"
 #include "core/base/memory.h"
 #include "core/base/settings.h"
@@ -38,12 +39,12 @@ static const option_spec version_options[] = {{"json", 0, NULL, "Print JSON"}, {
 
 static const command basic_commands[] = {
     {.name = "help",
-        .arguments = "[COMMAND | settings | KIND]",
+        .arguments = "[COMMAND | settings | KIND | library [MODULE]]",
         .most = 2,
         .summary = "Show the help of a command, the settings of the appliance, or those of a kind of object",
         .details =
             "KIND is what an estate holds: certificates, stations, partners, connections, scripts, tables, flows or "
-            "endpoints.",
+            "endpoints. `library` tells what scripts may require.",
         .run = run_help},
     {.name = "version",
         .arguments = "",
@@ -130,7 +131,8 @@ static int overview(void) {
            "trading partners.\n\nCommands:\n");
     list_commands(stdout, NULL);
     printf("\n`banyan COMMAND --help` tells more about one; `banyan help settings` lists the appliance's settings, "
-           "`banyan help connections` (flows, endpoints …) those of an estate's objects.\n"
+           "`banyan help connections` (flows, endpoints …) those of an estate's objects, `banyan help library` what "
+           "scripts may require.\n"
            "Exit codes: 0 done, 1 the input was judged and found bad, 2 wrong usage, 3 it could not be done.\n");
     return EXIT_DONE;
 }
@@ -172,6 +174,8 @@ static int run_help(const command_line *line) {
         configuration_help(stdout);
         return EXIT_DONE;
     }
+    if (strcmp(words[0], "library") == 0 && count <= 2 && library_help(count == 2 ? words[1] : NULL, stdout))
+        return EXIT_DONE;
     if (count == 1 && estate_help(words[0], stdout)) return EXIT_DONE;
     const command *chosen = find(count, words, &taken);
     if (chosen) {

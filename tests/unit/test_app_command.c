@@ -194,7 +194,8 @@ static void overview_version_and_settings_answer_on_standard_output(void **state
     } rows[] = {{"banyan help", "message list"}, {"banyan --help", "Commands:"}, {"banyan --version", "banyan "},
         {"banyan version --json", "{\"name\":\"banyan\",\"version\":\""}, {"banyan help settings", "BANYAN_PUBLIC"},
         {"banyan help message", "message resend"}, {"banyan message --help", "message resend"},
-        {"banyan help apply", "Usage: banyan apply"}};
+        {"banyan help apply", "Usage: banyan apply"}, {"banyan help library", "COBOL copybooks"},
+        {"banyan help library hash", "hash.sha256(text)\n      SHA-256"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *text;
         assert_int_equal(run_words(NULL, rows[i].words, &text), EXIT_DONE);
