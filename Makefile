@@ -95,6 +95,7 @@ interop: all ## Exchange with other AS2 products (QUICK=1 for a part of the case
 	@BUILD=$(BUILD) tests/interop/run.sh
 
 bench: $(BENCH) all ## Build and run the measurements
+	@pkg/deps.sh bench
 	@for b in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; BUILD=$(BUILD) $$b || exit 1; done
 
 fuzz: ## Fuzz each parser of tests/fuzz (FUZZ_SECONDS=30 each)

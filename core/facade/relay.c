@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXTS_MAX = 4096, NAME_MAX_BYTES = 128 };
+enum { TEXTS_MAX = 1000, NAME_MAX_BYTES = 128 };
 
 /* ---- the address ---- */
 
