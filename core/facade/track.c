@@ -12,6 +12,20 @@
 
 enum { KEPT_BYTES_MAX = 64 * 1024, TEXT_ROOM = 640 };
 
+/* The trace that the caller is in (W3C Trace Context §3.2), so that the timeline is found from it; NULL: none. New
+ * reference. */
+static json_t *trace_of(const exchange *x) {
+    span parent = http_request_header(x->request, "traceparent");
+    if (parent.len != 55 || span_starts(parent, SPAN("ff"))) return NULL;
+    for (size_t i = 0; i < parent.len; i++) {
+        bool dash = i == 2 || i == 35 || i == 52;
+        if (dash ? parent.data[i] != '-' : !strchr("0123456789abcdef", parent.data[i])) return NULL;
+    }
+    json_t *detail = json_object();
+    json_put_span(detail, "traceparent", parent);
+    return detail;
+}
+
 /* The request as a message: the row, and the bytes that came. It names a connection only when it is itself what goes on
  * by it. */
 void exchange_add_message(
@@ -36,7 +50,9 @@ void exchange_add_message(
     span method = http_request_method(x->request), path = http_request_path(x->request);
     snprintf(text, sizeof text, "%.*s %.*s", (int)method.len, method.data, (int)(path.len > 400 ? 400 : path.len),
         path.data);
-    store_add_event(change, x->id, "received", text, NULL);
+    json_t *trace = trace_of(x);
+    store_add_event(change, x->id, "received", text, trace);
+    json_decref(trace);
     free(type);
 }
 
@@ -73,7 +89,9 @@ void exchange_track_answer(exchange *x, const http_response *response, span byte
         (int)(path.len > 400 ? 400 : path.len), path.data, http_response_status(response), side, how ? " " : "",
         how ? how : "");
     if (x->outcome) translate_log_events(change, x->id, x->outcome);
-    store_add_event(change, x->id, "answered", text, NULL);
+    json_t *trace = trace_of(x);
+    store_add_event(change, x->id, "answered", text, trace);
+    json_decref(trace);
     store_submit(x->services->store, change, NULL, NULL);
     log_failure(LOG_WARNING, "an answer was not kept", err);
 }

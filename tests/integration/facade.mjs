@@ -497,6 +497,36 @@ test("F01, F02: types, hosts, header fields, query and media types tell endpoint
   }
 });
 
+test("A23: traceparent reaches the back-end and the timeline; track decides what is kept", async () => {
+  const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  await us.apply({endpoints: [
+    {route: "GET /kept/{what}", legacy: {connection: "old-http"}, track: "all"},
+    {route: "GET /failed", legacy: {connection: "closed"}, track: "errors"},
+    {route: "GET /good", legacy: {connection: "old-http"}, track: "errors"},
+    {route: "GET /nothing", legacy: {connection: "closed"}, track: "none"},
+  ]});
+  assert.equal((await json("/kept/a", {headers: {traceparent: trace}})).headers.traceparent, trace);
+  for (const path of ["/failed", "/good", "/nothing"]) await (await call(path)).arrayBuffer();
+  const kept = await us.message("the request", (message) => message.endpoint === "GET /kept/{what}");
+  const events = await us.events(kept.id);
+  assert.equal(events.find((event) => event.kind === "answered").detail.traceparent, trace);
+  await us.message("the failure", (message) => message.endpoint === "GET /failed");
+  const routes = (await us.messages()).map((message) => message.endpoint);
+  assert.ok(!routes.includes("GET /good") && !routes.includes("GET /nothing"));
+});
+
+test("a fixed answer needs neither back-end nor script (F40)", async () => {
+  await us.apply({endpoints: [
+    {route: "GET /fixed", respond: {body: {open: true}, status: 203, headers: {"Cache-Control": "max-age=60"}}},
+    {route: "GET /words", respond: {body: "closed", content_type: "text/x-note"}},
+  ]});
+  const answer = await call("/fixed");
+  assert.deepEqual([answer.status, answer.headers.get("content-type"), answer.headers.get("cache-control"), await answer.json()],
+    [203, "application/json", "max-age=60", {open: true}]);
+  const words = await call("/words");
+  assert.deepEqual([words.headers.get("content-type"), await words.text()], ["text/x-note", "closed"]);
+});
+
 test("what cannot be is refused with its place", async () => {
   const bad = async (endpoint, connection) => {
     const answer = await us.api("POST", "/api/v1/apply?dry_run=true", {connections: connection ? [connection] : [], endpoints: [endpoint]});
