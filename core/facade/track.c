@@ -46,7 +46,7 @@ void exchange_add_message(
         .received_at = x->started_at,
     };
     memcpy(message.id, x->id, ID_SIZE);
-    store_add_message(change, &message, &x->body);
+    store_add_message(change, &message, x->body_there ? &x->body : NULL); /* one that passed by is not kept */
     span method = http_request_method(x->request), path = http_request_path(x->request);
     snprintf(text, sizeof text, "%.*s %.*s", (int)method.len, method.data, (int)(path.len > 400 ? 400 : path.len),
         path.data);
