@@ -49,6 +49,17 @@ error *connection_test(call *c, http_response **response) {
     return err;
 }
 
+/* Keys, names and the way to the partner's server, without sending anything; the first thing that is wrong. */
+static http_response *probe_exchange(engine *e, const estate *snapshot, const estate_connection *connection) {
+    json_t *result = exchange_test(e, snapshot, connection, false);
+    const json_t *checks = json_get_array(result, "checks");
+    for (size_t i = 0; i < json_array_size(checks) && !json_object_get(result, "error"); i++) {
+        const json_t *check = json_array_get(checks, i);
+        if (!json_get_bool(check, "good", true)) json_put_text(result, "error", json_get_text(check, "text", ""));
+    }
+    return call_json(200, result);
+}
+
 /* POST /connections/{name}/probe: reaches the peer, logs in, sees the directory; says in words what does not work. */
 error *connection_probe(call *c, http_response **response) {
     const admin_options *options = &c->admin->options;
@@ -56,6 +67,11 @@ error *connection_probe(call *c, http_response **response) {
     const estate_connection *connection = estate_find_connection(snapshot, c->parts[0]);
     json_t *head = NULL, *answer = NULL;
     frame request, reply;
+    if (connection && connection->trust) {
+        *response = probe_exchange(options->engine, snapshot, connection);
+        estate_release(snapshot);
+        return NULL;
+    }
     error *err = connection ? call_courier_head(options->config, connection, &head)
                             : error_new(ERROR_NOT_FOUND, "there is no connection \"%s\"", c->parts[0]);
     if (!err) {

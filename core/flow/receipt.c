@@ -187,6 +187,19 @@ static void keep_evidence(engine *e, store_change *change, const char *id, json_
     log_failure(LOG_WARNING, "a receipt was not kept", err);
 }
 
+/* A flow may expect the receipt for its documents: it answers them with the message. */
+static void close_documents(store_change *change, const json_t *message, bool good, const char *text) {
+    const json_t *documents = json_get_array(message, "documents");
+    for (size_t i = 0; i < json_array_size(documents); i++) {
+        const json_t *document = json_array_get(documents, i);
+        const char *status = json_get_text(document, "acknowledgement", "");
+        bool open = strcmp(status, "due") == 0 || strcmp(status, "overdue") == 0;
+        if (!open || strcmp(json_get_text(document, "acknowledgement_kind", ""), "MDN") != 0) continue;
+        store_acknowledge(change, json_get_text(document, "id", ""),
+            good ? ACKNOWLEDGEMENT_ACCEPTED : ACKNOWLEDGEMENT_REJECTED, NULL, text);
+    }
+}
+
 void receipt_close(engine *e, store_change *change, const json_t *message, json_t *evidence, const json_t *told,
     const json_t *headers, span body, const receipt_verdict *verdict) {
     const char *id = json_get_text(message, "id", ""), *status = json_get_text(message, "status", "");
@@ -201,6 +214,7 @@ void receipt_close(engine *e, store_change *change, const json_t *message, json_
     if (document)
         store_acknowledge(
             change, document, good ? ACKNOWLEDGEMENT_ACCEPTED : ACKNOWLEDGEMENT_REJECTED, NULL, verdict->text);
+    close_documents(change, message, good, verdict->text);
     store_drop_jobs(change, id, "overdue");
     store_drop_jobs(change, id, "deliver"); /* a resend that waits; one under way finds out by itself */
     store_drop_artifact(change, id, "wire");

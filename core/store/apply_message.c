@@ -129,7 +129,9 @@ error *apply_set_delivered(applier *a, const step *s) {
     return err;
 }
 
-static const char READ_OPEN_JOBS[] = "select exists (select 1 from jobs where message = ?1)";
+/* A receipt on its way back, or one that is waited for, is work beside the message. */
+static const char READ_OPEN_JOBS[] =
+    "select exists (select 1 from jobs where message = ?1 and kind not in ('receipt', 'overdue'))";
 
 /* Nothing is left to do for it: what is still on its way ends well; what ended otherwise keeps its end. */
 error *apply_settle_message(applier *a, const step *s) {

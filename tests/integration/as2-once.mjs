@@ -21,8 +21,8 @@ before(async () => {
       {name: "us", certificate: keys.us.certificate, private_key: keys.us.key},
       {name: "acme", certificate: keys.acme.certificate},
     ],
-    stations: [{name: "us", as2_id: "US", key: "us"}],
-    partners: [{name: "acme", as2_id: "ACME", certificates: ["acme"]}],
+    stations: [{name: "us", as2_id: "US", x12_id: "ZZ:BANYAN", key: "us"}],
+    partners: [{name: "acme", as2_id: "ACME", x12_id: "ZZ:ACME", certificates: ["acme"]}],
     connections: [
       {name: "peer", kind: "as2", station: "us", partner: "acme", url: partner.url},
       {name: "in", kind: "file", directory: join(us.directory, "in")},
@@ -119,7 +119,8 @@ test("A03: a receipt whose taker is away is tried again, and survives a restart"
   await us.start();
   await until("it was tried again", () => calls === 2, 30);
   const m = await us.message("the message", (m) => m.filename === "patient.txt" && m.direction === "in");
-  assert.notEqual(m.status, "failed");
+  await us.message("the message is done", (m) => m.filename === "patient.txt" && m.direction === "in" && m.status === "completed");
+  assert.ok((await us.events(m.id)).some((e) => e.kind === "receipt sent"));
 });
 
 test("a receipt wanted at a stranger's host, or at an address of ours, is given in the answer instead", async () => {
@@ -270,6 +271,19 @@ for (const point of ["exchange.packed.before", "exchange.packed.after", "exchang
   });
 }
 
+test("a flow may expect the receipt for its documents: they are answered with the message", async () => {
+  await agree(us, {url: partner.url});
+  await us.apply({flows: [{...estate.flows[1], expect: {acknowledgement: "MDN", within: "1h"}, script: "same"}], scripts: [{name: "same", source: 'local edi = require "edi"\nreturn {translate = function(m) return {edi = edi.document("850", "004010", function(d) d:segment("BEG", "00", "SA", m.body, nil, "20261128"); d:segment("PO1", 1, 1, "EA", 1, nil, "VP", "A"); d:segment("CTT", 1) end)} end}'}]});
+  onMessage = (got) => {
+    const entity = receiptFor(got);
+    return {headers: headerOf(entity), body: bodyOf(entity)};
+  };
+  put(us, "order.txt", "4711");
+  const done = await us.message("the order was receipted", (m) => m.direction === "out" && m.documents.some((d) => d.type === "850") && m.status === "completed");
+  assert.deepEqual(done.documents.map((d) => [d.acknowledgement_kind, d.acknowledgement]), [["MDN", "accepted"]]);
+  await us.apply({flows: [estate.flows[1]]});
+});
+
 test("the test of a connection says in words what is wrong, and what to do", async () => {
   const examine = async () => (await us.api("POST", "/api/v1/connections/peer/test")).body;
   const told = (result, name) => result.checks.filter((c) => c.name === name).map((c) => c.text).join("\n");
@@ -288,6 +302,7 @@ test("the test of a connection says in words what is wrong, and what to do", asy
   assert.match(told(await examine(), "exchange"), /not with a receipt: <h1>It works.*not that of an AS2 server/);
   await agree(us, {url: "http://127.0.0.1:9/as2"});
   assert.match(told(await examine(), "reach"), /nobody listens there/);
+  assert.match((await us.api("POST", "/api/v1/connections/peer/probe")).body.error, /nobody listens there/);
   await agree(us, {url: "http://no-such-host.invalid/as2"});
   assert.match(told(await examine(), "reach"), /not known to the name servers/);
 });
