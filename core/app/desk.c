@@ -315,6 +315,7 @@ void desk_stop(desk *d) {
     bootstrap_end(d->first_user);
     retention_stop(d->retention);
     admin *a = atomic_load(&d->admin);
+    facade_let_go(atomic_load(&d->facade));
     http_server_stop(d->public_server, STOP_MS);
     facade_settle(atomic_load(&d->facade));
     if (a) admin_close_streams(a);

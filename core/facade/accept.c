@@ -2,6 +2,7 @@
  * 202. */
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
+#include "core/facade/reply.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/template.h"
 #include "core/flow/translate.h"
@@ -36,6 +37,10 @@ static void after_duplicate(void *owner) {
 
 static void after_commit(void *owner, error *failure, const store_commit_result *result) {
     exchange *x = owner;
+    if (!failure && reply_expected(x)) {
+        reply_wait(x);
+        return;
+    }
     if (!failure) {
         exchange_respond(x, answer_accepted(x->id, x->endpoint->respond_status));
         return;
@@ -119,6 +124,7 @@ void exchange_accept(exchange *x) {
         x, change, scripted ? MESSAGE_COMPLETED : MESSAGE_PROCESSING, NULL, scripted ? NULL : x->target->connection);
     memcpy(x->body.sha256, sha256, sizeof sha256);
     error *err = scripted ? add_results(x, change) : add_own_delivery(x, change);
+    if (!err && reply_expected(x)) err = reply_announce(x, change);
     if (err) {
         store_change_free(change);
         bool by_address = !scripted && (error_code_of(err) == ERROR_INVALID || error_code_of(err) == ERROR_LIMIT);

@@ -8,6 +8,7 @@
 #include "core/facade/as2.h"
 #include "core/facade/openapi.h"
 #include "core/facade/policies.h"
+#include "core/facade/reply.h"
 #include "core/facade/routes.h"
 #include "core/facade/status.h"
 
@@ -55,6 +56,10 @@ error *facade_new(const facade_options *options, facade **out) {
     return NULL;
 }
 
+void facade_let_go(facade *f) {
+    if (f) reply_stop();
+}
+
 void facade_settle(facade *f) {
     if (f) quota_save_all(f->options.services.store);
 }
@@ -69,15 +74,19 @@ void facade_free(facade *f) {
 
 /* ---- requests ---- */
 
-static void serve_status(facade *f, http_request *request, const routes_match *match) {
+/* The status of a request, or the reply to it. */
+static void serve_status(facade *f, routes *r, http_request *request, const routes_match *match) {
     principal caller = {.name = ""};
+    const exchange_services *services = &f->options.services;
     char *id = xspandup(http_route_parameter(&match->route, "id"));
-    access_verdict verdict = access_judge(f->options.services.accounts, request, ACCESS_PUBLIC, &caller);
-    if (verdict == ACCESS_ALLOWED)
-        status_start(
-            f->options.services.store, f->options.services.blocking, request, id, caller.name[0] ? caller.name : NULL);
-    else
+    access_verdict verdict = access_judge(services->accounts, request, ACCESS_PUBLIC, &caller);
+    const char *name = caller.name[0] ? caller.name : NULL;
+    if (verdict != ACCESS_ALLOWED)
         http_respond(request, access_refusal(verdict));
+    else if (match->own == OWN_REPLY)
+        reply_serve(services, routes_estate(r), request, id, name);
+    else
+        status_start(services->store, services->blocking, request, id, name);
     free(id);
 }
 
@@ -92,7 +101,8 @@ static void serve_found(facade *f, routes *r, http_request *request, const route
     const estate *e = routes_estate(r);
     switch (match->own) {
     case OWN_NONE: exchange_start(&f->options.services, r, match, request); break;
-    case OWN_STATUS: serve_status(f, request, match); break;
+    case OWN_REPLY:
+    case OWN_STATUS: serve_status(f, r, request, match); break;
     case OWN_OPENAPI: http_respond(request, openapi_document(e, f->options.version)); break;
     case OWN_DOCS: serve_docs(request, match); break;
     case OWN_AS2:

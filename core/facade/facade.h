@@ -23,6 +23,9 @@ typedef struct facade_options {
 must_check error *facade_new(const facade_options *options, facade **out);
 void facade_free(facade *f);
 
+/* The listener is about to stop: whoever waits for a reply is answered now. */
+void facade_let_go(facade *f); /* NULL is fine */
+
 /* No request comes any more, and the store is still there: what was counted is kept. */
 void facade_settle(facade *f); /* NULL is fine */
 

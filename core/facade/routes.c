@@ -1,6 +1,8 @@
 /* core/facade/routes.c: see routes.h. */
 #include "core/facade/routes.h"
 
+#include "core/facade/reply.h"
+
 #include "core/base/memory.h"
 
 #include <stdatomic.h>
@@ -26,6 +28,7 @@ static const struct own_route {
     routes_own own;
 } own_routes[] = {
     {"GET", "/status/{id}", OWN_STATUS},
+    {"GET", "/status/{id}/reply", OWN_REPLY},
     {"*", "/openapi.json", OWN_OPENAPI},
     {"*", "/docs", OWN_DOCS},
     {"*", "/docs/{file}", OWN_DOCS},
@@ -90,6 +93,7 @@ static void add_endpoint(routes *r, const estate_endpoint *endpoint, switches *t
     plan->turn = turns ? switches_find(turns, endpoint->route) : NULL;
     policy_chain_prepare(&plan->policies, endpoint, faults);
     fix_answer(plan);
+    reply_check(r->estate, endpoint, faults);
     route_chain *chain = map_get(r->chains, span_of(key));
     error *err = NULL;
     if (!chain) {

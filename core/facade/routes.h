@@ -35,7 +35,7 @@ size_t routes_count(const routes *r);
 const route_plan *routes_plan(const routes *r, size_t index);
 
 /* What the appliance itself serves on the public listener. */
-typedef enum routes_own { OWN_NONE, OWN_STATUS, OWN_OPENAPI, OWN_DOCS, OWN_AS2 } routes_own;
+typedef enum routes_own { OWN_NONE, OWN_STATUS, OWN_REPLY, OWN_OPENAPI, OWN_DOCS, OWN_AS2 } routes_own;
 
 /* The endpoint of a request, or what of the appliance's own it asks for. */
 typedef struct routes_match {

@@ -198,6 +198,30 @@ const setting estate_cache_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_reply_settings[] = {
+    {.name = "connection",
+        .type = SETTING_NAME,
+        .reference = "connections",
+        .help = "Where it appears; the back-end's connection when left out."},
+    {.name = "path",
+        .type = SETTING_TEXT,
+        .required = true,
+        .min = 1,
+        .max = 1024,
+        .help = "Its name there, with {message.id}, which tells whose reply it is."},
+    {.name = "within",
+        .type = SETTING_DURATION,
+        .min = 0,
+        .max = 300000,
+        .fallback = "10s",
+        .help = "The longest that a caller is kept waiting; then 202, and the reply at /status/ID/reply."},
+    {.name = "remove",
+        .type = SETTING_BOOLEAN,
+        .fallback = "false",
+        .help = "A reply that was given to who waited for it is removed."},
+    {.name = NULL},
+};
+
 const setting estate_jwt_settings[] = {
     {.name = "issuer", .type = SETTING_TEXT, .min = 1, .max = 512, .help = "What the claim iss must be."},
     {.name = "audience", .type = SETTING_TEXTS, .min = 1, .max = 512, .help = "One of these must be in the claim aud."},

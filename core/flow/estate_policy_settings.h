@@ -7,7 +7,8 @@
 
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
     estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
-    estate_answers_settings[], estate_jwt_settings[], estate_files_settings[], estate_cache_settings[];
+    estate_answers_settings[], estate_jwt_settings[], estate_files_settings[], estate_cache_settings[],
+    estate_reply_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -64,6 +65,10 @@ extern const setting estate_policies_settings[];
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_cache_settings,                                                                           \
             .help = "Answers to GET serve the next who asks the same."},                                               \
+        {.name = "reply",                                                                                              \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_reply_settings,                                                                           \
+            .help = "The file that answers what was handed over; the caller waits for it."},                           \
         {.name = "files",                                                                                              \
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_files_settings,                                                                           \
