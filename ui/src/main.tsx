@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style/base.css";
 import "./style/frame.css";
 import "./style/parts.css";
+import "./style/forms.css";
 import "./style/screens.css";
 import {effect} from "@preact/signals";
 import {render, type JSX} from "preact";
@@ -48,9 +49,15 @@ function Configuration({path}: {path: string[]}): JSX.Element {
   if (!kind || path.length > 4) return <NotFound />;
   const key = path.join(" ");
   if (name === undefined) return <Objects key={key} kind={kind} />;
-  if (kind.name === "users" || kind.name === "keys") return <AccessPage key={key} kind={kind} name={name === NEW ? null : name} />;
+  if (kind.name === "users" || kind.name === "keys")
+    return <AccessPage key={key} kind={kind} name={name === NEW ? null : name} />;
   if (kind.name === "scripts" && name === NEW) return <NewScript />;
-  if (kind.name === "partners" && name === NEW && route.value.query.get("plain") === null && route.value.query.get("copy") === null)
+  if (
+    kind.name === "partners" &&
+    name === NEW &&
+    route.value.query.get("plain") === null &&
+    route.value.query.get("copy") === null
+  )
     return <Onboarding key={key} name={null} />;
   if (kind.name === "partners" && action === "onboarding") return <Onboarding key={key} name={name} />;
   if (kind.name === "partners" && action === "sheet") return <PartnerSheet key={key} name={name} />;

@@ -21,7 +21,15 @@ const schema = {
 };
 
 test("a value that keeps to its schema has no fault", () => {
-  const good = {name: "acme-1", port: 22, poll: "1h30m", size: "10MiB", mode: "a", password: {sealed: "x"}, to: [{connection: "erp"}]};
+  const good = {
+    name: "acme-1",
+    port: 22,
+    poll: "1h30m",
+    size: "10MiB",
+    mode: "a",
+    password: {sealed: "x"},
+    to: [{connection: "erp"}],
+  };
   assert.deepEqual(check(schema, good), []);
 });
 
@@ -53,9 +61,34 @@ test("what is empty is not sent", () => {
 
 test("YAML that is written is read as the same value", async () => {
   const values = [
-    {a: "true", b: "1.0", c: "0x10", d: "2026-01-01", e: "", f: " x", g: "a: b", h: "- x", i: "#no", j: "null", k: "~", l: "'q'"},
-    {to: [{connection: "erp", path: "in/{po}.csv"}, {nested: {list: ["1", "two", "três"], empty: [], none: {}}}], retry: {first: "2s", attempts: 20}},
-    {pem: "-----BEGIN X-----\nabc\n-----END X-----\n", text: "two\nlines", spaces: "trailing \nline", tab: "a\tb", control: "\u0001", n: 3, yes: true, no: null},
+    {
+      a: "true",
+      b: "1.0",
+      c: "0x10",
+      d: "2026-01-01",
+      e: "",
+      f: " x",
+      g: "a: b",
+      h: "- x",
+      i: "#no",
+      j: "null",
+      k: "~",
+      l: "'q'",
+    },
+    {
+      to: [{connection: "erp", path: "in/{po}.csv"}, {nested: {list: ["1", "two", "três"], empty: [], none: {}}}],
+      retry: {first: "2s", attempts: 20},
+    },
+    {
+      pem: "-----BEGIN X-----\nabc\n-----END X-----\n",
+      text: "two\nlines",
+      spaces: "trailing \nline",
+      tab: "a\tb",
+      control: "\u0001",
+      n: 3,
+      yes: true,
+      no: null,
+    },
     {list: [["a", "b"], ["c"]], deep: [[{a: 1}]]},
   ];
   for (const value of values) {
@@ -80,7 +113,7 @@ test("CSV goes both ways, quotes, separators and line ends included", () => {
     [" x", ""],
   ];
   assert.deepEqual(parseCsv(writeCsv(rows)), rows);
-  assert.deepEqual(parseCsv("\ufeffa;b\r\n1;\"2;3\"\r\n"), [
+  assert.deepEqual(parseCsv('\ufeffa;b\r\n1;"2;3"\r\n'), [
     ["a", "b"],
     ["1", "2;3"],
   ]);

@@ -21,7 +21,8 @@ const kinds = [
   ["number;sku\r\n", "text"],
   ["ISABEL;1", "text"],
 ];
-for (const [text, kind] of kinds) test(`${JSON.stringify(text.slice(0, 24))} is ${kind}`, () => assert.equal(kindOf(text), kind));
+for (const [text, kind] of kinds)
+  test(`${JSON.stringify(text.slice(0, 24))} is ${kind}`, () => assert.equal(kindOf(text), kind));
 
 test("the delimiters of X12 come from the ISA segment", () => {
   assert.deepEqual(syntaxOf(isa, "x12"), {segment: "~", element: "*", component: ">", repetition: "", release: ""});

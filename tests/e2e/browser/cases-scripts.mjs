@@ -123,7 +123,7 @@ export const scripts = [
       await page.keyboard.press("Control+z");
       await page.waitForSelector(".problem-list", {state: "detached"});
       await at(page, 3);
-      await page.keyboard.type("\n  error(\"on purpose, <b>bold</b>\")");
+      await page.keyboard.type('\n  error("on purpose, <b>bold</b>")');
       await page.waitForSelector(".output-pane .outcome.bad:has-text('on purpose, <b>bold</b>')");
       await page.click(".output-pane .outcome button:has-text('line 4')");
       await page.waitForSelector(".cm-focused");
@@ -140,14 +140,14 @@ export const scripts = [
       await go(page, `#/config/scripts/${NAME}?message=${body.items[0].id}`);
       await page.waitForSelector(".input-pane:has-text('BAK')");
       await at(page, 3);
-      await page.keyboard.type("\nlocal text = require \"te");
+      await page.keyboard.type('\nlocal text = require "te');
       await page.waitForSelector(".cm-tooltip-autocomplete li:has-text('text')");
       await page.keyboard.press("Escape");
       await page.keyboard.press("End");
       await page.keyboard.type("\nmessage.");
       await page.waitForSelector(".cm-tooltip-autocomplete li:has-text('content_type')");
       await page.keyboard.press("Escape");
-      await page.keyboard.type("edi:text(\"B");
+      await page.keyboard.type('edi:text("B');
       await page.waitForSelector(".cm-tooltip-autocomplete li:has-text('BAK')");
       await page.keyboard.press("Escape");
       await leave(page);
@@ -208,7 +208,7 @@ export const scripts = [
       expect(/status of 404/);
       await bench(page);
       await at(page, 3);
-      await page.keyboard.type("\nprint(\"<img src=x onerror=window.xssmark=1><script>window.xssmark=1<\" .. \"/script>\")");
+      await page.keyboard.type('\nprint("<img src=x onerror=window.xssmark=1><script>window.xssmark=1<" .. "/script>")');
       await page.waitForSelector(".problem-list:has-text('<img src=x')");
       equal(await page.evaluate(() => "xssmark" in globalThis), false, "a script that ran");
       equal(await page.locator("main img, main script").count(), 0, "elements made of it");

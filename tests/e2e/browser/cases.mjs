@@ -20,7 +20,18 @@ import {configuration, starting, strangling, traffic} from "./cases-config.mjs";
 import {scripts} from "./cases-scripts.mjs";
 import {MARK, poisonAnswers} from "./hostile.mjs";
 
-const kinds = ["partners", "stations", "connections", "flows", "endpoints", "scripts", "tables", "certificates", "users", "keys"];
+const kinds = [
+  "partners",
+  "stations",
+  "connections",
+  "flows",
+  "endpoints",
+  "scripts",
+  "tables",
+  "certificates",
+  "users",
+  "keys",
+];
 const screens = [
   "#/",
   "#/messages",
@@ -33,7 +44,8 @@ const screens = [
   ...["partners", "flows", "users", "keys", "scripts", "tables"].map((kind) => `#/config/${kind}/+new`),
   "#/config/connections/+new?kind=as2",
 ];
-const OPENED = "main table, main .empty, main .needs, main form, main .card, main .code, main .cm-line, main .guided, main .paper";
+const OPENED =
+  "main table, main .empty, main .needs, main form, main .card, main .code, main .cm-line, main .guided, main .paper";
 
 // The screens of one object of each kind, and what can be done with it.
 async function deeper(page) {
@@ -43,7 +55,8 @@ async function deeper(page) {
     if (!address) continue;
     addresses.push(address);
     if (["partners", "connections", "flows", "endpoints"].includes(kind)) addresses.push(`${address}/edit`);
-    if (kind === "partners") addresses.push(`${address}/sheet`, ...[1, 2, 3, 4, 5].map((step) => `${address}/onboarding?step=${step}`));
+    if (kind === "partners")
+      addresses.push(`${address}/sheet`, ...[1, 2, 3, 4, 5].map((step) => `${address}/onboarding?step=${step}`));
     if (kind === "scripts") addresses.push(`${address}?tab=versions`, `${address}?tab=replay`);
   }
   return addresses;
@@ -86,7 +99,10 @@ const signing = [
       const cookies = await page.context().cookies();
       assert(cookies.length > 0, "there is no cookie");
       for (const cookie of cookies)
-        assert(cookie.httpOnly && cookie.sameSite === "Strict", `the cookie ${cookie.name} is not HttpOnly and SameSite=Strict`);
+        assert(
+          cookie.httpOnly && cookie.sameSite === "Strict",
+          `the cookie ${cookie.name} is not HttpOnly and SameSite=Strict`,
+        );
     },
   ],
   [
@@ -572,9 +588,24 @@ const whole = [
       }
     },
   ],
-  ["no page broke its content security policy in the whole run", async () => equal(watched.policy.join("\n"), "", "violations")],
+  [
+    "no page broke its content security policy in the whole run",
+    async () => equal(watched.policy.join("\n"), "", "violations"),
+  ],
   ["no page threw or logged an error in the whole run", async () => equal(watched.errors.join("\n"), "", "errors")],
   ["no request left the appliance in the whole run", async () => equal(watched.outside.join("\n"), "", "requests")],
 ];
 
-export const cases = [...signing, ...looking, ...acting, ...starting, ...configuration, ...strangling, ...traffic, ...scripts, ...looks, ...trouble, ...whole];
+export const cases = [
+  ...signing,
+  ...looking,
+  ...acting,
+  ...starting,
+  ...configuration,
+  ...strangling,
+  ...traffic,
+  ...scripts,
+  ...looks,
+  ...trouble,
+  ...whole,
+];

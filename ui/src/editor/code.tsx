@@ -3,7 +3,13 @@
 //
 // The keyboard is never held: Esc, then Tab leaves the editor (WCAG 2.1.2).
 
-import {autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionSource} from "@codemirror/autocomplete";
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+  type CompletionSource,
+} from "@codemirror/autocomplete";
 import {defaultKeymap, history, historyKeymap, indentWithTab} from "@codemirror/commands";
 import {bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit} from "@codemirror/language";
 import {lintGutter, lintKeymap, setDiagnostics, type Diagnostic} from "@codemirror/lint";
@@ -78,7 +84,13 @@ export function CodeEditor(props: CodeEditorProps): JSX.Element {
 
   useEffect(() => {
     const editor = view.current;
-    if (editor) editor.dispatch(setDiagnostics(editor.state, (props.marks ?? []).map((mark) => diagnostic(editor, mark))));
+    if (editor)
+      editor.dispatch(
+        setDiagnostics(
+          editor.state,
+          (props.marks ?? []).map((mark) => diagnostic(editor, mark)),
+        ),
+      );
   }, [props.marks]);
 
   useEffect(() => {
@@ -114,7 +126,16 @@ export function CodeEditor(props: CodeEditorProps): JSX.Element {
       highlightActiveLine(),
       highlightSelectionMatches(),
       lintGutter(),
-      keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab]),
+      keymap.of([
+        ...closeBracketsKeymap,
+        ...defaultKeymap,
+        ...searchKeymap,
+        ...historyKeymap,
+        ...foldKeymap,
+        ...completionKeymap,
+        ...lintKeymap,
+        indentWithTab,
+      ]),
       EditorView.contentAttributes.of({"aria-label": props.label, spellcheck: "false", tabindex: "0"}),
       readOnly.of(EditorState.readOnly.of(props.readOnly ?? false)),
       EditorView.updateListener.of((update) => {
@@ -141,11 +162,17 @@ export function CodeEditor(props: CodeEditorProps): JSX.Element {
 function diagnostic(editor: EditorView, mark: Mark): Diagnostic {
   const doc = editor.state.doc;
   const line = doc.line(Math.max(1, Math.min(doc.lines, mark.line)));
-  const start = mark.column ? Math.min(line.to, line.from + mark.column - 1) : line.from + (/^\s*/.exec(line.text)?.[0].length ?? 0);
+  const start = mark.column
+    ? Math.min(line.to, line.from + mark.column - 1)
+    : line.from + (/^\s*/.exec(line.text)?.[0].length ?? 0);
   return {from: Math.min(start, line.to), to: line.to, severity: mark.severity, message: mark.text};
 }
 
-function tip(editor: EditorView, position: number, explain: CodeEditorProps["explain"]): ReturnType<Parameters<typeof hoverTooltip>[0]> {
+function tip(
+  editor: EditorView,
+  position: number,
+  explain: CodeEditorProps["explain"],
+): ReturnType<Parameters<typeof hoverTooltip>[0]> {
   const line = editor.state.doc.lineAt(position);
   for (const match of line.text.matchAll(/[A-Za-z_][\w.:]*/g)) {
     const from = line.from + match.index;

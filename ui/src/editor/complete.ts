@@ -23,7 +23,8 @@ export interface Place {
 
 const keywords =
   "and break do else elseif end false for function goto if in local nil not or repeat return then true until while".split(" ");
-const builtins = "ipairs pairs next tostring tonumber type select error pcall assert reject require string table math utf8".split(" ");
+const builtins =
+  "ipairs pairs next tostring tonumber type select error pcall assert reject require string table math utf8".split(" ");
 
 const members: {[owner: string]: [name: string, text: string][]} = {
   message: [
@@ -73,7 +74,12 @@ export class Knowledge {
     const line = context.state.doc.lineAt(context.pos);
     const before = line.text.slice(0, context.pos - line.from);
     if (/--/.test(before.replace(/(["']).*?\1/g, ""))) return null;
-    return this.inRequire(context, before) ?? this.inString(context, before) ?? this.ofMember(context, before) ?? this.ofWord(context);
+    return (
+      this.inRequire(context, before) ??
+      this.inString(context, before) ??
+      this.ofMember(context, before) ??
+      this.ofWord(context)
+    );
   };
 
   private inRequire(context: CompletionContext, before: string): CompletionResult | null {
@@ -81,7 +87,9 @@ export class Knowledge {
     if (!match) return null;
     return {
       from: context.pos - (match[1] ?? "").length,
-      options: this.modules.filter(({name}) => name !== "").map(({name, text}) => ({label: name, type: "namespace", info: text})),
+      options: this.modules
+        .filter(({name}) => name !== "")
+        .map(({name, text}) => ({label: name, type: "namespace", info: text})),
     };
   }
 
@@ -117,7 +125,9 @@ export class Knowledge {
     if (known) return {from, options: known.map(([label, info]) => ({label, info, type: "property"}))};
     const module = this.module(context, owner);
     // What a variable holds is not known: the functions of values (:text, :number …) are offered for all.
-    const found = module ? module.functions : this.modules.flatMap((one) => one.functions.filter(({name}) => /[:.]/.test(name)));
+    const found = module
+      ? module.functions
+      : this.modules.flatMap((one) => one.functions.filter(({name}) => /[:.]/.test(name)));
     const seen = new Set<string>();
     return {
       from,

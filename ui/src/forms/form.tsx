@@ -52,7 +52,9 @@ export function Form({schema, value, faults, fixed = [], hidden = [], change}: F
 
 // What people set of most objects, whatever their kind: shown at once, though it may be left out.
 const USUAL = new Set(
-  "description station partner url host port user password key host_key directory profile sign encrypt mdn x12_id as2_id edifact_id when script to legacy modern traffic shadow".split(" "),
+  "description station partner url host port user password key host_key directory profile sign encrypt mdn x12_id as2_id edifact_id when script to legacy modern traffic shadow".split(
+    " ",
+  ),
 );
 const NAMED = 10;
 
@@ -60,9 +62,12 @@ function Group({schema, value, pointer, faults, fixed = [], hidden = [], change}
   const required = new Set(schema.required ?? []);
   const all = Object.entries(schema.properties ?? {}).filter(([name]) => !hidden.includes(name));
   const opened = useSignal(false);
-  const shownFirst = useSignal(new Set(all.filter(([name]) => required.has(name) || value[name] !== undefined).map(([name]) => name)));
+  const shownFirst = useSignal(
+    new Set(all.filter(([name]) => required.has(name) || value[name] !== undefined).map(([name]) => name)),
+  );
   // What an adapter brings when its kind is chosen, and must have, is asked for at once.
-  const isFirst = (name: string): boolean => required.has(name) || shownFirst.value.has(name) || (pointer === "" && USUAL.has(name));
+  const isFirst = (name: string): boolean =>
+    required.has(name) || shownFirst.value.has(name) || (pointer === "" && USUAL.has(name));
   const first = all.filter(([name]) => isFirst(name));
   const rest = all.filter(([name]) => !isFirst(name));
   const hasFault = rest.some(([name]) => faults.some((fault) => fault.pointer.startsWith(`${pointer}/${name}`)));
@@ -95,7 +100,8 @@ function Group({schema, value, pointer, faults, fixed = [], hidden = [], change}
           onToggle={(event) => (opened.value = event.currentTarget.open)}
         >
           <summary>
-            {first.length === 0 ? "Settings" : "More settings"}: {rest
+            {first.length === 0 ? "Settings" : "More settings"}:{" "}
+            {rest
               .slice(0, NAMED)
               .map(([name]) => words(name))
               .join(", ")}
@@ -158,7 +164,12 @@ function Field(props: FieldProps): JSX.Element {
     return (
       <div class="field">
         <label class="check">
-          <input type="checkbox" checked={on} aria-describedby={described} onChange={(event) => change(event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={on}
+            aria-describedby={described}
+            onChange={(event) => change(event.currentTarget.checked)}
+          />
           {words(name)}
         </label>
         {below}
@@ -176,9 +187,23 @@ function Field(props: FieldProps): JSX.Element {
   );
 }
 
-function Input({schema, value, change, fixed, id, described, bad, needed}: FieldProps & {id: string; described: string | undefined; bad: boolean}): JSX.Element {
+function Input({
+  schema,
+  value,
+  change,
+  fixed,
+  id,
+  described,
+  bad,
+  needed,
+}: FieldProps & {id: string; described: string | undefined; bad: boolean}): JSX.Element {
   const references = useNames(schema["x-reference"]);
-  const common = {id, "aria-describedby": described, "aria-invalid": bad ? ("true" as const) : undefined, disabled: fixed ?? false};
+  const common = {
+    id,
+    "aria-describedby": described,
+    "aria-invalid": bad ? ("true" as const) : undefined,
+    disabled: fixed ?? false,
+  };
   const shown = value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
   if (schema.writeOnly && isSealed(value)) {
     return (
@@ -265,7 +290,8 @@ interface AnyProps {
 function Any({value, change, schema: _schema, ...common}: AnyProps): JSX.Element {
   const structured = value !== null && typeof value === "object";
   const draft = useSignal<string | null>(null);
-  const shown = draft.value ?? (value === undefined || value === null ? "" : structured ? JSON.stringify(value, null, 2) : String(value));
+  const shown =
+    draft.value ?? (value === undefined || value === null ? "" : structured ? JSON.stringify(value, null, 2) : String(value));
   const rows = Math.min(14, Math.max(1, shown.split("\n").length));
   return (
     <textarea
@@ -289,7 +315,17 @@ function Any({value, change, schema: _schema, ...common}: AnyProps): JSX.Element
   );
 }
 
-function ListField({schema, name, value, pointer, faults, needed, change, id, below}: FieldProps & {id: string; below: JSX.Element}): JSX.Element {
+function ListField({
+  schema,
+  name,
+  value,
+  pointer,
+  faults,
+  needed,
+  change,
+  id,
+  below,
+}: FieldProps & {id: string; below: JSX.Element}): JSX.Element {
   const entries = Array.isArray(value) ? value : [];
   const item = schema.items ?? {};
   const reference = schema["x-reference"];

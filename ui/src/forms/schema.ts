@@ -63,7 +63,9 @@ export function check(schema: Schema, value: Json | undefined, pointer = ""): Fa
   const fault = (detail: string): Fault[] => [{pointer, detail}];
   switch (schema.type) {
     case "object":
-      return typeof value === "object" && !Array.isArray(value) ? checkObject(schema, value, pointer) : fault("Must be a group of settings.");
+      return typeof value === "object" && !Array.isArray(value)
+        ? checkObject(schema, value, pointer)
+        : fault("Must be a group of settings.");
     case "array":
       if (!Array.isArray(value)) return fault("Must be a list.");
       return value.flatMap((entry, index) => check(schema.items ?? {}, entry, `${pointer}/${index}`));
@@ -71,7 +73,8 @@ export function check(schema: Schema, value: Json | undefined, pointer = ""): Fa
       return typeof value === "boolean" ? [] : fault("Must be yes or no.");
     case "integer":
     case "number": {
-      if (typeof value !== "number" || (schema.type === "integer" && !Number.isInteger(value))) return fault("Must be a whole number.");
+      if (typeof value !== "number" || (schema.type === "integer" && !Number.isInteger(value)))
+        return fault("Must be a whole number.");
       if (schema.minimum !== undefined && value < schema.minimum) return fault(`Must be at least ${schema.minimum}.`);
       if (schema.maximum !== undefined && value > schema.maximum) return fault(`Must be at most ${schema.maximum}.`);
       return [];
@@ -87,11 +90,14 @@ function checkText(schema: Schema, value: Json, fault: (detail: string) => Fault
   if (typeof value === "number" && schema.format) return [];
   if (typeof value !== "string") return fault("Must be text.");
   if (schema.enum && !schema.enum.includes(value)) return fault(`Must be one of ${schema.enum.join(", ")}.`);
-  if (schema.format === "duration-text" && !DURATION.test(value)) return fault("Must be a duration such as 500ms, 30s, 5m, 2h or 7d.");
+  if (schema.format === "duration-text" && !DURATION.test(value))
+    return fault("Must be a duration such as 500ms, 30s, 5m, 2h or 7d.");
   if (schema.format === "size-text" && !SIZE.test(value)) return fault("Must be a size such as 64KiB, 10MiB or 2GiB.");
   if (schema.pattern && value !== "" && !new RegExp(schema.pattern, "u").test(value))
     return fault(
-      schema.pattern.startsWith("^[A-Za-z0-9]") ? "Must be a name: letters, digits, . _ and -, at most 64." : "Does not have the form that is wanted.",
+      schema.pattern.startsWith("^[A-Za-z0-9]")
+        ? "Must be a name: letters, digits, . _ and -, at most 64."
+        : "Does not have the form that is wanted.",
     );
   return [];
 }
@@ -100,12 +106,14 @@ function checkObject(schema: Schema, value: Item, pointer: string): Fault[] {
   const faults: Fault[] = [];
   for (const name of schema.required ?? []) {
     const given = value[name];
-    if (given === undefined || given === null || given === "") faults.push({pointer: `${pointer}/${name}`, detail: "Is needed."});
+    if (given === undefined || given === null || given === "")
+      faults.push({pointer: `${pointer}/${name}`, detail: "Is needed."});
   }
   for (const [name, inner] of Object.entries(value)) {
     const known = schema.properties?.[name];
     if (known) faults.push(...check(known, inner, `${pointer}/${name}`));
-    else if (schema.additionalProperties === false) faults.push({pointer: `${pointer}/${name}`, detail: "There is no such setting."});
+    else if (schema.additionalProperties === false)
+      faults.push({pointer: `${pointer}/${name}`, detail: "There is no such setting."});
   }
   return faults;
 }

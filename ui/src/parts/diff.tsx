@@ -11,7 +11,15 @@ const LINES_AT_ONCE = 600;
 const signs = {same: " ", removed: "−", added: "+"} as const;
 const words = {same: "", removed: "removed: ", added: "added: "} as const;
 
-export function Diff({before, after, same = "There is no difference."}: {before: string; after: string; same?: string}): JSX.Element {
+export function Diff({
+  before,
+  after,
+  same = "There is no difference.",
+}: {
+  before: string;
+  after: string;
+  same?: string;
+}): JSX.Element {
   const most = useSignal(LINES_AT_ONCE);
   const lines = useMemo(() => diffLines(before, after), [before, after]);
   const shown = useMemo(() => hunks(lines), [lines]);

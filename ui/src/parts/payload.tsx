@@ -86,10 +86,20 @@ function Shown({id, payload, bytes, raw, setRaw, view, setView}: ShownProps): JS
         </span>
         {(decoded.kind === "x12" || decoded.kind === "edifact") && (
           <>
-            <button type="button" class="plain" aria-pressed={view === "explained"} onClick={() => setView(view === "explained" ? "lines" : "explained")}>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={view === "explained"}
+              onClick={() => setView(view === "explained" ? "lines" : "explained")}
+            >
               Explain
             </button>
-            <button type="button" class="plain" aria-pressed={view === "json"} onClick={() => setView(view === "json" ? "lines" : "json")}>
+            <button
+              type="button"
+              class="plain"
+              aria-pressed={view === "json"}
+              onClick={() => setView(view === "json" ? "lines" : "json")}
+            >
               JSON
             </button>
           </>
@@ -119,7 +129,9 @@ function Shown({id, payload, bytes, raw, setRaw, view, setView}: ShownProps): JS
 
 // Every segment and element by its name, faults at their place: a worker process reads the bytes and tells it.
 function Explained({id, as}: {id: string; as: View}): JSX.Element {
-  const found = useResource<{text?: string; cut?: boolean}>(`api/v1/messages/${encodeURIComponent(id)}/explain${as === "json" ? "?as=json" : ""}`);
+  const found = useResource<{text?: string; cut?: boolean}>(
+    `api/v1/messages/${encodeURIComponent(id)}/explain${as === "json" ? "?as=json" : ""}`,
+  );
   const lines = useMemo(() => (found.data.value?.text ?? "").replace(/\n$/, "").split("\n"), [found.data.value]);
   if (found.problem.value) return <Failed problem={found.problem.value} what="the explanation" again={found.reload} />;
   if (!found.data.value) return <Loading what="the explanation" />;

@@ -35,14 +35,22 @@ export function Plot({title, times, lines, unit, dots = false}: PlotProps): JSX.
     if (!element) return;
     const style = getComputedStyle(document.documentElement);
     const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = {stroke: colour("--quiet"), grid: {stroke: colour("--line"), width: 1}, ticks: {stroke: colour("--line")}, font: "12px system-ui, sans-serif"};
+    const axis = {
+      stroke: colour("--quiet"),
+      grid: {stroke: colour("--line"), width: 1},
+      ticks: {stroke: colour("--line")},
+      font: "12px system-ui, sans-serif",
+    };
     const plot = new uPlot(
       {
         width: element.clientWidth,
         height: HEIGHT,
         legend: {live: true},
         cursor: {drag: {x: false, y: false}},
-        axes: [{...axis, values: (_, ticks) => ticks.map(clock)}, {...axis, size: 62, values: (_, ticks) => ticks.map((tick) => unit(tick))}],
+        axes: [
+          {...axis, values: (_, ticks) => ticks.map(clock)},
+          {...axis, size: 62, values: (_, ticks) => ticks.map((tick) => unit(tick))},
+        ],
         scales: {y: {range: (_, __, most) => [0, Math.max(1, most * 1.05)]}},
         series: [
           {label: "at", value: (_, at) => (at ? clock(at) : "–")},

@@ -73,7 +73,8 @@ export function OfflineBanner(): JSX.Element | null {
   return (
     <div class="notice bad" role="alert">
       <span>
-        <b>The appliance does not answer.</b> {lastAnswer.value ? `What is shown is as of ${localTime(lastAnswer.value)}. ` : ""}
+        <b>The appliance does not answer.</b>{" "}
+        {lastAnswer.value ? `What is shown is as of ${localTime(lastAnswer.value)}. ` : ""}
         The page keeps trying; nothing is lost.
       </span>
       <button type="button" onClick={reconnect}>

@@ -140,7 +140,16 @@ interface ListViewProps<T> extends Omit<TableProps<T>, "rows" | "rowKey"> {
 
 const BY_ITSELF = 20_000; // So many rows a list fetches while it is scrolled; then it asks.
 
-export function ListView<T>({list, what, caption, columns, keep, empty, selection, long = false}: ListViewProps<T>): JSX.Element {
+export function ListView<T>({
+  list,
+  what,
+  caption,
+  columns,
+  keep,
+  empty,
+  selection,
+  long = false,
+}: ListViewProps<T>): JSX.Element {
   const rows = list.rows.value;
   const problem = list.problem.value;
   const end = useRef<HTMLDivElement>(null);

@@ -43,7 +43,11 @@ export function About(): JSX.Element {
           <dt>Messages kept</dt>
           <dd>{count(kept)}</dd>
           <dt>Workers</dt>
-          <dd>{(figures?.workers ?? []).map((worker) => `${worker.kind} ${worker.pid}${worker.busy ? " (busy)" : ""}`).join(", ") || "none"}</dd>
+          <dd>
+            {(figures?.workers ?? [])
+              .map((worker) => `${worker.kind} ${worker.pid}${worker.busy ? " (busy)" : ""}`)
+              .join(", ") || "none"}
+          </dd>
           {figures?.held_since && (
             <>
               <dt>Deliveries held since</dt>
@@ -54,8 +58,8 @@ export function About(): JSX.Element {
           )}
         </dl>
         <p class="quiet">
-          Its own settings (listeners, limits, how long what is kept) stand in <code>banyan.yaml</code>: <code>banyan help settings</code> explains
-          each.
+          Its own settings (listeners, limits, how long what is kept) stand in <code>banyan.yaml</code>:{" "}
+          <code>banyan help settings</code> explains each.
         </p>
       </section>
       {isAdmin() && (

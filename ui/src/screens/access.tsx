@@ -82,7 +82,13 @@ export function AccessPage({kind, name}: {kind: Kind; name: string | null}): JSX
         <h1>{name === null ? `New ${kind.one}` : <Foreign text={name} />}</h1>
         <span class="quiet">{name === null ? "" : kind.one}</span>
       </div>
-      {kind.name === "users" ? <UserForm name={name} item={item} /> : name === null ? <NewKey /> : <KeyFacts name={name} item={item ?? {}} />}
+      {kind.name === "users" ? (
+        <UserForm name={name} item={item} />
+      ) : name === null ? (
+        <NewKey />
+      ) : (
+        <KeyFacts name={name} item={item ?? {}} />
+      )}
       {name !== null && item && <RemoveButton kind={kind} name={name} item={item} />}
     </>
   );
@@ -93,7 +99,12 @@ function RemoveButton({kind, name, item}: {kind: Kind; name: string; item: Item}
   const self = kind.name === "users" && session.value?.user === name;
   return (
     <div class="buttons">
-      <button type="button" disabled={self} title={self ? "You cannot remove yourself" : undefined} onClick={() => (asking.value = true)}>
+      <button
+        type="button"
+        disabled={self}
+        title={self ? "You cannot remove yourself" : undefined}
+        onClick={() => (asking.value = true)}
+      >
         {kind.name === "keys" ? "Revoke …" : "Remove …"}
       </button>
       {asking.value && <Remove kind={kind} name={name} item={item} close={() => (asking.value = false)} />}
@@ -101,7 +112,15 @@ function RemoveButton({kind, name, item}: {kind: Kind; name: string; item: Item}
   );
 }
 
-function RoleChoice({value, change, withClient}: {value: string; change: (role: string) => void; withClient: boolean}): JSX.Element {
+function RoleChoice({
+  value,
+  change,
+  withClient,
+}: {
+  value: string;
+  change: (role: string) => void;
+  withClient: boolean;
+}): JSX.Element {
   return (
     <fieldset class="field">
       <legend>Role</legend>
@@ -130,7 +149,11 @@ function UserForm({name, item}: {name: string | null; item: Item | null}): JSX.E
   const save = async (): Promise<void> => {
     problem.value = null;
     try {
-      await put(objectPath("users", user.value), {roles: [role.value], ...(password.value ? {password: password.value} : {})}, null);
+      await put(
+        objectPath("users", user.value),
+        {roles: [role.value], ...(password.value ? {password: password.value} : {})},
+        null,
+      );
       say(name === null ? `The user ${user.value} is made.` : `${user.value} is saved.`);
       navigate(link(["config", "users"]));
     } catch (cause) {
@@ -149,7 +172,15 @@ function UserForm({name, item}: {name: string | null; item: Item | null}): JSX.E
       {name === null && (
         <div class="field">
           <label for="user-name">Name</label>
-          <input id="user-name" required pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}" value={user.value} autocomplete="off" spellcheck={false} onInput={(event) => (user.value = event.currentTarget.value)} />
+          <input
+            id="user-name"
+            required
+            pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
+            value={user.value}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => (user.value = event.currentTarget.value)}
+          />
         </div>
       )}
       <RoleChoice value={role.value} change={(next) => (role.value = next)} withClient={false} />
@@ -169,7 +200,14 @@ function UserForm({name, item}: {name: string | null; item: Item | null}): JSX.E
             Make one
           </button>
         </span>
-        <p class="field-help">At least 8 characters. {made.value && <>Write it down now, it is not shown again: <code>{made.value}</code></>}</p>
+        <p class="field-help">
+          At least 8 characters.{" "}
+          {made.value && (
+            <>
+              Write it down now, it is not shown again: <code>{made.value}</code>
+            </>
+          )}
+        </p>
       </div>
       <button type="submit" class="primary">
         {name === null ? "Make the user" : "Save"}
@@ -200,7 +238,15 @@ function NewKey(): JSX.Element {
         </p>
         <p class="the-key mono">{key.value}</p>
         <p class="buttons">
-          <button type="button" onClick={() => void navigator.clipboard.writeText(key.value).then(() => say("Copied."), () => undefined)}>
+          <button
+            type="button"
+            onClick={() =>
+              void navigator.clipboard.writeText(key.value).then(
+                () => say("Copied."),
+                () => undefined,
+              )
+            }
+          >
             Copy
           </button>
           <a class="button primary" href={link(["config", "keys"])}>
@@ -224,7 +270,15 @@ function NewKey(): JSX.Element {
       <Problems problem={problem.value} />
       <div class="field">
         <label for="key-name">Name: who will use it</label>
-        <input id="key-name" required pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}" value={name.value} autocomplete="off" spellcheck={false} onInput={(event) => (name.value = event.currentTarget.value)} />
+        <input
+          id="key-name"
+          required
+          pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
+          value={name.value}
+          autocomplete="off"
+          spellcheck={false}
+          onInput={(event) => (name.value = event.currentTarget.value)}
+        />
       </div>
       <RoleChoice value={role.value} change={(next) => (role.value = next)} withClient />
       <button type="submit" class="primary">

@@ -120,8 +120,8 @@ export function BulkResend({chosen, close}: {chosen: Chosen; close: () => void})
           <ul class="heaps">
             {heaps(messages).map((heap) => (
               <li key={heap.title}>
-                <b>{plural(heap.messages.length, "message")}</b> ({size(heap.bytes)}) {heap.messages.length === 1 ? "is" : "are"}{" "}
-                <Foreign text={heap.title} />
+                <b>{plural(heap.messages.length, "message")}</b> ({size(heap.bytes)}){" "}
+                {heap.messages.length === 1 ? "is" : "are"} <Foreign text={heap.title} />
                 <span class="quiet">
                   {": "}
                   <Foreign text={heap.messages.slice(0, 4).map(messageTitle).join(", ")} />
@@ -130,15 +130,16 @@ export function BulkResend({chosen, close}: {chosen: Chosen; close: () => void})
               </li>
             ))}
           </ul>
-          {messages.some((message) => message.direction === "out" && (message.status === "completed" || message.status === "waiting")) && (
-            <p>Some were delivered once already: the other side receives them a second time.</p>
-          )}
+          {messages.some(
+            (message) => message.direction === "out" && (message.status === "completed" || message.status === "waiting"),
+          ) && <p>Some were delivered once already: the other side receives them a second time.</p>}
         </>
       )}
       {state && (
         <div role="status">
           <p>
-            {count(state.done)} of {plural(messages.length, "message")} {state.running ? "…" : state.stopped ? "sent, then stopped." : "done."}
+            {count(state.done)} of {plural(messages.length, "message")}{" "}
+            {state.running ? "…" : state.stopped ? "sent, then stopped." : "done."}
           </p>
           <progress value={state.done} max={messages.length} aria-label="Progress" />
           {state.failed.length > 0 && (
@@ -167,7 +168,12 @@ export function BulkResend({chosen, close}: {chosen: Chosen; close: () => void})
           </button>
         )}
         {!state && (
-          <button type="button" class="primary" disabled={!done || messages.length === 0 || !mayResend()} onClick={() => void go()}>
+          <button
+            type="button"
+            class="primary"
+            disabled={!done || messages.length === 0 || !mayResend()}
+            onClick={() => void go()}
+          >
             Send {done ? count(messages.length) : ""} again
           </button>
         )}
@@ -177,7 +183,20 @@ export function BulkResend({chosen, close}: {chosen: Chosen; close: () => void})
 }
 
 export function exportCsv(messages: readonly Message[]): void {
-  const head = ["received_at", "direction", "status", "partner", "connection", "flow", "document", "keys", "filename", "size", "reason", "id"];
+  const head = [
+    "received_at",
+    "direction",
+    "status",
+    "partner",
+    "connection",
+    "flow",
+    "document",
+    "keys",
+    "filename",
+    "size",
+    "reason",
+    "id",
+  ];
   const rows = messages.map((message) => [
     message.received_at,
     message.direction,

@@ -18,7 +18,15 @@ import {useUses, type Use} from "./uses";
 const INSPECT_AFTER_MS = 300;
 
 // A certificate, pasted or from a file, with what it is shown below at once.
-export function CertificateInput({value, change, label = "Certificate (PEM)"}: {value: string; change: (pem: string) => void; label?: string}): JSX.Element {
+export function CertificateInput({
+  value,
+  change,
+  label = "Certificate (PEM)",
+}: {
+  value: string;
+  change: (pem: string) => void;
+  label?: string;
+}): JSX.Element {
   const details = useSignal<Item | null>(null);
   const problem = useSignal<Problem | null>(null);
   useEffect(() => {
@@ -63,14 +71,11 @@ export function CertificateInput({value, change, label = "Certificate (PEM)"}: {
         />
       </label>
       <label>
-        or a file: <input type="file" accept=".pem,.crt,.cer,.der" onChange={(event) => takeFile(event.currentTarget.files?.[0])} />
+        or a file:{" "}
+        <input type="file" accept=".pem,.crt,.cer,.der" onChange={(event) => takeFile(event.currentTarget.files?.[0])} />
       </label>
       <div role="status">
-        {problem.value && (
-          <p class="field-fault">
-            This is no certificate that can be read. {problem.value.detail}
-          </p>
-        )}
+        {problem.value && <p class="field-fault">This is no certificate that can be read. {problem.value.detail}</p>}
         {details.value && <Details details={details.value} />}
       </div>
     </div>
@@ -126,7 +131,13 @@ export function CertificateTools({name, item}: {name: string; item: Item}): JSX.
           <Icon name="again" /> Roll over …
         </button>
       )}
-      {rolling.value && <RollOver name={name} own={item["private_key"] !== undefined || item["has_private_key"] === true} close={() => (rolling.value = false)} />}
+      {rolling.value && (
+        <RollOver
+          name={name}
+          own={item["private_key"] !== undefined || item["has_private_key"] === true}
+          close={() => (rolling.value = false)}
+        />
+      )}
     </div>
   );
 }
@@ -143,7 +154,9 @@ function nextName(name: string): string {
 function replaced(value: Json, old: string, next: string): Json {
   if (Array.isArray(value)) return value.flatMap((entry) => (entry === old ? [next, old] : [replaced(entry, old, next)]));
   if (value === null || typeof value !== "object") return value === old ? next : value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, name === "name" ? inner : replaced(inner, old, next)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, name === "name" ? inner : replaced(inner, old, next)]),
+  );
 }
 
 function RollOver({name, own, close}: {name: string; own: boolean; close: () => void}): JSX.Element {
@@ -159,7 +172,8 @@ function RollOver({name, own, close}: {name: string; own: boolean; close: () => 
     busy.value = true;
     problem.value = null;
     try {
-      const body: Item = how.value === "generate" ? {generate: {kind: "ec", common_name: next.value}} : {certificate: pem.value};
+      const body: Item =
+        how.value === "generate" ? {generate: {kind: "ec", common_name: next.value}} : {certificate: pem.value};
       await put(objectPath("certificates", next.value), body, "");
       for (const use of new Map((uses.value ?? []).map((one) => [keyOf(one), one])).values()) {
         if (left.value.has(keyOf(use))) continue;
@@ -178,16 +192,22 @@ function RollOver({name, own, close}: {name: string; own: boolean; close: () => 
     <Dialog title={`Replace ${name}`} close={close}>
       <div class="field">
         <label for="roll-name">Name of the new one</label>
-        <input id="roll-name" value={next.value} spellcheck={false} onInput={(event) => (next.value = event.currentTarget.value)} />
+        <input
+          id="roll-name"
+          value={next.value}
+          spellcheck={false}
+          onInput={(event) => (next.value = event.currentTarget.value)}
+        />
       </div>
       <fieldset class="field">
         <legend>Where it comes from</legend>
         <label class="check">
-          <input type="radio" name="how" checked={how.value === "generate"} onChange={() => (how.value = "generate")} /> make a new key
-          and certificate here
+          <input type="radio" name="how" checked={how.value === "generate"} onChange={() => (how.value = "generate")} /> make a
+          new key and certificate here
         </label>
         <label class="check">
-          <input type="radio" name="how" checked={how.value === "paste"} onChange={() => (how.value = "paste")} /> the partner sent it
+          <input type="radio" name="how" checked={how.value === "paste"} onChange={() => (how.value = "paste")} /> the partner
+          sent it
         </label>
       </fieldset>
       {how.value === "paste" && <CertificateInput value={pem.value} change={(text) => (pem.value = text)} />}
@@ -222,7 +242,12 @@ function RollOver({name, own, close}: {name: string; own: boolean; close: () => 
         <button type="button" onClick={close}>
           Cancel
         </button>
-        <button type="button" class="primary" disabled={busy.value || next.value === "" || (how.value === "paste" && !pem.value)} onClick={() => void go()}>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy.value || next.value === "" || (how.value === "paste" && !pem.value)}
+          onClick={() => void go()}
+        >
           Replace
         </button>
       </div>

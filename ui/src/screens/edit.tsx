@@ -50,7 +50,8 @@ export function EditPage({kind, name}: {kind: Kind; name: string | null}): JSX.E
   useEffect(() => {
     document.title = `${name === null ? `New ${kind.one}` : `Change ${name}`} · Banyan`;
     const copied = name ?? route.value.query.get("copy");
-    const load = copied === null ? Promise.resolve({value: started(kind), tag: ""}) : getTagged<Item>(objectPath(kind.name, copied));
+    const load =
+      copied === null ? Promise.resolve({value: started(kind), tag: ""}) : getTagged<Item>(objectPath(kind.name, copied));
     Promise.all([loadSchemas(), load]).then(
       ([all, object]) => {
         schemas.value = all;
@@ -116,7 +117,8 @@ function Editing({kind, name, schemas, start}: EditingProps): JSX.Element {
       call("POST", "api/v1/apply?dry_run=true", body, {signal: abort.signal}).catch((cause: unknown) => {
         if (abort.signal.aborted) return;
         const found = asProblem(cause);
-        if (found.status === 422) told.value = ownFaults(errorsOf(found), kind.name, ownName).filter((f) => tried.value || f.detail !== "Is needed.");
+        if (found.status === 422)
+          told.value = ownFaults(errorsOf(found), kind.name, ownName).filter((f) => tried.value || f.detail !== "Is needed.");
       });
     }, DRY_RUN_AFTER_MS);
     return () => {
@@ -134,7 +136,9 @@ function Editing({kind, name, schemas, start}: EditingProps): JSX.Element {
     tried.value = true;
     problem.value = null;
     if (ownName === "" || check(schema, value.value).length > 0) {
-      requestAnimationFrame(() => document.querySelector<HTMLElement>("[aria-invalid=true], .field-fault")?.scrollIntoView({block: "center"}));
+      requestAnimationFrame(() =>
+        document.querySelector<HTMLElement>("[aria-invalid=true], .field-fault")?.scrollIntoView({block: "center"}),
+      );
       return;
     }
     busy.value = true;
@@ -236,7 +240,9 @@ function Editing({kind, name, schemas, start}: EditingProps): JSX.Element {
             value={value.value}
             faults={faults}
             fixed={name === null ? [] : [member(kind)]}
-            hidden={kind.name === "certificates" ? ["details"] : kind.name === "scripts" ? ["source", "test", "samples", "hash"] : []}
+            hidden={
+              kind.name === "certificates" ? ["details"] : kind.name === "scripts" ? ["source", "test", "samples", "hash"] : []
+            }
             change={change}
           />
         </form>
@@ -308,7 +314,8 @@ function Yaml({value, change}: {value: Json; change: (value: Item) => void}): JS
     const read = await fromYaml(now);
     if (mine !== turn.current) return;
     if (!("value" in read)) fault.value = read;
-    else if (read.value === null || typeof read.value !== "object" || Array.isArray(read.value)) fault.value = {line: 1, text: "These are no settings: write name: value."};
+    else if (read.value === null || typeof read.value !== "object" || Array.isArray(read.value))
+      fault.value = {line: 1, text: "These are no settings: write name: value."};
     else {
       fault.value = null;
       change(read.value);
@@ -321,7 +328,12 @@ function Yaml({value, change}: {value: Json; change: (value: Item) => void}): JS
         <button
           type="button"
           class="plain"
-          onClick={() => void navigator.clipboard.writeText(text).then(() => say("Copied."), () => say("This browser does not allow copying."))}
+          onClick={() =>
+            void navigator.clipboard.writeText(text).then(
+              () => say("Copied."),
+              () => say("This browser does not allow copying."),
+            )
+          }
         >
           Copy
         </button>

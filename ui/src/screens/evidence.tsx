@@ -9,13 +9,19 @@ import {useResource} from "../resource";
 import type {Item, Json, Message} from "../types";
 
 export function Evidence({message}: {message: Message}): JSX.Element | null {
-  const connection = useResource<Item>(message.connection ? `api/v1/connections/${encodeURIComponent(message.connection)}` : null);
+  const connection = useResource<Item>(
+    message.connection ? `api/v1/connections/${encodeURIComponent(message.connection)}` : null,
+  );
   if (connection.data.value?.["kind"] !== "as2") return null;
   return <Shown id={message.id} />;
 }
 
 function Shown({id}: {id: string}): JSX.Element | null {
-  const evidence = useResource<Item>(`api/v1/messages/${encodeURIComponent(id)}/evidence`, ["message", "acknowledgement"], (notice) => !notice.id || notice.id === id);
+  const evidence = useResource<Item>(
+    `api/v1/messages/${encodeURIComponent(id)}/evidence`,
+    ["message", "acknowledgement"],
+    (notice) => !notice.id || notice.id === id,
+  );
   const data = evidence.data.value;
   if (!data) return null;
   const {raw_receipt: receipt, ...facts} = data;

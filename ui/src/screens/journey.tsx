@@ -55,7 +55,10 @@ function Lineage({message}: {message: Message}): JSX.Element {
     const load = async (id: string): Promise<Message | null> => {
       const here = known.peek().get(id);
       if (here && id !== message.id) return here;
-      const found = id === message.id ? message : await get<Message>(`api/v1/messages/${encodeURIComponent(id)}`, abort.signal).catch(() => null);
+      const found =
+        id === message.id
+          ? message
+          : await get<Message>(`api/v1/messages/${encodeURIComponent(id)}`, abort.signal).catch(() => null);
       if (found) known.value = new Map(known.peek()).set(id, found);
       return found;
     };

@@ -149,7 +149,9 @@ function Title({message, reload}: {message: Message; reload: () => void}): JSX.E
 
 // From a message to the script that translates it, with the message as what comes in.
 function OpenInWorkbench({message}: {message: Message}): JSX.Element | null {
-  const flow = useResource<Item>(message.flow && message.direction === "in" ? `api/v1/flows/${encodeURIComponent(message.flow)}` : null);
+  const flow = useResource<Item>(
+    message.flow && message.direction === "in" ? `api/v1/flows/${encodeURIComponent(message.flow)}` : null,
+  );
   const script = flow.data.value?.["script"];
   if (typeof script !== "string" || !mayChange()) return null;
   const line = /\.lua:(\d+)/.exec(message.reason ?? "")?.[1];
@@ -183,11 +185,7 @@ function Facts({message}: {message: Message}): JSX.Element {
         </dd>
         <dt>{message.endpoint ? "Endpoint" : "Flow"}</dt>
         <dd>
-          {message.endpoint ? (
-            <Named kind="endpoints" name={message.endpoint} />
-          ) : (
-            <Named kind="flows" name={message.flow} />
-          )}
+          {message.endpoint ? <Named kind="endpoints" name={message.endpoint} /> : <Named kind="flows" name={message.flow} />}
         </dd>
         <dt>File name</dt>
         <dd>{message.filename ? <Foreign text={message.filename} /> : <span class="none">–</span>}</dd>
@@ -291,7 +289,9 @@ function DocumentList({documents}: {documents: BusinessDocument[]}): JSX.Element
               <td class="grow">
                 <Keys keys={item.keys ?? {}} />
               </td>
-              <td>{item.acknowledgement ? <StatusWord status={item.acknowledgement} /> : <span class="none">none due</span>}</td>
+              <td>
+                {item.acknowledgement ? <StatusWord status={item.acknowledgement} /> : <span class="none">none due</span>}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -199,7 +199,12 @@ function Picked({rows, picked, search, more, clear, toggleFocused}: PickedProps)
             Select the row that has the focus
           </button>
           {mayResend() && (
-            <button type="button" data-key="r" title="Send again (r)" onClick={() => (asking.value = {messages: chosen, path: null})}>
+            <button
+              type="button"
+              data-key="r"
+              title="Send again (r)"
+              onClick={() => (asking.value = {messages: chosen, path: null})}
+            >
               <Icon name="again" /> Send again …
             </button>
           )}
@@ -291,7 +296,10 @@ function Views({query}: {query: Query}): JSX.Element {
         ))}
         {saved.map((view) => (
           <li key={view.query}>
-            <a href={link(["messages"], new URLSearchParams(view.query))} aria-current={view.query === here ? "true" : undefined}>
+            <a
+              href={link(["messages"], new URLSearchParams(view.query))}
+              aria-current={view.query === here ? "true" : undefined}
+            >
               <Foreign text={view.title} />
             </a>
           </li>
@@ -339,7 +347,13 @@ function NameView({close, keep}: {close: () => void; keep: (title: string) => vo
       >
         <div class="field">
           <label for="view-name">Name</label>
-          <input id="view-name" maxLength={40} required value={title.value} onInput={(event) => (title.value = event.currentTarget.value)} />
+          <input
+            id="view-name"
+            maxLength={40}
+            required
+            value={title.value}
+            onInput={(event) => (title.value = event.currentTarget.value)}
+          />
           <p class="field-help">It stands beside the other views, for you alone. To share it, send the address of this page.</p>
         </div>
         <div class="sheet-foot">

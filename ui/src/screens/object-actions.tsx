@@ -137,7 +137,11 @@ interface Entry {
 
 // An AS2 connection tells a test exchange step by step; the others say whether they work.
 async function probe(name: string, kind: string): Promise<Outcome> {
-  const response = await call("POST", `api/v1/connections/${encodeURIComponent(name)}/${kind === "as2" ? "test" : "probe"}`, {});
+  const response = await call(
+    "POST",
+    `api/v1/connections/${encodeURIComponent(name)}/${kind === "as2" ? "test" : "probe"}`,
+    {},
+  );
   const body = (await response.json()) as {works?: boolean; error?: string; checks?: Step[]; message?: string};
   return {works: body.works === true, words: body.error ?? "", steps: body.checks ?? [], message: body.message ?? ""};
 }
@@ -184,7 +188,11 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
         {outcome.value && (
           <p class={`outcome ${outcome.value.works ? "good" : "bad"}`}>
             <Icon name={outcome.value.works ? "check" : "warn"} />{" "}
-            {outcome.value.works ? "It works: the other side answers, and lets us in." : <Foreign text={outcome.value.words || "It does not work."} />}
+            {outcome.value.works ? (
+              "It works: the other side answers, and lets us in."
+            ) : (
+              <Foreign text={outcome.value.words || "It does not work."} />
+            )}
           </p>
         )}
         {outcome.value && outcome.value.steps.length > 0 && (
@@ -207,7 +215,9 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
             <a href={link(["messages", outcome.value.message])}>Show the test message</a>
           </p>
         )}
-        {entries.value && entries.value.entries.length === 0 && <p class="quiet">Nothing lies there that could be picked up.</p>}
+        {entries.value && entries.value.entries.length === 0 && (
+          <p class="quiet">Nothing lies there that could be picked up.</p>
+        )}
       </div>
       {entries.value && entries.value.entries.length > 0 && (
         <table class="listing">

@@ -47,7 +47,11 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
           {item && <ObjectActions kind={kind} name={name} item={item} />}
           {item && (
             <label class="check">
-              <input type="checkbox" checked={asJson.value} onChange={(event) => (asJson.value = event.currentTarget.checked)} />
+              <input
+                type="checkbox"
+                checked={asJson.value}
+                onChange={(event) => (asJson.value = event.currentTarget.checked)}
+              />
               as JSON
             </label>
           )}
@@ -146,7 +150,12 @@ function Value({name, value, depth}: {name: string; value: Json; depth: number})
   if (typeof value === "number") return <>{value}</>;
   if (typeof value === "string") {
     const kind = name === "key" && depth > 0 ? undefined : references[name]; // Deeper down a key is a business key.
-    if (value.startsWith("-----BEGIN")) return <pre class="pem" tabIndex={0} aria-label={words(name)}>{value}</pre>;
+    if (value.startsWith("-----BEGIN"))
+      return (
+        <pre class="pem" tabIndex={0} aria-label={words(name)}>
+          {value}
+        </pre>
+      );
     if (kind && /^[A-Za-z0-9][\w.-]*$/.test(value)) return <Named kind={kind} name={value} />;
     if (/_at$|^not_(after|before)$/.test(name)) return <Time at={value} />;
     return <Foreign text={value} />;
@@ -238,6 +247,7 @@ function grid(rows: Json): {head: string[]; body: string[][]} {
   }
   const head: string[] = [];
   for (const row of rows)
-    for (const name of Object.keys(row !== null && typeof row === "object" ? row : {})) if (!head.includes(name)) head.push(name);
+    for (const name of Object.keys(row !== null && typeof row === "object" ? row : {}))
+      if (!head.includes(name)) head.push(name);
   return {head, body: rows.map((row) => head.map((name) => text((row as Item)[name])))};
 }

@@ -81,7 +81,21 @@ function Wrong({problem}: {problem: Problem | null}): JSX.Element | null {
   );
 }
 
-function Step({about, children, submit, onSubmit, busy, skip}: {about: string; children: ComponentChildren; submit: string; onSubmit: () => void; busy: boolean; skip?: () => void}): JSX.Element {
+function Step({
+  about,
+  children,
+  submit,
+  onSubmit,
+  busy,
+  skip,
+}: {
+  about: string;
+  children: ComponentChildren;
+  submit: string;
+  onSubmit: () => void;
+  busy: boolean;
+  skip?: () => void;
+}): JSX.Element {
   return (
     <form
       class="guided"
@@ -181,8 +195,18 @@ function Who({name, done}: {name: string | null; done: (partner: string) => void
     >
       <Wrong problem={form.problem.value} />
       <div class="field">
-        <label for="paste">Have you got something of theirs? Paste the beginning of a file, or the headers of an AS2 message</label>
-        <textarea id="paste" class="mono" rows={3} spellcheck={false} placeholder="ISA*00*          *00*          *01*123456789      *ZZ*…" value={pasted.value} onInput={(event) => take(event.currentTarget.value)} />
+        <label for="paste">
+          Have you got something of theirs? Paste the beginning of a file, or the headers of an AS2 message
+        </label>
+        <textarea
+          id="paste"
+          class="mono"
+          rows={3}
+          spellcheck={false}
+          placeholder="ISA*00*          *00*          *01*123456789      *ZZ*…"
+          value={pasted.value}
+          onInput={(event) => take(event.currentTarget.value)}
+        />
         <p class="field-help" role="status">
           {pasted.value.trim() === ""
             ? "It fills in the identities below."
@@ -252,7 +276,13 @@ function How({partner, done}: {partner: string; done: () => void}): JSX.Element 
     }
   };
   return (
-    <Step about="How messages get there and back. What they told you goes here; what is left open has a good default." submit="Keep and go on" busy={form.busy.value} onSubmit={() => void save()} skip={done}>
+    <Step
+      about="How messages get there and back. What they told you goes here; what is left open has a good default."
+      submit="Keep and go on"
+      busy={form.busy.value}
+      onSubmit={() => void save()}
+      skip={done}
+    >
       <Wrong problem={problem.value ?? form.problem.value} />
       <fieldset class="field">
         <legend>By which way</legend>
@@ -265,17 +295,33 @@ function How({partner, done}: {partner: string; done: () => void}): JSX.Element 
       </fieldset>
       {kind === "as2" && (
         <>
-          <CertificateInput value={pem.value} change={(text) => (pem.value = text)} label="Their certificate (PEM): checks their signatures, encrypts for them" />
+          <CertificateInput
+            value={pem.value}
+            change={(text) => (pem.value = text)}
+            label="Their certificate (PEM): checks their signatures, encrypts for them"
+          />
           {pem.value.trim() !== "" && (
             <div class="field">
               <label for="their-certificate">Keep it as</label>
-              <input id="their-certificate" value={certificateName.value} spellcheck={false} onInput={(event) => (certificateName.value = event.currentTarget.value)} />
+              <input
+                id="their-certificate"
+                value={certificateName.value}
+                spellcheck={false}
+                onInput={(event) => (certificateName.value = event.currentTarget.value)}
+              />
             </div>
           )}
         </>
       )}
       {form.schema && (
-        <Form key={kind} schema={form.schema} value={form.value.value} faults={form.faults} hidden={["kind", "partner"]} change={form.change} />
+        <Form
+          key={kind}
+          schema={form.schema}
+          value={form.value.value}
+          faults={form.faults}
+          hidden={["kind", "partner"]}
+          change={form.change}
+        />
       )}
     </Step>
   );
@@ -296,10 +342,15 @@ function CheckStep({partner, done, back}: {partner: string; done: () => void; ba
   const connections = useConnections(partner);
   return (
     <div class="guided">
-      <p class="about">Does it work? The appliance tries, and says what it meets on the way: name, network, certificates, login, receipt.</p>
+      <p class="about">
+        Does it work? The appliance tries, and says what it meets on the way: name, network, certificates, login, receipt.
+      </p>
       {connections.length === 0 && (
         <p>
-          There is no connection to {partner} yet. <button type="button" onClick={back}>Make one</button>
+          There is no connection to {partner} yet.{" "}
+          <button type="button" onClick={back}>
+            Make one
+          </button>
         </p>
       )}
       {connections.map((connection) => (
@@ -332,22 +383,46 @@ const templates: FlowTemplate[] = [
   {
     title: "X12 orders from them (850)",
     about: "Each 850 is acknowledged by a 997 and translated.",
-    make: (partner, connection) => ({name: `${partner}-orders`, from: {connection}, when: {standard: "X12", type: "850"}, to: [{}], acknowledge: "997"}),
+    make: (partner, connection) => ({
+      name: `${partner}-orders`,
+      from: {connection},
+      when: {standard: "X12", type: "850"},
+      to: [{}],
+      acknowledge: "997",
+    }),
   },
   {
     title: "X12 order answers from them (855)",
     about: "Each 855 is held against the 850 that it answers.",
-    make: (partner, connection) => ({name: `${partner}-answers`, from: {connection}, when: {standard: "X12", type: "855"}, answers: {type: "850", key: "po"}, to: [{}], acknowledge: "997"}),
+    make: (partner, connection) => ({
+      name: `${partner}-answers`,
+      from: {connection},
+      when: {standard: "X12", type: "855"},
+      answers: {type: "850", key: "po"},
+      to: [{}],
+      acknowledge: "997",
+    }),
   },
   {
     title: "EDIFACT orders from them (ORDERS)",
     about: "Each ORDERS is acknowledged by a CONTRL and translated.",
-    make: (partner, connection) => ({name: `${partner}-orders`, from: {connection}, when: {standard: "EDIFACT", type: "ORDERS"}, to: [{}], acknowledge: "CONTRL"}),
+    make: (partner, connection) => ({
+      name: `${partner}-orders`,
+      from: {connection},
+      when: {standard: "EDIFACT", type: "ORDERS"},
+      to: [{}],
+      acknowledge: "CONTRL",
+    }),
   },
   {
     title: "What our system writes, to them",
     about: "Files that appear somewhere are translated and sent; a 997 is expected back.",
-    make: (partner, connection) => ({name: `to-${partner}`, from: {}, to: [{connection}], expect: {acknowledgement: "997", within: "24h"}}),
+    make: (partner, connection) => ({
+      name: `to-${partner}`,
+      from: {},
+      to: [{connection}],
+      expect: {acknowledgement: "997", within: "24h"},
+    }),
   },
   {
     title: "Anything from them, as it is",
@@ -362,7 +437,10 @@ function What({partner, done}: {partner: string; done: () => void}): JSX.Element
   const connection = String(connections[0]?.["name"] ?? "");
   if (chosen.value >= 0) {
     const template = templates[chosen.value];
-    if (template) return <NewFlow key={chosen.value} start={template.make(partner, connection)} done={done} back={() => (chosen.value = -1)} />;
+    if (template)
+      return (
+        <NewFlow key={chosen.value} start={template.make(partner, connection)} done={done} back={() => (chosen.value = -1)} />
+      );
   }
   return (
     <div class="guided">
@@ -391,7 +469,11 @@ function NewFlow({start, done, back}: {start: Item; done: () => void; back: () =
   const scripts = useNames("scripts");
   return (
     <Step
-      about={scripts.length === 0 ? "There is no script yet: leave it out for now, and write one in the workbench later." : "Where it goes, and which script translates it."}
+      about={
+        scripts.length === 0
+          ? "There is no script yet: leave it out for now, and write one in the workbench later."
+          : "Where it goes, and which script translates it."
+      }
       submit="Keep the flow"
       busy={form.busy.value}
       onSubmit={() => {
@@ -417,14 +499,24 @@ function Go({partner}: {partner: string}): JSX.Element {
   useEffect(() => {
     const names = new Set(connections.map((item) => String(item["name"])));
     getPage<Item>("api/v1/flows").then(
-      (page) => (flows.value = page.items.filter((flow) => names.has(String((flow["from"] as Item | undefined)?.["connection"])) || JSON.stringify(flow["to"] ?? "").includes(`"${partner}`))),
+      (page) =>
+        (flows.value = page.items.filter(
+          (flow) =>
+            names.has(String((flow["from"] as Item | undefined)?.["connection"])) ||
+            JSON.stringify(flow["to"] ?? "").includes(`"${partner}`),
+        )),
       () => undefined,
     );
     get<Item>(objectPath("partners", partner)).then(
       (item) => {
         const missing: string[] = [];
-        if (!item["x12_id"] && !item["edifact_id"] && !item["as2_id"]) missing.push("no identity is known: their files cannot be told from others'");
-        if (connections.some((one) => one["kind"] === "as2") && (!Array.isArray(item["certificates"]) || item["certificates"].length === 0)) missing.push("AS2 without a certificate of theirs: nothing can be checked or encrypted");
+        if (!item["x12_id"] && !item["edifact_id"] && !item["as2_id"])
+          missing.push("no identity is known: their files cannot be told from others'");
+        if (
+          connections.some((one) => one["kind"] === "as2") &&
+          (!Array.isArray(item["certificates"]) || item["certificates"].length === 0)
+        )
+          missing.push("AS2 without a certificate of theirs: nothing can be checked or encrypted");
         open.value = missing;
       },
       () => undefined,
@@ -439,7 +531,8 @@ function Go({partner}: {partner: string}): JSX.Element {
           {connections.length > 0 ? connections.map((one) => String(one["name"])).join(", ") : "no connection yet"}
         </li>
         <li>
-          <Icon name={flows.value.length > 0 ? "check" : "warn"} /> {flows.value.length > 0 ? flows.value.map((one) => String(one["name"])).join(", ") : "no flow yet"}
+          <Icon name={flows.value.length > 0 ? "check" : "warn"} />{" "}
+          {flows.value.length > 0 ? flows.value.map((one) => String(one["name"])).join(", ") : "no flow yet"}
         </li>
         {open.value.map((text) => (
           <li key={text} class="wait-text">

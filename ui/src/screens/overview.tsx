@@ -126,13 +126,17 @@ function Needs(): JSX.Element {
       <Held />
       {total === 0 && rows.length === 0 ? (
         <p class="all-well">
-          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, every connection
-          works.
+          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, every
+          connection works.
         </p>
       ) : (
         <>
           <ul class="tallies">
-            <Tally number={failed} words={["failed message", "failed messages"]} href={link(["messages"], {status: "failed"})} />
+            <Tally
+              number={failed}
+              words={["failed message", "failed messages"]}
+              href={link(["messages"], {status: "failed"})}
+            />
             <Tally
               number={quarantined}
               words={["message in quarantine", "messages in quarantine"]}
@@ -180,7 +184,10 @@ const WARN_DAYS = 30;
 function useExpiring(): Need[] {
   const all = useResource<{items?: Item[]}>("api/v1/certificates", ["config"]);
   return (all.data.value?.items ?? [])
-    .filter((item) => typeof item["not_after"] === "string" && new Date(item["not_after"]).getTime() < Date.now() + WARN_DAYS * DAY_MS)
+    .filter(
+      (item) =>
+        typeof item["not_after"] === "string" && new Date(item["not_after"]).getTime() < Date.now() + WARN_DAYS * DAY_MS,
+    )
     .slice(0, MOST_NEEDS)
     .map((item) => {
       const at = String(item["not_after"]);
@@ -230,8 +237,10 @@ function Held(): JSX.Element | null {
   return (
     <div class="notice bad" role="alert">
       <span>
-        <b>This appliance was restored from a backup: nothing is delivered since <Time at={since} />.</b> What had left before the backup
-        was made would leave again. Look through what waits, then let it go.
+        <b>
+          This appliance was restored from a backup: nothing is delivered since <Time at={since} />.
+        </b>{" "}
+        What had left before the backup was made would leave again. Look through what waits, then let it go.
       </span>
       {isAdmin() && (
         <button type="button" onClick={release}>
@@ -432,7 +441,12 @@ function Recent(): JSX.Element {
       </div>
       {items ? (
         items.length > 0 ? (
-          <Table caption="Recent messages" columns={messageColumns} rows={items.slice(0, MOST_RECENT)} rowKey={(row) => row.id} />
+          <Table
+            caption="Recent messages"
+            columns={messageColumns}
+            rows={items.slice(0, MOST_RECENT)}
+            rowKey={(row) => row.id}
+          />
         ) : (
           <NoneYet />
         )

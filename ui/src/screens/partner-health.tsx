@@ -17,7 +17,12 @@ export interface Health {
 }
 
 export function useHealth(wanted = true): {[partner: string]: Health} {
-  return useResource<{partners: {[partner: string]: Health}}>(wanted ? "api/v1/stats/partners" : null, ["message", "acknowledgement"]).data.value?.partners ?? {};
+  return (
+    useResource<{partners: {[partner: string]: Health}}>(wanted ? "api/v1/stats/partners" : null, [
+      "message",
+      "acknowledgement",
+    ]).data.value?.partners ?? {}
+  );
 }
 
 export function HealthWord({health}: {health: Health | undefined}): JSX.Element {

@@ -15,7 +15,17 @@ export function asList(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
 }
 
-function Box({title, kind, name, children}: {title: string; kind?: string; name?: string; children?: ComponentChildren}): JSX.Element {
+function Box({
+  title,
+  kind,
+  name,
+  children,
+}: {
+  title: string;
+  kind?: string;
+  name?: string;
+  children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="box">
       <span class="quiet">{title}</span>
@@ -58,7 +68,12 @@ export function FlowPicture({flow}: {flow: Item}): JSX.Element {
       <Arrow />
       <div class="boxes">
         {asList(flow["to"]).map((entry, index) => (
-          <Box key={index} title="to" kind={asRecord(entry)["connection"] ? "connections" : ""} name={brief(asRecord(entry)["connection"]) || "nothing yet"}>
+          <Box
+            key={index}
+            title="to"
+            kind={asRecord(entry)["connection"] ? "connections" : ""}
+            name={brief(asRecord(entry)["connection"]) || "nothing yet"}
+          >
             {asRecord(entry)["path"] !== undefined && <Foreign text={brief(asRecord(entry)["path"])} />}
           </Box>
         ))}

@@ -30,7 +30,11 @@ export function SetUp(): JSX.Element {
     try {
       const key = `${name.value}-${new Date().getFullYear()}`;
       if (makeKey.value)
-        await put(objectPath("certificates", key), {description: "Signs and decrypts", generate: {kind: "rsa", common_name: as2.value || name.value}}, "").catch((cause: unknown) => {
+        await put(
+          objectPath("certificates", key),
+          {description: "Signs and decrypts", generate: {kind: "rsa", common_name: as2.value || name.value}},
+          "",
+        ).catch((cause: unknown) => {
           if (asProblem(cause).status !== 409) throw cause; // There from a first try.
         });
       const station: Item = {name: name.value};
@@ -40,7 +44,8 @@ export function SetUp(): JSX.Element {
       if (as2.value) station["as2_id"] = as2.value;
       if (makeKey.value) station["key"] = key;
       await put(objectPath("stations", name.value), station, null);
-      if (password.value && session.value) await put(objectPath("users", session.value.user), {roles: session.value.roles, password: password.value}, null);
+      if (password.value && session.value)
+        await put(objectPath("users", session.value.user), {roles: session.value.roles, password: password.value}, null);
       say("The appliance knows who it is. A partner is next.");
       navigate(link(["config", "partners", "+new"]));
     } catch (cause) {
@@ -48,10 +53,23 @@ export function SetUp(): JSX.Element {
       busy.value = false;
     }
   };
-  const field = (id: string, title: string, help: string, value: {value: string}, more: {[name: string]: unknown} = {}): JSX.Element => (
+  const field = (
+    id: string,
+    title: string,
+    help: string,
+    value: {value: string},
+    more: {[name: string]: unknown} = {},
+  ): JSX.Element => (
     <div class="field">
       <label for={id}>{title}</label>
-      <input id={id} value={value.value} spellcheck={false} autocomplete="off" {...more} onInput={(event) => (value.value = event.currentTarget.value)} />
+      <input
+        id={id}
+        value={value.value}
+        spellcheck={false}
+        autocomplete="off"
+        {...more}
+        onInput={(event) => (value.value = event.currentTarget.value)}
+      />
       <p class="field-help">{help}</p>
     </div>
   );
@@ -76,11 +94,21 @@ export function SetUp(): JSX.Element {
         <h2>1 A password of your own</h2>
         <div class="field">
           <label for="own-password">New password for {session.value?.user}</label>
-          <input id="own-password" type="password" autocomplete="new-password" minLength={8} value={password.value} onInput={(event) => (password.value = event.currentTarget.value)} />
+          <input
+            id="own-password"
+            type="password"
+            autocomplete="new-password"
+            minLength={8}
+            value={password.value}
+            onInput={(event) => (password.value = event.currentTarget.value)}
+          />
           <p class="field-help">At least 8 characters. Left empty, the one of the first start stays.</p>
         </div>
         <h2>2 Who we are</h2>
-        {field("station-name", "Name of our station", "Short, as other settings will refer to it.", name, {required: true, pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}"})}
+        {field("station-name", "Name of our station", "Short, as other settings will refer to it.", name, {
+          required: true,
+          pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}",
+        })}
         {field("station-description", "Company", "As partners know it.", description)}
         {field("station-x12", "X12 id", "Qualifier and id of our ISA, such as ZZ:BANYAN or 01:123456789.", x12)}
         {field("station-edifact", "EDIFACT id", "Id and qualifier of our UNB, such as 4012345000009:14.", edifact)}

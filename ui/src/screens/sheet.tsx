@@ -30,7 +30,8 @@ export function PartnerSheet({name}: {name: string}): JSX.Element {
   }, [name]);
   const problem = partner.problem.value ?? stations.problem.value ?? connections.problem.value ?? certificates.problem.value;
   if (problem) return <Failed problem={problem} what="this page" again={partner.reload} />;
-  if (!partner.data.value || !stations.data.value || !connections.data.value || !certificates.data.value) return <Loading what="the page" />;
+  if (!partner.data.value || !stations.data.value || !connections.data.value || !certificates.data.value)
+    return <Loading what="the page" />;
   const mine = connections.data.value.items.filter((item) => item["partner"] === name);
   const used = new Set(mine.map((item) => brief(item["station"])).filter(Boolean));
   const ours = stations.data.value.items.filter((item) => used.size === 0 || used.has(brief(item["name"])));
@@ -145,10 +146,14 @@ export function PartnerSheet({name}: {name: string}): JSX.Element {
               <dd class="mono">{brief(certificate["fingerprint"])}</dd>
             </div>
           </dl>
-          <pre class="pem" tabIndex={0} aria-label="Certificate in PEM">{brief(certificate["certificate"])}</pre>
+          <pre class="pem" tabIndex={0} aria-label="Certificate in PEM">
+            {brief(certificate["certificate"])}
+          </pre>
         </section>
       ))}
-      {shown.length === 0 && mine.some((item) => item["kind"] === "as2") && <p class="wait-text">Our station has no key yet: without one nothing can be signed.</p>}
+      {shown.length === 0 && mine.some((item) => item["kind"] === "as2") && (
+        <p class="wait-text">Our station has no key yet: without one nothing can be signed.</p>
+      )}
     </article>
   );
 }

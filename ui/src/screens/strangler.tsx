@@ -87,7 +87,12 @@ function Switch({name}: {name: string}): JSX.Element {
     report.reload();
     history.reload();
   };
-  if (!data) return report.problem.value ? <Failed problem={report.problem.value} what="the switch" again={report.reload} /> : <Loading what="the switch" />;
+  if (!data)
+    return report.problem.value ? (
+      <Failed problem={report.problem.value} what="the switch" again={report.reload} />
+    ) : (
+      <Loading what="the switch" />
+    );
   return (
     <>
       <section class="card strangler" aria-labelledby="switch">
@@ -96,10 +101,13 @@ function Switch({name}: {name: string}): JSX.Element {
           <GoBack path={path} last={data.last} done={reload} />
         </div>
         <Bar share={shareOf(data.modern)} />
-        {data.held && <p class="wait-text">The automation holds it here: somebody turned it by hand, or its gates were broken.</p>}
+        {data.held && (
+          <p class="wait-text">The automation holds it here: somebody turned it by hand, or its gates were broken.</p>
+        )}
         {data.last && (
           <p class="quiet">
-            Last turned <Time at={data.last.at} relative /> from {data.last.from} to {data.last.to} by <Foreign text={data.last.who ?? "the automation"} />
+            Last turned <Time at={data.last.at} relative /> from {data.last.from} to {data.last.to} by{" "}
+            <Foreign text={data.last.who ?? "the automation"} />
             {data.last.reason && (
               <>
                 : <Foreign text={data.last.reason} />
@@ -185,7 +193,11 @@ function Turner({path, name, share, done}: {path: string; name: string; share: n
     problem.value = null;
     try {
       await call("PUT", path, {modern: `${wanted.value}%`, ...(reason.value ? {reason: reason.value} : {})});
-      say(`${wanted.value} % of ${name} go to the modern side.`, null, () => void call("POST", `${path}/back`, {reason: "undone"}).then(done, () => undefined));
+      say(
+        `${wanted.value} % of ${name} go to the modern side.`,
+        null,
+        () => void call("POST", `${path}/back`, {reason: "undone"}).then(done, () => undefined),
+      );
       asking.value = false;
       done();
     } catch (cause) {
@@ -196,14 +208,31 @@ function Turner({path, name, share, done}: {path: string; name: string; share: n
   return (
     <div class="turner">
       <label for="share">Modern's share</label>
-      <input id="share" type="range" min={0} max={100} step={1} value={wanted.value} list="stops" onInput={(event) => (wanted.value = Number(event.currentTarget.value))} />
+      <input
+        id="share"
+        type="range"
+        min={0}
+        max={100}
+        step={1}
+        value={wanted.value}
+        list="stops"
+        onInput={(event) => (wanted.value = Number(event.currentTarget.value))}
+      />
       <datalist id="stops">
         {stops.map((stop) => (
           <option key={stop} value={stop} />
         ))}
       </datalist>
       <span class="with-link">
-        <input type="number" aria-label="Modern's share in percent" min={0} max={100} step={0.01} value={wanted.value} onInput={(event) => (wanted.value = Math.max(0, Math.min(100, Number(event.currentTarget.value))))} />
+        <input
+          type="number"
+          aria-label="Modern's share in percent"
+          min={0}
+          max={100}
+          step={0.01}
+          value={wanted.value}
+          onInput={(event) => (wanted.value = Math.max(0, Math.min(100, Number(event.currentTarget.value))))}
+        />
         %
         <button type="button" class="primary" disabled={wanted.value === share} onClick={() => (asking.value = true)}>
           Turn to {wanted.value} % …
@@ -212,12 +241,18 @@ function Turner({path, name, share, done}: {path: string; name: string; share: n
       {asking.value && (
         <Dialog title={`Turn ${name} to ${wanted.value} % modern?`} close={() => (asking.value = false)}>
           <p>
-            From now on {wanted.value} of 100 requests are answered by the modern back-end, {100 - wanted.value} by the legacy one.{" "}
-            {more ? "Those who are there already stay there." : "Who is left on the legacy side stays there."} Requests under way end on their side.
+            From now on {wanted.value} of 100 requests are answered by the modern back-end, {100 - wanted.value} by the legacy
+            one. {more ? "Those who are there already stay there." : "Who is left on the legacy side stays there."} Requests
+            under way end on their side.
           </p>
           <div class="field">
             <label for="turn-reason">Why, for whoever reads the history</label>
-            <input id="turn-reason" maxLength={500} value={reason.value} onInput={(event) => (reason.value = event.currentTarget.value)} />
+            <input
+              id="turn-reason"
+              maxLength={500}
+              value={reason.value}
+              onInput={(event) => (reason.value = event.currentTarget.value)}
+            />
           </div>
           {problem.value && (
             <p class="notice bad" role="alert">
@@ -304,7 +339,9 @@ function Compared({report, samples}: {report: Report; samples: Sample[]}): JSX.E
             <b>{percent(rate)}</b> of {plural(compared, "answer")} are the same on both sides.
           </>
         ) : (
-          <span class="quiet">No answer was compared lately. Shadow traffic is switched on by the endpoint's setting shadow.</span>
+          <span class="quiet">
+            No answer was compared lately. Shadow traffic is switched on by the endpoint's setting shadow.
+          </span>
         )}
       </p>
       {fields.length > 0 && (

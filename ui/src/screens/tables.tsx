@@ -80,7 +80,9 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
   const dirty = JSON.stringify(rows.value) !== JSON.stringify(before);
   const twice = [...seen].filter(([code, times]) => times > 1 && code !== "").map(([code]) => code);
   const wanted = typed.value.toLowerCase();
-  const shown = rows.value.map((row, index) => ({row, index})).filter(({row}) => wanted === "" || row.join(" ").toLowerCase().includes(wanted));
+  const shown = rows.value
+    .map((row, index) => ({row, index}))
+    .filter(({row}) => wanted === "" || row.join(" ").toLowerCase().includes(wanted));
 
   const set = (index: number, column: number, text: string): void => {
     rows.value = rows.value.map((row, at) => (at === index ? row.map((cell, where) => (where === column ? text : cell)) : row));
@@ -108,7 +110,11 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
     if (!/[\t\n]/.test(text.trim())) return;
     event.preventDefault();
     const pasted = parseCsv(text).map((cells) => [cells[0] ?? "", cells[1] ?? ""]);
-    rows.value = [...rows.value.slice(0, index), ...pasted, ...rows.value.slice(index + (rows.value[index]?.join("") === "" ? 1 : 0))];
+    rows.value = [
+      ...rows.value.slice(0, index),
+      ...pasted,
+      ...rows.value.slice(index + (rows.value[index]?.join("") === "" ? 1 : 0)),
+    ];
   };
   const value = (): Item => {
     const kept: Item = {};
@@ -119,7 +125,11 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
     problem.value = null;
     try {
       const response = await put(objectPath("tables", name), value(), tag.value);
-      say(`${name} is saved: ${plural(rows.value.length, "row")}.`, null, undoChange(kind, name, settingsOf("tables", stored.value), response.headers.get("ETag") ?? ""));
+      say(
+        `${name} is saved: ${plural(rows.value.length, "row")}.`,
+        null,
+        undoChange(kind, name, settingsOf("tables", stored.value), response.headers.get("ETag") ?? ""),
+      );
       reload();
     } catch (cause) {
       const found = asProblem(cause);
@@ -163,7 +173,15 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
               <button type="button" onClick={() => file.current?.click()}>
                 Import CSV …
               </button>
-              <input ref={file} class="hidden" type="file" accept=".csv,.txt,text/csv" tabIndex={-1} aria-label="CSV file" onChange={(event) => void take(event.currentTarget.files?.[0])} />
+              <input
+                ref={file}
+                class="hidden"
+                type="file"
+                accept=".csv,.txt,text/csv"
+                tabIndex={-1}
+                aria-label="CSV file"
+                onChange={(event) => void take(event.currentTarget.files?.[0])}
+              />
               <ObjectActions kind={kind} name={name} item={stored.value} />
               <button type="button" class="primary" disabled={!dirty || twice.length > 0} onClick={() => void save()}>
                 Save
@@ -173,7 +191,13 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
         </span>
       </div>
       <p class="about">
-        <Foreign text={typeof stored.value["description"] === "string" ? stored.value["description"] : "A code-conversion table that scripts look things up in."} />
+        <Foreign
+          text={
+            typeof stored.value["description"] === "string"
+              ? stored.value["description"]
+              : "A code-conversion table that scripts look things up in."
+          }
+        />
       </p>
       {problem.value && (
         <p class="notice bad" role="alert">
@@ -202,7 +226,15 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
         />
       )}
       <div class="filters">
-        <input class="narrow" data-search type="search" placeholder="Filter the rows" aria-label="Filter the rows" value={typed.value} onInput={(event) => (typed.value = event.currentTarget.value)} />
+        <input
+          class="narrow"
+          data-search
+          type="search"
+          placeholder="Filter the rows"
+          aria-label="Filter the rows"
+          value={typed.value}
+          onInput={(event) => (typed.value = event.currentTarget.value)}
+        />
       </div>
       <table class="grid">
         <caption class="hidden">Rows of the table {name}</caption>

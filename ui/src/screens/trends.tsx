@@ -69,7 +69,11 @@ export function Trends(): JSX.Element {
     <section aria-labelledby="trends">
       <div class="section-head">
         <h2 id="trends">Traffic and latency</h2>
-        <select aria-label="How far back" value={hours.value} onChange={(event) => (hours.value = Number(event.currentTarget.value))}>
+        <select
+          aria-label="How far back"
+          value={hours.value}
+          onChange={(event) => (hours.value = Number(event.currentTarget.value))}
+        >
           {spans.map(([value, title]) => (
             <option key={value} value={value}>
               {title}
@@ -80,8 +84,12 @@ export function Trends(): JSX.Element {
       {items.length > 0 && (
         <>
           <p class="hidden">
-            In the time shown {plural(sum((item) => item.in), "message")} came in, {count(sum((item) => item.out))} went out,{" "}
-            {count(sum((item) => item.failed))} failed.
+            In the time shown{" "}
+            {plural(
+              sum((item) => item.in),
+              "message",
+            )}{" "}
+            came in, {count(sum((item) => item.out))} went out, {count(sum((item) => item.failed))} failed.
           </p>
           <div class="plots">
             <Plot title="Messages" times={data.times} lines={data.traffic} unit={(value) => count(Math.round(value))} />

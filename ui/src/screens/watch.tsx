@@ -166,7 +166,10 @@ export function Jobs(): JSX.Element {
   );
   return (
     <>
-      <Head title="Jobs" about="The queue: deliveries, polls and runs of flows that are waiting, being worked on, or given up." />
+      <Head
+        title="Jobs"
+        about="The queue: deliveries, polls and runs of flows that are waiting, being worked on, or given up."
+      />
       <Views
         path="jobs"
         views={[

@@ -97,7 +97,11 @@ export interface Sample {
 }
 
 // What a run works on.
-export type Input = {kind: "none"} | {kind: "sample"; file: string} | {kind: "message"; message: Message} | {kind: "text"; body: string; content_type: string};
+export type Input =
+  | {kind: "none"}
+  | {kind: "sample"; file: string}
+  | {kind: "message"; message: Message}
+  | {kind: "text"; body: string; content_type: string};
 
 export function inputBody(input: Input): Item {
   if (input.kind === "sample") return {sample: input.file};
@@ -133,7 +137,11 @@ export class Scripts {
   }
 
   async run(source: string | null, functionName: string, input: Input, signal: AbortSignal): Promise<Run> {
-    const body: Item = {...inputBody(input), ...(functionName ? {function: functionName} : {}), ...(source === null ? {} : {source})};
+    const body: Item = {
+      ...inputBody(input),
+      ...(functionName ? {function: functionName} : {}),
+      ...(source === null ? {} : {source}),
+    };
     const response = await call("POST", `${this.base}/run`, body, {signal});
     const run = (await response.json()) as Partial<Run>;
     const error = run.error ? {...run.error, script: run.error.script?.replace(/\.lua$/, "") ?? this.name} : null;
@@ -176,12 +184,19 @@ export class Scripts {
   }
 
   async sample(file: string): Promise<string> {
-    const response = await call("GET", `${this.base}/samples/${encodeURIComponent(file)}`, undefined, {headers: {Accept: "*/*"}});
+    const response = await call("GET", `${this.base}/samples/${encodeURIComponent(file)}`, undefined, {
+      headers: {Accept: "*/*"},
+    });
     return new TextDecoder().decode(await response.arrayBuffer());
   }
 
   async structure(input: Input): Promise<Place[]> {
-    const query = input.kind === "sample" ? `sample=${encodeURIComponent(input.file)}` : input.kind === "message" ? `message=${encodeURIComponent(input.message.id)}` : "";
+    const query =
+      input.kind === "sample"
+        ? `sample=${encodeURIComponent(input.file)}`
+        : input.kind === "message"
+          ? `message=${encodeURIComponent(input.message.id)}`
+          : "";
     if (!query) return [];
     return placesOf(await get<Json>(`${this.base}/structure?${query}`));
   }
@@ -197,7 +212,9 @@ export class Scripts {
   async messages(): Promise<Message[]> {
     const flows = await getPage<Item>("api/v1/flows");
     const mine = flows.items.filter((flow) => flow["script"] === this.name).map((flow) => String(flow["name"]));
-    const pages = await Promise.all(mine.map((flow) => getPage<Message>(`api/v1/messages?direction=in&limit=25&flow=${encodeURIComponent(flow)}`)));
+    const pages = await Promise.all(
+      mine.map((flow) => getPage<Message>(`api/v1/messages?direction=in&limit=25&flow=${encodeURIComponent(flow)}`)),
+    );
     const found = pages.flatMap((page) => page.items);
     if (found.length > 0) return found.sort((a, b) => b.received_at.localeCompare(a.received_at));
     return (await getPage<Message>("api/v1/messages?direction=in&limit=25")).items;
@@ -231,7 +248,11 @@ export function placesOf(value: Json): Place[] {
 
 export async function loadLibrary(): Promise<LibraryModule[]> {
   const found = await get<Json>("api/v1/library");
-  const list = Array.isArray(found) ? found : found !== null && typeof found === "object" ? (found["modules"] ?? found["items"] ?? []) : [];
+  const list = Array.isArray(found)
+    ? found
+    : found !== null && typeof found === "object"
+      ? (found["modules"] ?? found["items"] ?? [])
+      : [];
   if (!Array.isArray(list)) return [];
   const text = (value: Json | undefined): string => (typeof value === "string" ? value : "");
   return list.flatMap((entry) => {
@@ -243,7 +264,13 @@ export async function loadLibrary(): Promise<LibraryModule[]> {
         text: text(entry["summary"] ?? entry["text"]),
         functions: (Array.isArray(functions) ? functions : []).flatMap((one) =>
           one !== null && typeof one === "object" && !Array.isArray(one)
-            ? [{name: text(one["name"]), signature: text(one["signature"]) || undefined, text: text(one["summary"] ?? one["text"])}]
+            ? [
+                {
+                  name: text(one["name"]),
+                  signature: text(one["signature"]) || undefined,
+                  text: text(one["summary"] ?? one["text"]),
+                },
+              ]
             : [],
         ),
       },

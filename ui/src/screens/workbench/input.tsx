@@ -36,20 +36,23 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
   const now = useRef(input); // Somebody may choose while the lists are still on their way.
   now.current = input;
   useEffect(() => {
-    Promise.all([scripts.samples().catch(() => []), scripts.messages().catch(() => [])]).then(([saved, real]) => {
-      samples.value = saved;
-      messages.value = real;
-      const asked = route.value.query.get("message");
-      const wanted = asked ? real.find((one) => one.id === asked) : undefined;
-      const {current} = now;
-      if (current.kind === "message" && current.message.id === asked) return;
-      if (!asked && current.kind !== "none") return;
-      if (wanted) choose({kind: "message", message: wanted});
-      else if (asked) choose({kind: "message", message: {id: asked, direction: "in", status: "completed", received_at: ""}});
-      else if (saved[0]) choose({kind: "sample", file: saved[0].name});
-      else if (real[0]) choose({kind: "message", message: real[0]});
-      else choose({kind: "text", body: "{}", content_type: "application/json"});
-    }, () => undefined);
+    Promise.all([scripts.samples().catch(() => []), scripts.messages().catch(() => [])]).then(
+      ([saved, real]) => {
+        samples.value = saved;
+        messages.value = real;
+        const asked = route.value.query.get("message");
+        const wanted = asked ? real.find((one) => one.id === asked) : undefined;
+        const {current} = now;
+        if (current.kind === "message" && current.message.id === asked) return;
+        if (!asked && current.kind !== "none") return;
+        if (wanted) choose({kind: "message", message: wanted});
+        else if (asked) choose({kind: "message", message: {id: asked, direction: "in", status: "completed", received_at: ""}});
+        else if (saved[0]) choose({kind: "sample", file: saved[0].name});
+        else if (real[0]) choose({kind: "message", message: real[0]});
+        else choose({kind: "text", body: "{}", content_type: "application/json"});
+      },
+      () => undefined,
+    );
   }, [turn.value, route.value.query.get("message")]);
 
   useEffect(() => {
@@ -99,7 +102,10 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
       choose({kind: "none"});
       turn.value++;
       say(`The sample ${file} is removed.`, null, () => {
-        void scripts.addSample(file, before).then(() => turn.value++, () => undefined);
+        void scripts.addSample(file, before).then(
+          () => turn.value++,
+          () => undefined,
+        );
       });
     } catch (cause) {
       say(asProblem(cause).message);
@@ -147,7 +153,11 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
       </div>
       {input.kind === "text" ? (
         <>
-          <select aria-label="Kind of what comes in" value={input.content_type} onChange={(event) => choose({...input, content_type: event.currentTarget.value})}>
+          <select
+            aria-label="Kind of what comes in"
+            value={input.content_type}
+            onChange={(event) => choose({...input, content_type: event.currentTarget.value})}
+          >
             {types.map(([title, type]) => (
               <option key={type} value={type}>
                 {title}
@@ -174,7 +184,11 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
 // EDI on one line becomes one segment a line, to be read.
 function readable(text: string): string {
   const x12 = /^ISA.{102}(.)/s.exec(text);
-  if (x12?.[1] && !/[\r\n]/.test(x12[1])) return text.split(x12[1]).map((one) => one.replace(/^[\r\n]+/, "")).join(x12[1] + "\n");
+  if (x12?.[1] && !/[\r\n]/.test(x12[1]))
+    return text
+      .split(x12[1])
+      .map((one) => one.replace(/^[\r\n]+/, ""))
+      .join(x12[1] + "\n");
   if (/^UN[AB]/.test(text)) return text.replace(/'[\r\n]*/g, "'\n");
   return text;
 }

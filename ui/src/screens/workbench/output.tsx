@@ -94,9 +94,13 @@ export function Output({scripts, published, functionName, input, run, problem, r
       {run && against.value !== "nothing" && other.value !== null ? (
         <Diff before={other.value} after={runText(run)} same="It is the same." />
       ) : (
-        run?.results.map((result, index) => <Result key={index} result={result} number={run.results.length > 1 ? index + 1 : 0} />)
+        run?.results.map((result, index) => (
+          <Result key={index} result={result} number={run.results.length > 1 ? index + 1 : 0} />
+        ))
       )}
-      {run && run.results.length === 0 && !run.error && !run.rejected && <p class="quiet">Nothing comes out: the function gave nil.</p>}
+      {run && run.results.length === 0 && !run.error && !run.rejected && (
+        <p class="quiet">Nothing comes out: the function gave nil.</p>
+      )}
     </section>
   );
 }

@@ -124,7 +124,12 @@ export function Publish({scripts, before, broken, draft, close, done}: PublishPr
       </div>
       <div class="field">
         <label for="publish-note">What is new, for whoever reads the history</label>
-        <input id="publish-note" maxLength={200} value={note.value} onInput={(event) => (note.value = event.currentTarget.value)} />
+        <input
+          id="publish-note"
+          maxLength={200}
+          value={note.value}
+          onInput={(event) => (note.value = event.currentTarget.value)}
+        />
       </div>
       {problem.value && (
         <p class="notice bad" role="alert">
@@ -136,15 +141,20 @@ export function Publish({scripts, before, broken, draft, close, done}: PublishPr
       {broken && <p class="bad-text">The script has an error: mend it before it can be published.</p>}
       {red && (
         <label class="check">
-          <input type="checkbox" checked={force.value} onChange={(event) => (force.value = event.currentTarget.checked)} /> Publish although its
-          tests fail
+          <input type="checkbox" checked={force.value} onChange={(event) => (force.value = event.currentTarget.checked)} />{" "}
+          Publish although its tests fail
         </label>
       )}
       <div class="sheet-foot">
         <button type="button" onClick={close}>
           Cancel
         </button>
-        <button type="button" class="primary" disabled={busy.value || broken || !tests.value || (red && !force.value)} onClick={() => void publish()}>
+        <button
+          type="button"
+          class="primary"
+          disabled={busy.value || broken || !tests.value || (red && !force.value)}
+          onClick={() => void publish()}
+        >
           {busy.value ? "Publishing …" : "Publish"}
         </button>
       </div>

@@ -81,8 +81,16 @@ export function NewScript(): JSX.Element {
             <legend>Begin with</legend>
             {templates.value.map((template) => (
               <label key={template.name} class="check">
-                <input type="radio" name="template" checked={chosen.value === template.name} onChange={() => (chosen.value = template.name)} />
-                {words(template.name).replace(/\bedi\b/gi, "EDI").replace(/\bcsv\b/gi, "CSV").replace(/\bjson\b/gi, "JSON")}
+                <input
+                  type="radio"
+                  name="template"
+                  checked={chosen.value === template.name}
+                  onChange={() => (chosen.value = template.name)}
+                />
+                {words(template.name)
+                  .replace(/\bedi\b/gi, "EDI")
+                  .replace(/\bcsv\b/gi, "CSV")
+                  .replace(/\bjson\b/gi, "JSON")}
               </label>
             ))}
           </fieldset>

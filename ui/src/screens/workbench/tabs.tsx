@@ -38,7 +38,8 @@ export function TestsTab({run, start, jump, lines, hasTests}: TestsProps): JSX.E
   if (!hasTests) {
     return (
       <p class="quiet">
-        This script has no tests yet. Write them in the file beside it (the tab <b>_test.lua</b>): they run here, and before every publishing.
+        This script has no tests yet. Write them in the file beside it (the tab <b>_test.lua</b>): they run here, and before
+        every publishing.
       </p>
     );
   }
@@ -62,10 +63,14 @@ export function TestsTab({run, start, jump, lines, hasTests}: TestsProps): JSX.E
         </p>
       )}
       <p role="status" class={failed > 0 ? "bad-text" : ""}>
-        {failed > 0 ? `${failed} of ${plural(run.tests.length, "test")} failed.` : `${plural(run.tests.length, "test")} passed.`}{" "}
+        {failed > 0
+          ? `${failed} of ${plural(run.tests.length, "test")} failed.`
+          : `${plural(run.tests.length, "test")} passed.`}{" "}
         {run.coverage?.lines && (
           <span class="quiet">
-            {missed.length === 0 ? "Every line was reached." : `Lines that no test reached: ${missed.slice(0, 24).join(", ")}${missed.length > 24 ? ", …" : ""}.`}
+            {missed.length === 0
+              ? "Every line was reached."
+              : `Lines that no test reached: ${missed.slice(0, 24).join(", ")}${missed.length > 24 ? ", …" : ""}.`}
           </span>
         )}
       </p>
@@ -139,7 +144,8 @@ export function ReplayTab({scripts, source, editable}: {scripts: Scripts; source
 
 export function ReplayResult({replay, name}: {replay: Replay; name: string}): JSX.Element {
   const differing = replay.compared - replay.same;
-  if (replay.compared === 0) return <p class="quiet">There is no message yet that could be compared: run it on a sample instead.</p>;
+  if (replay.compared === 0)
+    return <p class="quiet">There is no message yet that could be compared: run it on a sample instead.</p>;
   return (
     <>
       <p role="status">
@@ -154,7 +160,10 @@ export function ReplayResult({replay, name}: {replay: Replay; name: string}): JS
                 {group.path && (
                   <>
                     {" "}
-                    at <span class="mono"><Foreign text={group.path} /></span>
+                    at{" "}
+                    <span class="mono">
+                      <Foreign text={group.path} />
+                    </span>
                   </>
                 )}
               </summary>

@@ -49,7 +49,8 @@ export function Workbench({name}: {name: string}): JSX.Element {
         opened.value = {
           published: {source: text("source"), tests: text("test"), note: ""},
           draft,
-          version: typeof item["version"] === "number" ? item["version"] : typeof item["revision"] === "number" ? item["revision"] : 0,
+          version:
+            typeof item["version"] === "number" ? item["version"] : typeof item["revision"] === "number" ? item["revision"] : 0,
           turn: tries.peek(),
         };
       },
@@ -75,7 +76,9 @@ export function Workbench({name}: {name: string}): JSX.Element {
 }
 
 function functionsOf(source: string): string[] {
-  return ["translate", "request", "response"].filter((name) => new RegExp(`\\bfunction\\s+\\w+[.:]${name}\\b|\\b${name}\\s*=\\s*function\\b`).test(source));
+  return ["translate", "request", "response"].filter((name) =>
+    new RegExp(`\\bfunction\\s+\\w+[.:]${name}\\b|\\b${name}\\s*=\\s*function\\b`).test(source),
+  );
 }
 
 function Bench({name, opened, again}: {name: string; opened: Opened; again: () => void}): JSX.Element {
@@ -230,15 +233,24 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
   ];
   const allMarks: readonly Mark[] = useMemo(() => {
     const error = run.value?.error;
-    const own = error?.line && (!error.script || error.script === name) ? [{line: error.line, severity: "error" as const, text: error.text}] : [];
-    const said = (run.value?.log ?? []).flatMap((one) => (one.line ? [{line: one.line, severity: "info" as const, text: one.text}] : []));
+    const own =
+      error?.line && (!error.script || error.script === name)
+        ? [{line: error.line, severity: "error" as const, text: error.text}]
+        : [];
+    const said = (run.value?.log ?? []).flatMap((one) =>
+      one.line ? [{line: one.line, severity: "info" as const, text: one.text}] : [],
+    );
     return [...marks.value, ...own.filter((mark) => !marks.value.some((other) => other.line === mark.line)), ...said];
   }, [marks.value, run.value]);
   const testMarks: readonly Mark[] = useMemo(
-    () => (testRun.value?.tests ?? []).flatMap((one) => (!one.ok && one.line ? [{line: one.line, severity: "error" as const, text: one.text ?? "failed"}] : [])),
+    () =>
+      (testRun.value?.tests ?? []).flatMap((one) =>
+        !one.ok && one.line ? [{line: one.line, severity: "error" as const, text: one.text ?? "failed"}] : [],
+      ),
     [testRun.value],
   );
-  const ownError = run.value?.error && !marks.value.some((mark) => mark.line === run.value?.error?.line) ? run.value.error : null;
+  const ownError =
+    run.value?.error && !marks.value.some((mark) => mark.line === run.value?.error?.line) ? run.value.error : null;
   const problems = marks.value.filter((mark) => mark.severity !== "info").length + (ownError ? 1 : 0);
   const failedTests = (testRun.value?.tests ?? []).filter((one) => !one.ok).length;
 
@@ -248,10 +260,18 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
         <h1>
           <Foreign text={name} />
         </h1>
-        <span class="quiet">{dirty ? `draft, beside version ${opened.version}` : `version ${opened.version}, as published`}</span>
+        <span class="quiet">
+          {dirty ? `draft, beside version ${opened.version}` : `version ${opened.version}, as published`}
+        </span>
         {editable && (
           <span class={`kept ${kept.value}`} role="status">
-            {kept.value === "kept" ? (dirty ? "Draft kept" : "") : kept.value === "typing" ? "…" : "Not kept yet: the appliance does not answer. It is safe in this browser."}
+            {kept.value === "kept"
+              ? dirty
+                ? "Draft kept"
+                : ""
+              : kept.value === "typing"
+                ? "…"
+                : "Not kept yet: the appliance does not answer. It is safe in this browser."}
           </span>
         )}
         <span class="head-side">
@@ -276,7 +296,13 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
             </button>
           )}
           {editable && (
-            <button type="button" class="primary" disabled={!dirty} title="Publish (Ctrl-Shift-Enter)" onClick={() => (publishing.value = true)}>
+            <button
+              type="button"
+              class="primary"
+              disabled={!dirty}
+              title="Publish (Ctrl-Shift-Enter)"
+              onClick={() => (publishing.value = true)}
+            >
               Publish …
             </button>
           )}
@@ -284,9 +310,7 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
       </div>
       {stored && stored.source !== source.value && stored.source !== opened.published.source && (
         <p class="notice">
-          <span>
-            This browser has a draft of {localTime(new Date(stored.at))} that the appliance never got.
-          </span>
+          <span>This browser has a draft of {localTime(new Date(stored.at))} that the appliance never got.</span>
           <button
             type="button"
             onClick={() => {
@@ -379,9 +403,17 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
             </button>
           ))}
         </div>
-        {tab.value === "problems" && <Problems marks={marks.value} error={ownError} log={run.value?.log ?? []} name={name} jump={jump} />}
+        {tab.value === "problems" && (
+          <Problems marks={marks.value} error={ownError} log={run.value?.log ?? []} name={name} jump={jump} />
+        )}
         {tab.value === "tests" && (
-          <TestsTab run={testRun.value} start={() => void runTests()} jump={jump} lines={source.value.split("\n")} hasTests={tests.value.trim() !== ""} />
+          <TestsTab
+            run={testRun.value}
+            start={() => void runTests()}
+            jump={jump}
+            lines={source.value.split("\n")}
+            hasTests={tests.value.trim() !== ""}
+          />
         )}
         {tab.value === "replay" && <ReplayTab scripts={scripts} source={source.value} editable={editable} />}
         {tab.value === "versions" && (
@@ -391,7 +423,10 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
             editable={editable}
             take={(text) => type("source", text)}
             again={() => {
-              void scripts.discard().catch(() => undefined).then(again);
+              void scripts
+                .discard()
+                .catch(() => undefined)
+                .then(again);
             }}
           />
         )}
@@ -480,7 +515,8 @@ function Problems({marks, error, log, name, jump}: ProblemsProps): JSX.Element {
 function readLocal(name: string): {source: string; tests: string; at: number} | null {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(STORED + name) ?? "null");
-    if (value === null || typeof value !== "object" || !("source" in value) || !("tests" in value) || !("at" in value)) return null;
+    if (value === null || typeof value !== "object" || !("source" in value) || !("tests" in value) || !("at" in value))
+      return null;
     return {source: String(value.source), tests: String(value.tests), at: Number(value.at)};
   } catch {
     return null;
