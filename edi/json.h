@@ -27,6 +27,9 @@ must_check error *edi_to_json(
 /* A sink that appends to a buffer (`context` is a buf *). */
 error *edi_sink_buf(void *context, span piece);
 
+/* Can this be the key of a segment? A tag, in EDIFACT also with a nesting indication of plain characters ("LIN:1"). */
+bool edi_json_tag(const edi_delimiters *delimiters, span tag);
+
 /* The file that this JSON says. Errors name the place in the JSON ("/interchanges/0/content/1/segments/4/PO1"). */
 must_check error *edi_from_json(span json, buf *out);
 

@@ -204,11 +204,13 @@ static error *find_members(json_reader *r, node object, members *found) {
     return NULL;
 }
 
-static bool is_segment_tag(const json_reader *r, span tag) {
+bool edi_json_tag(const edi_delimiters *d, span tag) {
+    bool nesting = false;
     for (size_t i = 0; i < tag.len; i++) {
         char c = tag.data[i];
-        bool nesting = i > 0 && c == r->d.component && r->d.standard == EDI_EDIFACT;
-        if (!edi_is_alphanumeric(c) && !nesting) return false;
+        nesting |= i > 0 && c == d->component && d->standard == EDI_EDIFACT;
+        if (edi_is_alphanumeric(c) || (nesting && c == d->component)) continue;
+        if (!nesting || c <= ' ' || c > '~' || c == '"' || c == '\\' || edi_is_delimiter(d, c)) return false;
     }
     return true;
 }
@@ -249,7 +251,7 @@ error *json_reader_segment(json_reader *r, node object) {
     if (err) return err;
     size_t outer = enter_span(r, m.tag, 0), start = r->out->len;
     if (!is(r, m.elements, JSON_KIND_ARRAY)) return FAIL(r, "the elements of a segment are an array");
-    if (!is_segment_tag(r, m.tag)) return FAIL(r, "\"%.*s\" is no segment tag", (int)m.tag.len, m.tag.data);
+    if (!edi_json_tag(&r->d, m.tag)) return FAIL(r, "\"%.*s\" is no segment tag", (int)m.tag.len, m.tag.data);
     err = write_elements(r, &m);
     if (!err && m.raw) err = prefer_raw(r, m.raw, start);
     if (err) return err;

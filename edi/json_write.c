@@ -229,6 +229,10 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
     size_t count;
     bool isa = span_is(segment->tag, "ISA") && w->d.standard == EDI_X12;
     const span *elements = edi_reader_elements(w->reader, &count);
+    if (elements[-1].len != segment->tag.len && !edi_json_tag(&w->d, elements[-1]) && !w->failure)
+        w->failure =
+            error_new(ERROR_INVALID, "not well-formed at byte %llu: the tag has a nesting indication that is none",
+                (unsigned long long)segment->offset);
     put_char(w, '{');
     put_text(w, elements[-1], false);
     PUT(w, ":[");
@@ -251,7 +255,7 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
     if (segment->object.data) {
         PUT(w, ",\"_object\":");
         put_base64(w, segment->object);
-    } else if (!span_equal(segment->after, w->suffix)) {
+    } else if (!span_equal(segment->after, segment->terminated ? w->suffix : span_make("", 0))) {
         PUT(w, ",\"_after\":");
         put_text(w, segment->after, false);
     }

@@ -40,6 +40,7 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
         "UNA:+.? 'UNB+UNOC:3+S:14+R:14+260101:1200+R?+1'UNH+1+XYZ:D:96A:UN'FTX+a?'b:c?:d::+++e?\?f'UNT+3+1'UNZ+1+R?+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'\r\nUNH+1+XYZ:D:96A:UN'\r\nFTX+a?b'\r\n\r\nFTX+?''UNT+4+1'\r\nUNZ+1+1'",
         "UNB+UNOC:4+S+R+20260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a*b:c*d+e?*f'UNT+3+1'UNZ+1+1'\n\n",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'AAA:1.5'LIN:1:2+3'UNT+4+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNO+1+1+2+7'a'b+c'dUNP+7+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNG+XYZ+S+R+260101:1200+G+UN+D:96A'UNH+1+XYZ:D:96A:UN'AAA+1'UNT+3+1'UNE+1+G'UNZ+"
         "1+"
@@ -53,6 +54,7 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
         ISA_FIXED
         "GS*PI*S*R*20260101*1200*1*X*004010~ST*275*0001~BIN*6*a~b\n\xFF~~SE*3*0001~GE*1*1~IEA*1*000000001~\r\n\x1A",
         "\xEF\xBB\xBF" ISA_FIXED "IEA*0*000000001~",
+        ISA_FIXED "\nIEA*0*000000001\n",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         expect_round_trip(span_of(files[i]));
@@ -196,7 +198,8 @@ static void members_in_any_order_say_the_same(void **state) {
 static void what_is_not_well_formed_is_refused_with_its_place(void **state) {
     (void)state;
     static const char *const files[] = {"", "hello", ISA_FIXED, ISA_FIXED GS_ORDERS "IEA*1*000000001~",
-        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a?"};
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a?",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX:a?+b\"+1'UNT+3+1'UNZ+1+1'"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         buf out = BUF_MAX(1 << 20);
         error *err = edi_to_json(span_of(files[i]), test_library(), NULL, edi_sink_buf, &out);
