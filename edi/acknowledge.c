@@ -180,10 +180,11 @@ static error *write_details(answer *a, fault_run run) {
 static error *write_document(answer *a, const judged_document *document) {
     const char *codes[CODES_MAX];
     size_t count = 0;
+    edi_transaction header = judgement_header(a->judged, document);
     edi_writer_segment(a->writer, "AK2");
-    edi_writer_text(a->writer, document->header.type);
-    edi_writer_text(a->writer, document->header.control);
-    if (a->later) edi_writer_text(a->writer, a->implementation ? document->header.version : NULL);
+    edi_writer_text(a->writer, header.type);
+    edi_writer_text(a->writer, header.control);
+    if (a->later) edi_writer_text(a->writer, a->implementation ? header.version : NULL);
     error *err = edi_writer_end(a->writer);
     if (!err && !a->options->no_detail) err = write_details(a, document->faults);
     if (err) return err;
@@ -397,7 +398,8 @@ static error *write_ucm(
         bool service = fault->tag[0] == 'U' && fault->tag[1] == 'N' && strcmp(fault->tag, "UNS") != 0;
         if (edi_fault_kind_of(fault->code)->level == EDI_LEVEL_DOCUMENT || service) own = fault;
     }
-    const edi_transaction *header = &document->header;
+    edi_transaction kept = judgement_header(j, document);
+    const edi_transaction *header = &kept;
     if (!header->control[0] || !header->type[0])
         return error_new(ERROR_INVALID, "a message without reference or type cannot be acknowledged by CONTRL");
     edi_writer_segment(w, "UCM");
@@ -441,7 +443,7 @@ static error *write_contrl(const judgement *j, const judged_interchange *interch
         result->documents++;
         result->accepted += judge && !document->rejected;
         if (!judge || err || (!document->rejected && options->rejected_only)) continue;
-        if (document->group != SIZE_MAX && document->group != last_group) {
+        if (document->group != JUDGED_NO_GROUP && document->group != last_group) {
             const judged_group *group = &j->groups[document->group];
             const edi_fault *group_fault = group->faults.count ? &j->faults[group->faults.first] : NULL;
             last_group = document->group;
@@ -453,7 +455,7 @@ static error *write_contrl(const judgement *j, const judged_interchange *interch
             if (group_fault) put_service_error(w, group_fault);
             err = edi_writer_end(w);
         }
-        if (!err && (document->group == SIZE_MAX || j->groups[document->group].faults.count == 0))
+        if (!err && (document->group == JUDGED_NO_GROUP || j->groups[document->group].faults.count == 0))
             err = write_ucm(w, j, document, options);
     }
     if (!err) err = edi_writer_close(w, EDI_LEVEL_INTERCHANGE);

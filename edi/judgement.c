@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* An answer names at most so many faults of one document; more help nobody. */
-enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 50000 };
+enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 16000 };
 
 #define GROW(list, count, room)                                                                                        \
     if ((count) == (room)) {                                                                                           \
@@ -18,11 +18,11 @@ enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 50000 };
 static void add_fault(judgement *j, fault_run *run, const edi_fault *fault, size_t most) {
     if (run->count >= most || j->fault_count >= FAULTS_MAX) return;
     GROW(j->faults, j->fault_count, j->fault_room)
-    if (run->count == 0) run->first = j->fault_count;
+    if (run->count == 0) run->first = (uint32_t)j->fault_count;
     if (run->first + run->count != j->fault_count) {
         /* A fault of an outer level between those of an inner one: move the outer run's end here. */
-        size_t moved = run->first;
-        run->first = j->fault_count;
+        uint32_t moved = run->first;
+        run->first = (uint32_t)j->fault_count;
         for (size_t i = 0; i < run->count; i++) {
             GROW(j->faults, j->fault_count, j->fault_room)
             j->faults[j->fault_count] = j->faults[moved + i];
@@ -83,8 +83,34 @@ static bool is_acknowledgement(const char *type) {
     return strcmp(type, "997") == 0 || strcmp(type, "999") == 0 || strcmp(type, "CONTRL") == 0;
 }
 
+static uint32_t keep_header(judgement *j, const edi_transaction *header) {
+    const char *const texts[] = {header->type, header->version, header->association, header->agency, header->control};
+    size_t start = j->headers.len;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        buf_add(&j->headers, span_make(texts[i], strlen(texts[i]) + 1));
+    return (uint32_t)start;
+}
+
+edi_transaction judgement_header(const judgement *j, const judged_document *document) {
+    edi_transaction header = {0};
+    struct {
+        char *room;
+        size_t size;
+    } texts[] = {{header.type, sizeof header.type}, {header.version, sizeof header.version},
+        {header.association, sizeof header.association}, {header.agency, sizeof header.agency},
+        {header.control, sizeof header.control}};
+    if (j->headers.overflow) return header; /* four gigabytes of control numbers */
+    const char *text = j->headers.data + document->header;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t len = strlen(text) + 1;
+        memcpy(texts[i].room, text, len < texts[i].size ? len : texts[i].size);
+        text += len;
+    }
+    return header;
+}
+
 void judgement_read(judgement *j, span file, edi_library *library, const edi_acknowledge_options *options) {
-    *j = (judgement){0};
+    *j = (judgement){.headers = BUF_MAX(UINT32_MAX)};
     edi_validator *v = edi_validator_new(file, library, &options->validate);
     edi_reader *reader = edi_validator_reader(v);
     bool in_interchange = false, in_group = false, in_document = false;
@@ -110,8 +136,8 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
             break;
         case EDI_DOCUMENT:
             GROW(j->documents, j->document_count, j->document_room)
-            j->documents[j->document_count++] = (judged_document){
-                .header = *edi_reader_document(reader), .group = in_group ? j->group_count - 1 : SIZE_MAX};
+            j->documents[j->document_count++] = (judged_document){.header = keep_header(j, edi_reader_document(reader)),
+                .group = in_group ? (uint32_t)(j->group_count - 1) : JUDGED_NO_GROUP};
             if (in_group) j->groups[j->group_count - 1].document_count++;
             j->interchanges[j->interchange_count - 1].document_count++;
             if (!is_acknowledgement(edi_reader_document(reader)->type))
@@ -145,6 +171,7 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
 void judgement_free(judgement *j) {
     free(j->faults);
     free(j->documents);
+    buf_free(&j->headers);
     free(j->groups);
     free(j->interchanges);
 }

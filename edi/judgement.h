@@ -8,15 +8,18 @@
 
 /* Faults lie in one list; each level has a run of them that are its own. */
 typedef struct fault_run {
-    size_t first, count;
+    uint32_t first, count;
 } fault_run;
 
+/* Small, since a file may hold a million of them. */
 typedef struct judged_document {
-    edi_transaction header;
+    uint32_t header;  /* where in `headers` its texts begin: see judgement_header */
+    uint32_t group;   /* in the list of groups; JUDGED_NO_GROUP: none */
     fault_run faults; /* of the document and its segments and elements */
     bool rejected, faulty;
-    size_t group; /* in the list of groups; SIZE_MAX: none */
 } judged_document;
+
+#define JUDGED_NO_GROUP UINT32_MAX
 
 typedef struct judged_group {
     edi_group header;
@@ -36,6 +39,7 @@ typedef struct judged_interchange {
 typedef struct judgement {
     edi_fault *faults; /* errors only, in the order of the levels' runs */
     size_t fault_count, fault_room;
+    buf headers; /* of documents: type, version, association, agency and control number, each with its NUL */
     judged_document *documents;
     size_t document_count, document_room;
     judged_group *groups;
@@ -48,6 +52,9 @@ typedef struct judgement {
 
 void judgement_read(judgement *j, span file, edi_library *library, const edi_acknowledge_options *options);
 void judgement_free(judgement *j);
+
+/* What a document's header says; its offset is not kept. */
+edi_transaction judgement_header(const judgement *j, const judged_document *document);
 
 /* The code that an acknowledgement gives a fault of the envelope: its kind's, or that of the header's element. */
 const char *judgement_ta1(const edi_fault *fault);
