@@ -70,7 +70,7 @@ static error *write_unit(answer *a, const edi_fault *fault);
 static error *write_segment_error(answer *a, const edi_fault *fault, const char *code) {
     const char *loop = strrchr(fault->loop, '/');
     edi_writer_segment(a->writer, a->implementation ? "IK3" : "AK3");
-    edi_writer_text(a->writer, fault->tag);
+    edi_writer_element(a->writer, span_make(fault->tag, strnlen(fault->tag, 3))); /* 721 has no more */
     put_number(a->writer, fault->position);
     loop = loop ? loop + 1 : fault->loop;
     edi_writer_text(a->writer, a->implementation && loop[0] ? loop : NULL);
