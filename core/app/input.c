@@ -13,6 +13,7 @@
 /* Up to here a file is read into memory: cheaper than a mapping. */
 #define COPY_MAX ((size_t)1 << 20)
 #define FIRST_READ ((size_t)64 << 10)
+#define AROUND ((size_t)2 << 20)
 
 bool input_is_regular(const char *path) {
     struct stat info;
@@ -106,7 +107,9 @@ void input_passed(void *context, uint64_t offset) {
     input *in = context;
     size_t page = (size_t)sysconf(_SC_PAGESIZE), end = (size_t)offset & ~(page - 1);
     if (!in->mapping || end == 0) return;
-    size_t from = end > in->passed ? in->passed : 0; /* read from the beginning again */
+    /* Pages around one that is read come along, also some before it: they are dropped the next time. An offset before
+     * the last one: the file is read from the beginning again. */
+    size_t from = end > in->passed && in->passed > AROUND ? in->passed - AROUND : 0;
     madvise((char *)in->mapping + from, end - from, MADV_DONTNEED);
     in->passed = end;
 }
