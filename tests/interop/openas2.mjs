@@ -61,7 +61,7 @@ writeFileSync(join(config, "partnerships.xml"), `<partnerships>
       subject: "a case",
       as2_url: `${us.public}/as2`,
       as2_mdn_to: c.mdn !== "none" && "them@openas2.example",
-      as2_mdn_options: c.mdn !== "none" && `signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, ${c.digest ?? "SHA256"}`,
+      as2_mdn_options: c.mdn === "none" ? "none" : `signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, ${c.digest ?? "SHA256"}`, // it must be said, also that there is none
       as2_receipt_option: c.mdn === "async" && `http://127.0.0.1:${receiptPort}`,
       sign: c.digest,
       encrypt: c.cipher,
