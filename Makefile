@@ -99,6 +99,7 @@ bench: $(BENCH) all ## Build and run the measurements
 	@for b in $(BENCH) $(sort $(wildcard tests/bench/*.sh)); do echo "# $$b"; BUILD=$(BUILD) $$b || exit 1; done
 
 fuzz: ## Fuzz each parser of tests/fuzz (FUZZ_SECONDS=30 each)
+	@pkg/deps.sh fuzz
 	@$(MAKE) --no-print-directory $(JOBS) CC=clang SAN=fuzzer-no-link,address,undefined WARNINGS=-w HARDEN= fuzzers
 	@for f in $(FUZZ); do tests/fuzz/run.sh build/san-fuzzer-no-link-address-undefined/fuzz/$$f || exit 1; done
 

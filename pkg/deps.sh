@@ -1,5 +1,5 @@
 #!/bin/sh
-# pkg/deps.sh [run|test|lint|interop|bench]: installs what is missing to build and run, also to test, also to lint (Debian 12, apt).
+# pkg/deps.sh [run|test|lint|fuzz|interop|bench]: installs what is missing to build and run, also to test, also to lint (Debian 12, apt).
 #
 # Called by `make run`, `make test` and .ci/run, so that a machine with git and make alone is enough. As root, or by
 # sudo. When nothing is missing it only asks dpkg, says nothing and is done in a moment. What it installs it says in
@@ -21,10 +21,11 @@ case $purpose in
 run) wanted=$run ;;
 test) wanted=$test ;;
 lint) wanted=$lint ;;
+fuzz) wanted="$build clang libclang-rt-14-dev" ;;
 interop) wanted="$run python3-venv openssl maven" ;;
 bench) wanted="$run wrk nginx libnginx-mod-http-lua lua-cjson" ;;
 *)
-    echo "usage: pkg/deps.sh [run|test|lint|interop|bench]" >&2
+    echo "usage: pkg/deps.sh [run|test|lint|fuzz|interop|bench]" >&2
     exit 2
     ;;
 esac
