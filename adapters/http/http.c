@@ -60,8 +60,9 @@ static void add_path(buf *url, const char *path) {
 
 /* One exchange; the answer is to be freed after success, whatever its status. */
 static error *exchange(adapter_session *session, const char *method, const char *path, const http_field *more,
-    size_t more_count, http_call *call, http_answer *answer) {
+    size_t more_count, const http_call *wanted, http_answer *answer) {
     const http_peer *peer = session->peer;
+    http_call call = *wanted;
     http_field fields[FIELDS_MAX];
     size_t count = 0;
     buf url = BUF_MAX(URL_ROOM);
@@ -71,18 +72,18 @@ static error *exchange(adapter_session *session, const char *method, const char 
         fields[count++] = peer->headers[i];
     for (size_t i = 0; i < more_count && count < FIELDS_MAX; i++)
         if (!http_find_field(peer->headers, peer->header_count, more[i].name)) fields[count++] = more[i];
-    call->method = method;
-    call->url = buf_text(&url);
-    call->headers = fields;
-    call->header_count = count;
-    call->connect_timeout_ms = peer->connect_timeout_ms;
-    call->timeout_ms = peer->timeout_ms;
-    call->stall_timeout_ms = peer->stall_timeout_ms;
-    call->tls = &peer->tls;
-    call->may_connect = http_peer_may_connect;
-    call->context = session->peer;
+    call.method = method;
+    call.url = buf_text(&url);
+    call.headers = fields;
+    call.header_count = count;
+    call.connect_timeout_ms = peer->connect_timeout_ms;
+    call.timeout_ms = peer->timeout_ms;
+    call.stall_timeout_ms = peer->stall_timeout_ms;
+    call.tls = &peer->tls;
+    call.may_connect = http_peer_may_connect;
+    call.context = session->peer;
     error *err = buf_check(&url, "the URL");
-    if (!err) err = http_client_call(session->client, call, answer);
+    if (!err) err = http_client_call(session->client, &call, answer);
     buf_free(&url);
     return err;
 }

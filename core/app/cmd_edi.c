@@ -52,10 +52,12 @@ static error *add_schema(edi_library *library, const char *path) {
     return err;
 }
 
-/* What was read of a large file leaves the memory. */
-static void read_in_passing(edi_validate_options *options, input *in) {
-    options->reader.passed = input_passed;
-    options->reader.passed_context = in;
+/* The same options for this input: what was read of a large file leaves the memory. */
+static edi_validate_options read_in_passing(const edi_validate_options *wanted, input *in) {
+    edi_validate_options options = *wanted;
+    options.reader.passed = input_passed;
+    options.reader.passed_context = in;
+    return options;
 }
 
 static error *write_stdout(void *context, span piece) {
@@ -109,7 +111,7 @@ static void check_file(settings *s, edi_library *library, const char *path, FILE
         edi_report_read(edi_validator_open(read_stdin, NULL, library, &options), &report);
     } else {
         if ((*failure = input_open(path, &in))) return;
-        read_in_passing(&options, &in);
+        options = read_in_passing(&options, &in);
         edi_report_read(edi_validator_new(in.bytes, library, &options), &report);
     }
     if (s->json) {
@@ -215,8 +217,7 @@ static int run_json(settings *s, edi_library *library) {
     input in;
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "json");
-    read_in_passing(&s->validate, &in);
-    edi_json_options options = {.validate = s->validate, .compact = s->compact};
+    edi_json_options options = {.validate = read_in_passing(&s->validate, &in), .compact = s->compact};
     options.validate.envelope_only |= s->flat;
     err = edi_to_json(in.bytes, library, &options, write_stdout, NULL);
     input_close(&in);
@@ -238,10 +239,10 @@ static int run_explain(settings *s, edi_library *library) {
     input in;
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "explain");
-    read_in_passing(&s->validate, &in);
+    const edi_validate_options validate = read_in_passing(&s->validate, &in);
     bool always = s->colour && strcmp(s->colour, "always") == 0, never = s->colour && strcmp(s->colour, "never") == 0;
     edi_explain_options options = {
-        .validate = s->validate, .colour = always || (!never && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"))};
+        .validate = validate, .colour = always || (!never && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"))};
     err = edi_explain(in.bytes, library, &options, write_stdout, NULL);
     input_close(&in);
     return err ? fail(err, "explain") : EXIT_DONE;
@@ -282,7 +283,7 @@ static int run_ack(settings *s, edi_library *library) {
         return command_misused(s->line, "--kind is 997, 999, ta1 or contrl, not %s", s->kind);
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "ack");
-    read_in_passing(&options.validate, &in);
+    options.validate = read_in_passing(&options.validate, &in);
     buf out = BUF_MAX(OUTPUT_MAX);
     edi_acknowledge_result result;
     err = edi_acknowledge(in.bytes, library, &options, &out, &result);
@@ -332,10 +333,10 @@ static int run_split(settings *s, edi_library *library) {
     if (!s->to) return command_misused(s->line, "--to DIRECTORY is missing");
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "split");
-    read_in_passing(&s->validate, &in);
+    const edi_validate_options validate = read_in_passing(&s->validate, &in);
     split_work work = {.directory = s->to, .file = in.bytes};
     err = io_make_directories(s->to);
-    if (!err) err = edi_documents_each(in.bytes, library, &s->validate, &documents, write_document, &work);
+    if (!err) err = edi_documents_each(in.bytes, library, &validate, &documents, write_document, &work);
     if (!err && work.count == 0)
         err = error_new(ERROR_INVALID, "there is no document in %s: %s", in.name, documents.first.text);
     input_close(&in);
