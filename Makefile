@@ -16,7 +16,7 @@ Q        := $(if $(V),,@)
 BUILD    := build$(if $(SAN),/san-$(subst $(shell echo ,),-,$(SAN)))$(if $(CRASH),/crash)
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 
-PACKAGES := libmicrohttpd libcurl libssh2 sqlite3 lua5.4 jansson yaml-0.1 libxml-2.0 libseccomp libcrypto zlib
+PACKAGES := libmicrohttpd gnutls libcurl libssh2 sqlite3 lua5.4 jansson yaml-0.1 libxml-2.0 libseccomp libcrypto zlib
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wno-format-truncation -Werror
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero \
             -fno-strict-aliasing -fno-delete-null-pointer-checks

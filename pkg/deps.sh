@@ -10,7 +10,7 @@ purpose=${1:-run}
 log=build/deps.log
 
 # One requirement a word; a|b: either will do.
-build="gcc libc6-dev pkg-config|pkgconf libmicrohttpd-dev libcurl4-openssl-dev|libcurl4-gnutls-dev libssh2-1-dev
+build="gcc libc6-dev pkg-config|pkgconf libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev|libcurl4-gnutls-dev libssh2-1-dev
     libsqlite3-dev liblua5.4-dev libjansson-dev libyaml-dev libxml2-dev libseccomp-dev libssl-dev zlib1g-dev"
 run="$build ca-certificates curl openssh-server openssh-client"
 # Counterparts of the integration tests, and a browser for the end-to-end ones.

@@ -152,7 +152,7 @@ static error *start_engine(desk *d, const json_t *configuration) {
     return err;
 }
 
-static error *make_facade(desk *d) {
+static error *make_facade(desk *d, const json_t *configuration) {
     facade *f = NULL;
     const facade_options options = {
         .services = {.store = d->store,
@@ -162,7 +162,8 @@ static error *make_facade(desk *d) {
             .blocking = d->blocking,
             .accounts = d->accounts,
             .loop = d->loop,
-            .switches = d->switches},
+            .switches = d->switches,
+            .body_bytes_max = configuration_integer(configuration, "limits.body")},
         .engine = atomic_load(&d->engine),
         .exchanges = d->exchanges,
         .version = BANYAN_VERSION,
@@ -196,10 +197,23 @@ static error *load_certificate(desk *d, const char *name, char **certificate, ch
     return error_wrap(err, "the listener's certificate %s", name);
 }
 
-static error *listen_on(desk *d, const char *address, const char *certificate_name,
+/* The authority whose certificates clients must show; NULL when none is configured. */
+static error *load_authority(desk *d, const char *name, char **certificate) {
+    json_t *body = NULL;
+    int64_t revision;
+    *certificate = NULL;
+    if (!name) return NULL;
+    error *err = store_object(d->store, "certificates", name, &body, &revision);
+    if (!err) *certificate = xstrdup(json_get_text(body, "certificate", ""));
+    json_decref(body);
+    return error_at(error_wrap(err, "the authority of the clients, %s", name), "tls.client_ca");
+}
+
+static error *listen_on(desk *d, const char *address, const char *certificate_name, const char *authority_name,
     void (*handler)(void *, http_request *), void *context, http_server **out) {
-    char *certificate = NULL, *key = NULL;
+    char *certificate = NULL, *key = NULL, *authority = NULL;
     error *err = load_certificate(d, certificate_name, &certificate, &key);
+    if (!err) err = load_authority(d, authority_name, &authority);
     const http_server_options options = {
         .address = address,
         .threads = 1,
@@ -209,6 +223,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
         .folds_at = handler == admin_handle ? NULL : "/as2", /* products of AS2 fold */
         .tls_certificate = certificate,
         .tls_key = key,
+        .tls_client_ca = authority,
         .handler = handler,
         .context = context,
     };
@@ -216,13 +231,14 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     if (key) explicit_bzero(key, strlen(key));
     free(key);
     free(certificate);
+    free(authority);
     return err;
 }
 
 static error *start_public(desk *d, const json_t *configuration) {
     error *err = listen_on(d, configuration_text(configuration, "listen.public"),
-        configuration_text(configuration, "tls.certificate"), facade_handle, atomic_load(&d->facade),
-        &d->public_server);
+        configuration_text(configuration, "tls.certificate"), configuration_text(configuration, "tls.client_ca"),
+        facade_handle, atomic_load(&d->facade), &d->public_server);
     if (err) return err;
     d->public_address = xstrdup(http_server_address(d->public_server));
     bool tls = configuration_text(configuration, "tls.certificate") != NULL;
@@ -262,7 +278,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
     };
     error *err = admin_new(&options, &a);
     atomic_store(&d->admin, a);
-    return err ? err : listen_on(d, address, certificate, admin_handle, a, &d->admin_server);
+    return err ? err : listen_on(d, address, certificate, NULL, admin_handle, a, &d->admin_server);
 }
 
 static error *announce(desk *d, const json_t *configuration, const char *directory) {
@@ -300,7 +316,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
             configuration_integer(configuration, "retention.messages"), &d->retention);
     if (!err) err = switches_open(d->store, &d->switches);
     if (!err) err = http_loop_start(&d->loop);
-    if (!err) err = make_facade(d);
+    if (!err) err = make_facade(d, configuration);
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
     if (!err) err = announce(d, configuration, directory);

@@ -307,6 +307,11 @@ static bool streams(const exchange *x) {
            x->endpoint->respond_status != 202;
 }
 
+uint64_t exchange_body_limit(const exchange *x) {
+    int64_t own = x->endpoint->body_bytes_max;
+    return (uint64_t)(own > 0 ? own : x->services->body_bytes_max);
+}
+
 static void take_body(exchange *x) {
     traffic_choose(x);
     x->shadowed = shadow_wants(x);
@@ -315,7 +320,7 @@ static void take_body(exchange *x) {
         return;
     }
     /* Who only reads needs no room; it is served on a full disk too. */
-    uint64_t maximum = (uint64_t)x->endpoint->body_bytes_max;
+    uint64_t maximum = exchange_body_limit(x);
     error *err = exchange_keeps_nothing(x) ? NULL : store_admit(x->services->store, maximum);
     if (err) {
         exchange_respond(x, answer_failure(err, NULL));

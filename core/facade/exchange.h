@@ -27,6 +27,7 @@ typedef struct exchange_services {
     http_loop *loop;
     upstreams *upstreams;
     switches *switches;
+    int64_t body_bytes_max; /* of endpoints that do not say */
 } exchange_services;
 
 /* Takes the request over. The services live longer than any request; the routes are held. */

@@ -74,8 +74,9 @@ void **exchange_memory(exchange *x, const policy *p);
 must_check error *exchange_open_body(exchange *x, span *bytes, int *fd, uint64_t *size);
 
 bool exchange_is(const exchange *x, const char *method);
-bool exchange_keeps_nothing(const exchange *x); /* GET, HEAD, DELETE: no body that would have to be kept */
-void exchange_fail(exchange *x, error *take);   /* answers with what becomes of the error, and tracks it */
+uint64_t exchange_body_limit(const exchange *x); /* bytes: its endpoint's own, or the appliance's */
+bool exchange_keeps_nothing(const exchange *x);  /* GET, HEAD, DELETE: no body that would have to be kept */
+void exchange_fail(exchange *x, error *take);    /* answers with what becomes of the error, and tracks it */
 
 /* script.c: runs the script's function on the request, then exchange_call_back_end; or on x->answer, then answers. */
 void exchange_run_request_script(exchange *x);

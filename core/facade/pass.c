@@ -154,7 +154,7 @@ static error *send_request(pass *p) {
 
 static void begin(void *context) {
     exchange *x = context;
-    uint64_t maximum = (uint64_t)x->endpoint->body_bytes_max;
+    uint64_t maximum = exchange_body_limit(x);
     int64_t length = http_request_body_length(x->request);
     const char *name = x->target->connection->name;
     if (!x->body_there && length > 0 && (uint64_t)length > maximum) {

@@ -98,7 +98,7 @@ typedef struct estate_endpoint {
     estate_expectation expect;
     estate_retry retry;
     int64_t timeout_ms;
-    int64_t body_bytes_max;
+    int64_t body_bytes_max; /* 0: what limits.body says */
 } estate_endpoint;
 
 typedef struct estate_script {

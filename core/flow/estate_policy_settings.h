@@ -84,7 +84,8 @@ extern const setting estate_policies_settings[];
             .fallback = "all",                                                                                         \
             .help = "Which requests are kept."},                                                                       \
         {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."}, {     \
-        .name = "body_limit", .type = SETTING_SIZE, .fallback = "1MiB", .help = "Largest request body."                \
+        .name = "body_limit", .type = SETTING_SIZE, .min = 1,                                                          \
+        .help = "Largest request body; if not given, limits.body of the appliance (10MiB)."                            \
     }
 
 #endif

@@ -1,5 +1,5 @@
-/* core/http/internal.h: what the files behind server.h share; included by core/http/{server,connection,request,body,
- * response,stream}.c only.
+/* core/http/internal.h: what the files behind server.h share; included by
+ * core/http/{server,connection,identity,request,body, response,stream}.c only.
  *
  * Locks, taken in this order: server->lock (the list of connections), connection->lock (its current request),
  * request->lock (whose hands it is in), stream->lock. The library's own lock comes last: it never calls us with it
@@ -38,6 +38,7 @@ typedef struct connection {
     _Atomic int64_t phase_since_ms;
     _Atomic uint64_t phase_bytes; /* of the body, in PHASE_BODY */
     _Atomic unsigned served;      /* requests that this connection has begun */
+    bool vouched;                 /* the client's certificate was verified; the loop thread's own */
     bool linger;                  /* closes before the client has said everything: drain before letting go */
     /* The loop thread's own: the raw target of the head that is being parsed. */
     const char *target_at;
@@ -135,6 +136,10 @@ connection *connection_of(struct MHD_Connection *handle);
 void connection_answer_raw(connection *c, int status);
 void *housekeeper_run(void *context);
 void housekeeper_drop_lingering(http_server *server);
+
+/* identity.c */
+/* Did the client show a certificate as the listener wants it? NULL, or why not. Verified once a connection. */
+const char *identity_fault(connection *c, struct MHD_Connection *handle);
 
 /* request.c */
 enum MHD_Result request_serve(void *context, struct MHD_Connection *handle, const char *url, const char *method,

@@ -245,8 +245,8 @@ static enum MHD_Result begin(
     head.field_count = list.count;
     atomic_fetch_add(&c->served, 1);
     http_framing framing;
-    const char *why = "";
-    int status = check_head(c, &head, fields, &framing, &why);
+    const char *why = identity_fault(c, handle);
+    int status = why ? 403 : check_head(c, &head, fields, &framing, &why);
     if (status) return refuse_head(c, handle, status, why);
 
     http_request *request = request_new(c, &head);

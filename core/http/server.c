@@ -159,6 +159,7 @@ static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {
         add_option(&list, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities);
         add_option(&list, MHD_OPTION_HTTPS_MEM_CERT, 0, options->tls_certificate);
         add_option(&list, MHD_OPTION_HTTPS_MEM_KEY, 0, options->tls_key);
+        if (options->tls_client_ca) add_option(&list, MHD_OPTION_HTTPS_MEM_TRUST, 0, options->tls_client_ca);
     }
     add_option(&list, MHD_OPTION_END, 0, NULL);
     return MHD_start_daemon(flags, 0, admit, server, request_serve, server, MHD_OPTION_EXTERNAL_LOGGER, library_logs,
@@ -248,6 +249,8 @@ error *http_server_start(const http_server_options *options, http_server **out) 
     int listen_fd = -1;
     if (!options->tls_certificate != !options->tls_key)
         return error_new(ERROR_INVALID, "TLS needs both a certificate and its key");
+    if (options->tls_client_ca && !options->tls_certificate)
+        return error_new(ERROR_INVALID, "clients show certificates only over TLS: give the listener its own first");
     error *err = open_listener(options->address, &listen_fd);
     if (err) return err;
     http_server *server = new_server(options);

@@ -32,6 +32,8 @@ typedef struct http_server_options {
     bool encoded_slash;           /* %2F in a path counts as a slash; else it is refused */
     const char *tls_certificate;  /* PEM with its chain, and the key, both in memory; NULL: plain HTTP */
     const char *tls_key;
+    const char
+        *tls_client_ca; /* PEM: a client without a certificate of this authority is answered 403; NULL: none asked */
     void (*handler)(void *context, http_request *request); /* on a server thread: must not block */
     void *context;
 } http_server_options;

@@ -6,6 +6,7 @@
 #include "tests/unit/edi_test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ static buf printed; /* what the last call wrote to standard output */
 
 static int make_folder(void **state) {
     (void)state;
+    signal(SIGPIPE, SIG_IGN); /* a command that is misused ends without reading what run() writes to it */
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -50,6 +52,7 @@ static int run(const char *input, const char *words) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
+        signal(SIGPIPE, SIG_DFL);
         dup2(in[0], 0);
         dup2(out[1], 1);
         int quiet = open("/dev/null", O_WRONLY);
@@ -60,7 +63,7 @@ static int run(const char *input, const char *words) {
         _exit(code);
     }
     close(in[0]), close(out[1]);
-    assert_null(io_write_all(in[1], span_of(input), "the pipe"));
+    error_free(io_write_all(in[1], span_of(input), "the pipe")); /* what it did with it, its code tells */
     close(in[1]);
     buf_free(&printed);
     printed = BUF_MAX(1 << 24);

@@ -1,0 +1,111 @@
+// tests/integration/listeners.mjs: what the settings of the listeners do, seen by curl with certificates of OpenSSL's own.
+
+import assert from "node:assert/strict";
+import {execFileSync, spawnSync} from "node:child_process";
+import {readFileSync, writeFileSync} from "node:fs";
+import {join} from "node:path";
+import {after, before, test} from "node:test";
+
+import {Appliance} from "./appliance.lib.mjs";
+
+let us;
+const at = (name) => join(us.directory, name);
+const pem = (name) => readFileSync(at(name), "utf8");
+const openssl = (...words) => execFileSync("openssl", words, {cwd: us.directory, stdio: "pipe"});
+
+// A certificate for `name` that `authority` signed; without one it signs itself.
+function certify(name, authority, {days = "2", extensions = []} = {}) {
+  openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+  writeFileSync(at(`${name}.ext`), extensions.join("\n"));
+  const signer = authority ? ["-CA", `${authority}.crt`, "-CAkey", `${authority}.key`, "-CAcreateserial"] : ["-signkey", `${name}.key`];
+  openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.crt`, "-days", days, "-extfile", `${name}.ext`, ...signer);
+}
+
+function curl(...words) {
+  const done = spawnSync("curl", ["-sS", "-i", "--max-time", "10", ...words], {cwd: us.directory, encoding: "utf8"});
+  return done.stdout + done.stderr;
+}
+const call = (...words) => curl("--cacert", "server.crt", `${us.public}/hello`, ...words);
+const showing = (name) => ["--cert", `${name}.crt`, "--key", `${name}.key`];
+
+before(async () => {
+  us = new Appliance();
+  await us.start();
+  certify("server", null, {extensions: ["subjectAltName=IP:127.0.0.1"]});
+  certify("authority", null, {extensions: ["basicConstraints=critical,CA:TRUE"]});
+  certify("stranger", null, {extensions: ["basicConstraints=critical,CA:TRUE"]});
+  certify("client", "authority", {extensions: ["extendedKeyUsage=clientAuth"]});
+  certify("late", "authority", {days: "-1"});
+  certify("purpose", "authority", {extensions: ["extendedKeyUsage=serverAuth"]});
+  certify("other", "stranger");
+  await us.apply({
+    certificates: [
+      {name: "web", certificate: pem("server.crt"), private_key: pem("server.key")},
+      {name: "partners", certificate: pem("authority.crt")},
+    ],
+    scripts: [{name: "length", source: "return {request = function(req) return req:respond{status = 200, body = tostring(#req.body)} end}"}],
+    endpoints: [
+      {route: "GET /hello", access: "public", respond: {status: 200, body: "hello"}},
+      {route: "POST /in", access: "public", script: "length"},
+      {route: "POST /wide", access: "public", script: "length", body_limit: "20KiB"},
+    ],
+  });
+  await us.stop();
+});
+after(() => us?.remove());
+
+async function restart(environment) {
+  await us.stop();
+  for (const name of ["BANYAN_TLS_CERTIFICATE", "BANYAN_TLS_CLIENT_CA", "BANYAN_LIMITS_BODY"]) delete us.environment[name];
+  Object.assign(us.environment, environment);
+  await us.start();
+}
+
+test("the public listener speaks TLS with the certificate that tls.certificate names", async () => {
+  await restart({BANYAN_TLS_CERTIFICATE: "web"});
+  assert.match(us.public, /^https:/);
+  assert.match(call(), /^HTTP\/1.1 200 [^]*hello$/);
+});
+
+test("tls.client_ca: only clients with a certificate of that authority are served, others are told why not", async () => {
+  await restart({BANYAN_TLS_CERTIFICATE: "web", BANYAN_TLS_CLIENT_CA: "partners"});
+  const rows = [
+    ["a client's certificate of the authority", showing("client"), /^HTTP\/1.1 200 [^]*hello$/],
+    ["the same over TLS 1.2", [...showing("client"), "--tls-max", "1.2"], /^HTTP\/1.1 200 [^]*hello$/],
+    ["none", [], /^HTTP\/1.1 403 [^]*client certificate[^]*none was shown/],
+    ["one of another authority", showing("other"), /^HTTP\/1.1 403 [^]*not from the authority/],
+    ["one that signed itself", showing("stranger"), /^HTTP\/1.1 403 [^]*not from the authority/],
+    ["one that has expired", showing("late"), /^HTTP\/1.1 403 [^]*expired/],
+    ["a server's", showing("purpose"), /^HTTP\/1.1 403 [^]*not one for clients/],
+  ];
+  for (const [what, words, expected] of rows) assert.match(call(...words), expected, what);
+  for (const path of ["/docs", "/openapi.json", "/as2", "/nowhere"])
+    assert.match(curl("--cacert", "server.crt", us.public + path), /^HTTP\/1.1 403 /, path);
+  // The second request on the connection of somebody who was let in.
+  assert.match(curl("--cacert", "server.crt", ...showing("client"), `${us.public}/hello`, `${us.public}/hello`), /hello[^]*200[^]*hello$/);
+});
+
+test("tls.client_ca that cannot hold is not passed over: the appliance does not start", async () => {
+  await us.stop();
+  const refused = (environment) => spawnSync(us.program, ["serve"], {env: {...us.environment, BANYAN_TLS_CERTIFICATE: undefined, ...environment}, encoding: "utf8", timeout: 20000});
+  const plain = refused({BANYAN_TLS_CLIENT_CA: "partners"});
+  assert.notEqual(plain.status, 0);
+  assert.match(plain.stderr, /only over TLS/);
+  const missing = refused({BANYAN_TLS_CERTIFICATE: "web", BANYAN_TLS_CLIENT_CA: "nobody"});
+  assert.notEqual(missing.status, 0);
+  assert.match(missing.stderr, /nobody.*tls.client_ca/);
+});
+
+test("limits.body holds for endpoints that do not say how much they take", async () => {
+  await restart({BANYAN_LIMITS_BODY: "8KiB"});
+  const post = async (path, size) => {
+    const response = await fetch(us.public + path, {method: "POST", body: "x".repeat(size)});
+    return response.ok ? response.text() : response.status;
+  };
+  assert.equal(await post("/in", 8192), "8192");
+  assert.equal(await post("/in", 8193), 413);
+  assert.equal(await post("/wide", 8193), "8193");
+  assert.equal(await post("/wide", 20481), 413);
+  await restart({});
+  assert.equal(await post("/in", 3 << 20), String(3 << 20)); // ten megabytes, if nobody says anything
+});
