@@ -1,5 +1,5 @@
-/* core/http/internal.h: what the files behind server.h share; included by
- * core/http/{server,connection,identity,request,body, response,stream}.c only.
+/* core/http/internal.h: what the files behind server.h share; included only by
+ * core/http/{server,connection,identity,request,body,response,stream}.c.
  *
  * Locks, taken in this order: server->lock (the list of connections), connection->lock (its current request),
  * request->lock (whose hands it is in), stream->lock. The library's own lock comes last: it never calls us with it
