@@ -12,8 +12,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
-enum { MEMORY_MAX = 64 * 1024 * 1024, PATH_ROOM = 2048 };
+enum { MEMORY_MAX = 64 * 1024 * 1024, PATH_ROOM = 2048, FIELD_SHOWN_MAX = 200 };
 
 struct shadow {
     const exchange_services *services;
@@ -25,6 +26,7 @@ struct shadow {
     const char *id;
     relay_request request; /* copied */
     json_t *parameters, *script_call;
+    json_t *given_fields; /* {"X-Total": "3"}: of those that are compared, what the given answer carries */
     span body;
     int status; /* of the answer that was given */
     span answer;
@@ -88,6 +90,17 @@ static void copy_request(shadow *s, const exchange *x, const estate_destination 
     if (r->trace) r->trace = arena_strdup(s->memory, r->trace);
 }
 
+static json_t *fields_given(const estate_shadow *settings, const http_response *response) {
+    const json_t *names = json_get_array(settings->options, "headers");
+    json_t *given = json_object();
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        span value = http_response_find(response, name);
+        if (value.data) json_put_span(given, name, value);
+    }
+    return given;
+}
+
 shadow *shadow_prepare(exchange *x, const http_response *response) {
     const estate_shadow *settings = &x->endpoint->shadow;
     span answer = http_response_content(response);
@@ -114,6 +127,7 @@ shadow *shadow_prepare(exchange *x, const http_response *response) {
     s->parameters = json_deep_copy(x->parameters);
     s->body = arena_copy(s->memory, body);
     s->answer = arena_copy(s->memory, answer);
+    s->given_fields = fields_given(settings, response);
     s->status = http_response_status(response);
     if (script) s->script_call = exchange_script_call(x, "response", script, NULL);
     copy_request(s, x, modern ? &x->endpoint->modern : &x->endpoint->target);
@@ -130,6 +144,7 @@ static void end(shadow *s) {
     call_scope_end(&s->scope);
     json_decref(s->parameters);
     json_decref(s->script_call);
+    json_decref(s->given_fields);
     arena_free(s->memory);
     routes_release(s->routes);
     free(s);
@@ -144,12 +159,57 @@ static void conclude(shadow *s, shadow_outcome outcome, const json_t *difference
 
 static void ask_other(shadow *s);
 
+/* Is "header NAME" among the places that may differ? */
+static bool field_is_free(const json_t *places, const char *name) {
+    for (size_t i = 0; i < json_array_size(places); i++) {
+        const char *place = json_string_value(json_array_get(places, i));
+        if (strncmp(place, "header ", 7) == 0 && strcasecmp(place + 7, name) == 0) return true;
+    }
+    return false;
+}
+
+static span field_of_other(const shadow *s, const char *name) {
+    const http_field *field = http_find_field(s->other.headers, s->other.header_count, span_of(name));
+    if (field) return field->value;
+    bool type = strcasecmp(name, "Content-Type") == 0 && s->other.content_type;
+    return type ? span_of(s->other.content_type) : span_make(NULL, 0);
+}
+
+static span shown(span value) {
+    return span_make(value.data, value.len < FIELD_SHOWN_MAX ? value.len : FIELD_SHOWN_MAX);
+}
+
+/* Adds to `differences` the header fields that are compared and differ. A script's answer has fields of its own. */
+static void compare_fields(const shadow *s, json_t *differences) {
+    const json_t *options = s->endpoint->shadow.options, *names = json_get_array(options, "headers");
+    bool modern_given = s->side == SIDE_MODERN && !s->learning;
+    json_t *noise = route_switch_noise(s->turn);
+    for (size_t i = 0; !s->script_call && i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (field_is_free(json_get_array(options, "ignore"), name) || (!s->learning && field_is_free(noise, name)))
+            continue;
+        const char *text = json_get_text(s->given_fields, name, NULL);
+        span given = text ? span_of(text) : span_make(NULL, 0), other = field_of_other(s, name);
+        span legacy = modern_given ? other : given, modern = modern_given ? given : other;
+        if (!legacy.data == !modern.data && span_equal(legacy, modern)) continue;
+        json_t *difference = json_pack("{s:o}", "path", json_sprintf("header %s", name));
+        json_put_text(difference, "kind", !modern.data ? "missing" : !legacy.data ? "added" : "value");
+        if (legacy.data) json_put_span(difference, "legacy", shown(legacy));
+        if (modern.data) json_put_span(difference, "modern", shown(modern));
+        json_array_append_new(differences, difference);
+    }
+    json_decref(noise);
+}
+
 static void compared(void *context, frame *reply, error *failure) {
     shadow *s = context;
-    json_t *head = NULL;
+    json_t *head = NULL, *differences = json_array();
     error *err = failure ? failure : frame_get_error(reply);
     if (!err) err = frame_get_json(reply, &head);
-    const json_t *differences = json_get_array(head, "differences");
+    if (!err) {
+        compare_fields(s, differences);
+        json_array_extend(differences, json_get_array(head, "differences"));
+    }
     if (err) {
         log_warning("endpoint %s: two answers could not be compared: %s", s->endpoint->route, error_text(err));
         error_free(err);
@@ -163,6 +223,7 @@ static void compared(void *context, frame *reply, error *failure) {
     } else {
         conclude(s, json_array_size(differences) ? SHADOW_DIFFERED : SHADOW_MATCHED, differences);
     }
+    json_decref(differences);
     json_decref(head);
 }
 

@@ -101,6 +101,8 @@ before(async () => {
         traffic: {reads: "modern", writes: "legacy", rules: [{to: "legacy", key: "header X-Tenant", values: ["acme"]}]}},
       {route: "/guarded/*", legacy: {connection: "old-http"}, modern: {connection: "new-http"},
         traffic: {modern: "100%", back: {error_rate: "10%", minimum: 5, window: "30s"}}},
+      {route: "/headed/*", legacy: {connection: "old-http"}, modern: {connection: "new-http"},
+        shadow: {headers: ["X-Total", "x-same", "X-Gone", "X-New", "X-Noise", "Content-Type"], ignore: ["$", "header X-Noise"]}},
       {route: "/learning/*", legacy: {connection: "old-http"}, modern: {connection: "new-http"},
         shadow: {learn: true, ignore: ["$.servedBy", "$.url", "$.headers"]}},
     ],
@@ -302,7 +304,7 @@ test("a back-end that breaks off in the middle breaks the client's connection of
 
 test("HT-15: a body over the limit is refused before the back-end sees it", async () => {
   const before = modern.calls;
-  const answer = await call("/new/large", {method: "POST", body: Buffer.alloc(2 << 20)});
+  const answer = await call("/new/large", {method: "POST", body: Buffer.alloc(11 << 20)});
   assert.equal(answer.status, 413);
   assert.equal(modern.calls, before);
 });
@@ -408,6 +410,28 @@ test("F06, F07, A07: the other side is asked after the answer, and what differs 
   await until("it is counted", async () => (await report()).totals.shadow.skipped_write >= 1);
   assert.equal(modern.calls, calls, "a write was shadowed that nobody declared safe");
   modern.behave = undefined;
+});
+
+test("F07: header fields that the endpoint names are compared too", async () => {
+  const answer = (fields) => (request, response) => {
+    for (const [name, value] of Object.entries({...fields, "X-Same": "1", "X-Noise": String(Math.random())})) response.setHeader(name, value);
+    response.end("{}");
+    return true;
+  };
+  old.behave = answer({"X-Total": "3", "X-Gone": "yes", "Content-Type": "application/json", "X-Unasked": "1"});
+  modern.behave = answer({"X-Total": "4", "X-New": "yes", "Content-Type": "application/json; charset=utf-8", "X-Unasked": "2"});
+  await call("/headed/a");
+  const {samples} = await until("the comparison", async () => {
+    const found = await us.get(`${switchPath("/headed/*")}/differences`);
+    return found.samples.length === 1 && found;
+  });
+  assert.deepEqual(samples[0].differences.map((field) => `${field.path} ${field.kind} ${field.legacy ?? "-"} ${field.modern ?? "-"}`).sort(), [
+    "header Content-Type value application/json application/json; charset=utf-8",
+    "header X-Gone missing yes -",
+    "header X-New added - yes",
+    "header X-Total value 3 4",
+  ]);
+  old.behave = modern.behave = undefined;
 });
 
 test("A04: a shadow that hangs costs the caller nothing", async () => {
