@@ -115,6 +115,7 @@ export const configuration = [
       await go(page, "#/config/tables/e2e-units");
       await page.waitForSelector(".grid");
       await page.click("text=Add a row");
+      await page.waitForFunction(() => document.activeElement?.closest(".grid tbody tr:last-child"));
       await page.keyboard.type("CS");
       await page.keyboard.press("Tab");
       await page.keyboard.type("case");
