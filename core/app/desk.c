@@ -177,35 +177,35 @@ static error *make_facade(desk *d, const json_t *configuration) {
     return NULL;
 }
 
-/* The certificate of a listener by its name in the key store; both NULL when none is configured. */
-static error *load_certificate(desk *d, const char *name, char **certificate, char **key) {
+/* The text of a certificate by its name in the key store. */
+static error *certificate_text(desk *d, const char *name, char **text) {
     json_t *body = NULL;
     int64_t revision;
+    error *err = store_object(d->store, "certificates", name, &body, &revision);
+    if (!err) *text = xstrdup(json_get_text(body, "certificate", ""));
+    json_decref(body);
+    return err;
+}
+
+/* The certificate of a listener and its key; both NULL when none is configured. */
+static error *load_certificate(desk *d, const char *name, char **certificate, char **key) {
     buf plain = BUF_MAX(PEM_BYTES_MAX);
     *certificate = *key = NULL;
     if (!name) return NULL;
     char *record = xasprintf("certificates/%s/private_key", name);
-    error *err = store_object(d->store, "certificates", name, &body, &revision);
+    error *err = certificate_text(d, name, certificate);
     if (!err) err = config_unseal(d->config, record, &plain);
-    if (!err) {
-        *certificate = xstrdup(json_get_text(body, "certificate", ""));
-        *key = buf_take(&plain, NULL);
-    }
+    if (!err) *key = buf_take(&plain, NULL);
     free(record);
-    json_decref(body);
     buf_free(&plain);
     return error_wrap(err, "the listener's certificate %s", name);
 }
 
 /* The authority whose certificates clients must show; NULL when none is configured. */
 static error *load_authority(desk *d, const char *name, char **certificate) {
-    json_t *body = NULL;
-    int64_t revision;
     *certificate = NULL;
     if (!name) return NULL;
-    error *err = store_object(d->store, "certificates", name, &body, &revision);
-    if (!err) *certificate = xstrdup(json_get_text(body, "certificate", ""));
-    json_decref(body);
+    error *err = certificate_text(d, name, certificate);
     return error_at(error_wrap(err, "the authority of the clients, %s", name), "tls.client_ca");
 }
 
