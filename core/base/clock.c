@@ -18,6 +18,18 @@ int64_t clock_monotonic_ms(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+struct timespec clock_monotonic_in(int64_t ms) {
+    struct timespec then;
+    clock_gettime(CLOCK_MONOTONIC, &then);
+    then.tv_sec += ms / 1000;
+    then.tv_nsec += ms % 1000 * 1000000;
+    if (then.tv_nsec >= 1000000000) {
+        then.tv_nsec -= 1000000000;
+        then.tv_sec++;
+    }
+    return then;
+}
+
 char *clock_format(int64_t wall_ms, char *text) {
     int64_t milliseconds = ((wall_ms % 1000) + 1000) % 1000;
     time_t seconds = (time_t)((wall_ms - milliseconds) / 1000);

@@ -8,10 +8,15 @@
 
 #include "core/base/error.h"
 
+#include <time.h>
+
 enum { CLOCK_TEXT_SIZE = 32 };
 
 int64_t clock_wall_ms(void);
 int64_t clock_monotonic_ms(void);
+
+/* `ms` (not negative) from now by the monotonic clock, for conditions that wait by it (pthread_condattr_setclock). */
+struct timespec clock_monotonic_in(int64_t ms);
 
 /* RFC 3339 with milliseconds, "2026-11-23T16:15:20.123Z"; `text` holds CLOCK_TEXT_SIZE bytes and is returned. */
 char *clock_format(int64_t wall_ms, char *text);

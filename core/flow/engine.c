@@ -334,20 +334,8 @@ static int64_t sleep_for(int64_t job_at, int64_t next_source_ms) {
     return sleep_ms < 1 ? 1 : sleep_ms;
 }
 
-static struct timespec time_in(int64_t ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 static void wait_until_woken(dispatcher *d, int64_t sleep_ms) {
-    struct timespec until = time_in(sleep_ms);
+    struct timespec until = clock_monotonic_in(sleep_ms);
     while (!d->woken && !d->stopping) {
         if (pthread_cond_timedwait(&d->wake_dispatcher, &d->lock, &until) != 0) break;
     }
@@ -469,7 +457,7 @@ void engine_stop(engine *e) {
     d->stopping = true;
     pthread_cond_broadcast(&d->wake_dispatcher);
     pthread_cond_broadcast(&d->wake_runner);
-    struct timespec until = time_in(STOP_MS);
+    struct timespec until = clock_monotonic_in(STOP_MS);
     int waited = 0;
     while (waited == 0 && d->running > 0)
         waited = pthread_cond_timedwait(&d->runner_ended, &d->lock, &until);

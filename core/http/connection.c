@@ -243,11 +243,7 @@ void housekeeper_drop_lingering(http_server *server) {
 }
 
 static void wait_tick(http_server *server) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (server->lingering ? LINGER_TICK_MS : TICK_MS) * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    const struct timespec until = clock_monotonic_in(server->lingering ? LINGER_TICK_MS : TICK_MS);
     pthread_cond_timedwait(&server->changed, &server->lock, &until);
 }
 

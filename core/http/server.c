@@ -306,12 +306,7 @@ static void end_connections(http_server *server, bool hard) {
 }
 
 static void wait_for_requests(http_server *server, unsigned deadline_ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += deadline_ms / 1000;
-    until.tv_nsec += (long)(deadline_ms % 1000) * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    const struct timespec until = clock_monotonic_in(deadline_ms);
     int waited = 0;
     while (waited == 0 && atomic_load(&server->running) > 0)
         waited = pthread_cond_timedwait(&server->changed, &server->lock, &until);

@@ -84,18 +84,6 @@ static void refill(store_writer *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
-static struct timespec after_ms(long ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    return until;
-}
-
 /* As refill, but waits for one change until `until`. */
 static void refill_until(store_writer *w, const struct timespec *until) {
     bool timed_out = false;
@@ -110,7 +98,7 @@ static void refill_until(store_writer *w, const struct timespec *until) {
  * the wait ends after IDLE_MS with nothing taken: that is the time to checkpoint. */
 static bool wait_for_changes(store_writer *w) {
     if (w->taken) return true;
-    struct timespec until = after_ms(IDLE_MS);
+    struct timespec until = clock_monotonic_in(IDLE_MS);
     pthread_mutex_lock(&w->lock);
     bool timed_out = false;
     while (!w->first && !w->stop && !timed_out) {
@@ -197,7 +185,7 @@ static error *run_again_carefully(store_writer *w) {
 
 static error *run_changes(store_writer *w) {
     int64_t deadline = clock_monotonic_ms() + BATCH_MS;
-    const struct timespec gathered = after_ms(GATHER_MS);
+    const struct timespec gathered = clock_monotonic_in(GATHER_MS);
     error *err = NULL;
     do {
         store_change *change = w->taken;

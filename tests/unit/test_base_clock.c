@@ -121,6 +121,18 @@ static void the_monotonic_clock_never_goes_back(void **state) {
     assert_true(clock_wall_ms() > 1700000000000);
 }
 
+static void a_deadline_lies_ahead_by_the_monotonic_clock(void **state) {
+    (void)state;
+    static const int64_t rows[] = {0, 1, 999, 1000, 1001, 59999, 86400000};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t before = clock_monotonic_ms();
+        struct timespec then = clock_monotonic_in(rows[i]);
+        int64_t after = clock_monotonic_ms(), at = (int64_t)then.tv_sec * 1000 + then.tv_nsec / 1000000;
+        assert_in_range(then.tv_nsec, 0, 999999999);
+        assert_true(before + rows[i] <= at && at <= after + rows[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_time_is_written_as_rfc_3339_with_milliseconds),
@@ -128,6 +140,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(a_duration_is_a_number_with_its_unit),
         cmocka_unit_test(the_monotonic_clock_never_goes_back),
+        cmocka_unit_test(a_deadline_lies_ahead_by_the_monotonic_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
