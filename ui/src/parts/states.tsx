@@ -31,6 +31,19 @@ export function Empty({title, children}: {title: string; children?: ComponentChi
   );
 }
 
+// What was asked for was refused: in the server's words, beside the button that asked. Nothing without a problem.
+export function Refused({problem}: {problem: Problem | null}): JSX.Element | null {
+  return (
+    problem && (
+      <p class="notice bad" role="alert">
+        <span>
+          <b>{problem.title}.</b> {problem.detail}
+        </span>
+      </p>
+    )
+  );
+}
+
 export function Failed({problem, what, again}: {problem: Problem; what: string; again: () => void}): JSX.Element {
   const retry = (): void => {
     reconnect();

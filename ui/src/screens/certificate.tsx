@@ -6,6 +6,7 @@ import {useEffect} from "preact/hooks";
 import {asProblem, call, getTagged, put, type Problem} from "../api";
 import {Dialog} from "../parts/dialog";
 import {Icon} from "../parts/icon";
+import {Refused} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
 import {say} from "../parts/toast";
 import {link, navigate} from "../router";
@@ -231,13 +232,7 @@ function RollOver({name, own, close}: {name: string; own: boolean; close: () => 
           </label>
         ))}
       </fieldset>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       <div class="sheet-foot">
         <button type="button" onClick={close}>
           Cancel

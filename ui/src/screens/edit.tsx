@@ -11,7 +11,7 @@ import {fromYaml, yamlOf} from "../forms/yaml";
 import {plural} from "../format";
 import {Diff} from "../parts/diff";
 import {Icon} from "../parts/icon";
-import {Failed, Loading} from "../parts/states";
+import {Failed, Loading, Refused} from "../parts/states";
 import {Foreign} from "../parts/text";
 import {say} from "../parts/toast";
 import {link, navigate, route} from "../router";
@@ -192,13 +192,7 @@ function Editing({kind, name, schemas, start}: EditingProps): JSX.Element {
         </span>
       </div>
       <p class="about">{kind.about}</p>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       {theirs.value && (
         <Conflict
           mine={value.value}

@@ -7,6 +7,7 @@ import {isSealed} from "../forms/schema";
 import {size, words} from "../format";
 import {Dialog} from "../parts/dialog";
 import {Icon} from "../parts/icon";
+import {Refused} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
 import {say} from "../parts/toast";
 import {link, navigate} from "../router";
@@ -95,13 +96,7 @@ export function Remove({kind, name, item, close}: {kind: Kind; name: string; ite
           ? "What is secret in it is removed with it: this cannot be undone."
           : "You can undo this right afterwards. What was tracked stays tracked."}
       </p>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       <div class="sheet-foot">
         <button type="button" onClick={close}>
           Cancel

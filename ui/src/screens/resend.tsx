@@ -5,6 +5,7 @@ import type {JSX} from "preact";
 import {asProblem, call, type Problem} from "../api";
 import {plural, size} from "../format";
 import {Dialog} from "../parts/dialog";
+import {Refused} from "../parts/states";
 import {Foreign, messageTitle} from "../parts/text";
 import {say} from "../parts/toast";
 import {useResource} from "../resource";
@@ -41,13 +42,7 @@ export function Resend({message, close, done}: ResendProps): JSX.Element {
   return (
     <Dialog title={message.direction === "out" ? "Send this message again?" : "Process this message again?"} close={close}>
       {message.direction === "out" ? <Outward message={message} /> : <Inward message={message} />}
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       <div class="sheet-foot">
         <button type="button" onClick={close}>
           Cancel

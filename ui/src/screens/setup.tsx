@@ -4,6 +4,7 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
 import {asProblem, put, session, type Problem} from "../api";
+import {Refused} from "../parts/states";
 import {say} from "../parts/toast";
 import {link, navigate} from "../router";
 import {isAdmin} from "../session";
@@ -84,13 +85,7 @@ export function SetUp(): JSX.Element {
           void go();
         }}
       >
-        {problem.value && (
-          <p class="notice bad" role="alert">
-            <span>
-              <b>{problem.value.title}.</b> {problem.value.detail}
-            </span>
-          </p>
-        )}
+        <Refused problem={problem.value} />
         <h2>1 A password of your own</h2>
         <div class="field">
           <label for="own-password">New password for {session.value?.user}</label>

@@ -8,7 +8,7 @@ import {asProblem, call, type Problem} from "../api";
 import {count, plural} from "../format";
 import {Dialog} from "../parts/dialog";
 import {Icon} from "../parts/icon";
-import {Failed, Loading} from "../parts/states";
+import {Failed, Loading, Refused} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
 import {say} from "../parts/toast";
 import {useResource} from "../resource";
@@ -254,13 +254,7 @@ function Turner({path, name, share, done}: {path: string; name: string; share: n
               onInput={(event) => (reason.value = event.currentTarget.value)}
             />
           </div>
-          {problem.value && (
-            <p class="notice bad" role="alert">
-              <span>
-                <b>{problem.value.title}.</b> {problem.value.detail}
-              </span>
-            </p>
-          )}
+          <Refused problem={problem.value} />
           <div class="sheet-foot">
             <button type="button" onClick={() => (asking.value = false)}>
               Cancel

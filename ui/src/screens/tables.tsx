@@ -8,7 +8,7 @@ import {asProblem, getTagged, put, type Problem} from "../api";
 import {parseCsv, writeCsv} from "../csv";
 import {plural} from "../format";
 import {Icon} from "../parts/icon";
-import {Failed, Loading} from "../parts/states";
+import {Failed, Loading, Refused} from "../parts/states";
 import {Foreign} from "../parts/text";
 import {say} from "../parts/toast";
 import {link} from "../router";
@@ -199,13 +199,7 @@ function Grid({kind, name, stored, reload}: GridProps): JSX.Element {
           }
         />
       </p>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       {twice.length > 0 && (
         <p class="notice bad" role="status">
           <span>

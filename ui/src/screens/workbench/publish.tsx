@@ -8,6 +8,7 @@ import {plural} from "../../format";
 import {Dialog} from "../../parts/dialog";
 import {Diff} from "../../parts/diff";
 import {Icon} from "../../parts/icon";
+import {Refused} from "../../parts/states";
 import {Foreign} from "../../parts/text";
 import {say} from "../../parts/toast";
 import {useUses} from "../uses";
@@ -131,13 +132,7 @@ export function Publish({scripts, before, broken, draft, close, done}: PublishPr
           onInput={(event) => (note.value = event.currentTarget.value)}
         />
       </div>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       {broken && <p class="bad-text">The script has an error: mend it before it can be published.</p>}
       {red && (
         <label class="check">

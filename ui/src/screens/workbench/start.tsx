@@ -7,6 +7,7 @@ import {asProblem, get, put, type Problem} from "../../api";
 import {words} from "../../format";
 import {Icon} from "../../parts/icon";
 import {Lines} from "../../parts/payload";
+import {Refused} from "../../parts/states";
 import {link, navigate} from "../../router";
 import {objectPath} from "../edit";
 
@@ -49,13 +50,7 @@ export function NewScript(): JSX.Element {
       </div>
       <h1>New script</h1>
       <p class="about">Nothing runs through it before a flow or an endpoint names it.</p>
-      {problem.value && (
-        <p class="notice bad" role="alert">
-          <span>
-            <b>{problem.value.title}.</b> {problem.value.detail}
-          </span>
-        </p>
-      )}
+      <Refused problem={problem.value} />
       <div class="edit">
         <form
           class="narrow-form"
