@@ -11,6 +11,7 @@
 #define BANYAN_CORE_FACADE_EXCHANGE_H
 
 #include "core/base/blocking.h"
+#include "core/base/later.h"
 #include "core/facade/routes.h"
 #include "core/facade/upstreams.h"
 #include "core/flow/accounts.h"
@@ -23,6 +24,7 @@ typedef struct exchange_services {
     worker_pool *pool;
     control_numbers *numbers;
     blocking *blocking;
+    later_steps *later; /* the facade's own, as the upstreams */
     accounts *accounts;
     http_loop *loop;
     upstreams *upstreams;

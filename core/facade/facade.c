@@ -53,11 +53,11 @@ error *facade_new(const facade_options *options, facade **out) {
     f->options.services.upstreams = upstreams_new(options->services.loop, options->services.config);
     pthread_mutex_init(&f->lock, NULL);
     *out = f;
-    return NULL;
+    return later_start(&f->options.services.later);
 }
 
 void facade_let_go(facade *f) {
-    if (f) reply_stop();
+    if (f) later_end(f->options.services.later);
 }
 
 void facade_settle(facade *f) {
@@ -68,6 +68,7 @@ void facade_free(facade *f) {
     if (!f) return;
     routes_release(f->now);
     upstreams_free(f->options.services.upstreams);
+    later_free(f->options.services.later);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }

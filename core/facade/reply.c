@@ -10,7 +10,7 @@
 #include "core/flow/estate_policy_settings.h"
 #include "core/flow/template.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,9 +18,8 @@ enum { LOOK_EVERY_MS = 100, PATH_ROOM = 2048, READ_BYTES_MAX = 8 * 1024 * 1024, 
 
 static const char event_kind[] = "reply expected";
 
-/* A request that waits for its reply. In the list, or in the hands of a courier's answer. */
+/* A request that waits for its reply: between two looks, or in the hands of a courier's answer. */
 typedef struct waiting {
-    struct waiting *next;
     exchange *x;
     const estate_connection *connection;
     char path[PATH_ROOM];
@@ -29,12 +28,7 @@ typedef struct waiting {
     bool removes;
 } waiting;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static pthread_t looker;
-static waiting *all;
-static size_t count; /* in the list and in flight */
-static bool running, stops;
+static atomic_size_t count; /* how many wait */
 
 static const json_t *settings_of(const estate_endpoint *endpoint) {
     return json_get_object(endpoint->body, "reply");
@@ -138,17 +132,16 @@ static void note_answer(exchange *x) {
     x->untracked = true; /* the request's message is there already */
 }
 
-static void put_back(waiting *w) {
-    pthread_mutex_lock(&lock);
-    bool over = stops || clock_monotonic_ms() >= w->until_ms;
-    if (over) {
-        count--;
-    } else {
-        w->next = all;
-        all = w;
+static void look(void *context);
+
+static void look_again(waiting *w) {
+    later_steps *l = w->x->services->later;
+    if (!later_is_over(l) && clock_monotonic_ms() < w->until_ms) {
+        later_run(l, LOOK_EVERY_MS, look, w);
+        return;
     }
-    pthread_mutex_unlock(&lock);
-    if (over) answer_later(w);
+    atomic_fetch_sub(&count, 1);
+    answer_later(w);
 }
 
 /* Who writes the reply may not be done: it counts when it is the same at two looks. */
@@ -171,16 +164,14 @@ static void after_look(void *context, frame *reply, error *failure) {
     if (err) {
         /* Not there yet; or the back-end cannot be read for the moment, which the deadline ends too. */
         error_free(err);
-        put_back(w);
+        look_again(w);
         return;
     }
     if (!is_whole(w, reply)) {
-        put_back(w);
+        look_again(w);
         return;
     }
-    pthread_mutex_lock(&lock);
-    count--;
-    pthread_mutex_unlock(&lock);
+    atomic_fetch_sub(&count, 1);
     x->answer.status = 200;
     x->answer.frame = *reply; /* its content moves */
     frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
@@ -193,69 +184,17 @@ static void after_look(void *context, frame *reply, error *failure) {
     exchange_answered(x);
 }
 
-/* ---- looking ---- */
-
-static void look(waiting *w) {
+static void look(void *context) {
+    waiting *w = context;
     worker_request work = {.done = after_look, .context = w};
-    error *err = prepare_call(w->x, w, OPERATION_READ, &work);
+    error *err = later_is_over(w->x->services->later) ? error_new(ERROR_TIMEOUT, "the appliance stops")
+                                                      : prepare_call(w->x, w, OPERATION_READ, &work);
     if (err) {
         error_free(err);
-        put_back(w);
+        look_again(w);
         return;
     }
     worker_pool_submit(w->x->services->pool, &work);
-}
-
-static void *look_around(void *unused) {
-    (void)unused;
-    pthread_mutex_lock(&lock);
-    while (!stops) {
-        if (!all) {
-            pthread_cond_wait(&changed, &lock);
-            continue;
-        }
-        waiting *now = all;
-        all = NULL;
-        pthread_mutex_unlock(&lock);
-        while (now) {
-            waiting *next = now->next;
-            look(now);
-            now = next;
-        }
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOOK_EVERY_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_mutex_lock(&lock);
-        int waited = 0;
-        while (!stops && waited == 0)
-            waited = pthread_cond_timedwait(&changed, &lock, &until);
-    }
-    waiting *left = all;
-    all = NULL;
-    pthread_mutex_unlock(&lock);
-    while (left) {
-        waiting *next = left->next;
-        answer_later(left);
-        left = next;
-    }
-    return NULL;
-}
-
-/* With the lock held. */
-static bool ensure_looker(void) {
-    if (!running) running = pthread_create(&looker, NULL, look_around, NULL) == 0;
-    return running;
-}
-
-void reply_stop(void) {
-    pthread_mutex_lock(&lock);
-    bool was = running;
-    stops = true;
-    pthread_cond_signal(&changed);
-    pthread_mutex_unlock(&lock);
-    if (was) pthread_join(looker, NULL);
 }
 
 /* Seconds that the caller wants to wait: -1 without a word of it (RFC 7240 §2, §4.1, §4.3). */
@@ -292,16 +231,13 @@ void reply_wait(exchange *x) {
     w->until_ms = clock_monotonic_ms() + within_ms;
     error *err = path_of(x, w->path);
     error_free(err); /* the same as when it was announced */
-    pthread_mutex_lock(&lock);
-    bool waits = within_ms > 0 && !err && !stops && count < WAITING_MAX && ensure_looker();
-    if (waits) {
-        w->next = all;
-        all = w;
-        count++;
-        pthread_cond_signal(&changed);
+    bool room = atomic_fetch_add(&count, 1) < WAITING_MAX;
+    if (room && within_ms > 0 && !err) {
+        later_run(x->services->later, 0, look, w);
+    } else {
+        atomic_fetch_sub(&count, 1);
+        answer_later(w);
     }
-    pthread_mutex_unlock(&lock);
-    if (!waits) answer_later(w);
 }
 
 /* ---- GET /status/{id}/reply ---- */

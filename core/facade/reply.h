@@ -27,9 +27,6 @@ void reply_wait(exchange *x);
 void reply_serve(
     const exchange_services *services, estate *e, http_request *request, const char *id, const char *caller);
 
-/* Whoever still waits is answered 202; the thread ends. Once, when the listener stops. */
-void reply_stop(void);
-
 /* The path of a reply is there before its bytes are: for the table of policies. */
 void reply_check(const estate *e, const estate_endpoint *endpoint, fault_list *faults);
 
