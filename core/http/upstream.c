@@ -569,7 +569,10 @@ static void set_method(http_flight *f) {
     bool head = strcmp(plan->method, "HEAD") == 0;
     bool upload = !head && (plan->flows || plan->body_fd >= 0 || plan->body.len > 0);
     curl_off_t size = plan->flows || plan->body_fd >= 0 ? (curl_off_t)plan->body_size : (curl_off_t)plan->body.len;
-    curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L); /* whatever the last flight left behind is undone */
+    /* Whatever the last flight left behind is undone. With its POSTFIELDS there libcurl would not rewind this one's
+     * body before it sends it again. */
+    curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, NULL);
+    curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L);
     if (head) curl_easy_setopt(f->easy, CURLOPT_NOBODY, 1L);
     if (upload) {
         curl_easy_setopt(f->easy, CURLOPT_UPLOAD, 1L);
