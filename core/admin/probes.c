@@ -45,7 +45,9 @@ static void add_back_ends(buf *out) {
     } rows[] = {{"running", "banyan_backend_running", "gauge", "Requests at the back-end now."},
         {"waiting", "banyan_backend_waiting", "gauge", "Requests that wait for their turn."},
         {"opened", "banyan_backend_breaker_opened_total", "counter", "How often the breaker opened."},
-        {"refused", "banyan_backend_refused_total", "counter", "Requests refused by breaker or queue."}};
+        {"refused", "banyan_backend_refused_total", "counter", "Requests refused by breaker or queue."},
+        {"repeated", "banyan_backend_repeats_total", "counter", "Calls that were made again."},
+        {"not_repeated", "banyan_backend_repeats_unpaid_total", "counter", "Calls not made again for want of budget."}};
     json_t *states = guard_states(), *state;
     const char *name;
     for (size_t i = 0; json_object_size(states) > 0 && i < sizeof rows / sizeof *rows; i++) {

@@ -6,6 +6,7 @@
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
 #include "core/facade/pass.h"
+#include "core/facade/repeat.h"
 #include "core/facade/resource.h"
 #include "core/facade/shadow.h"
 #include "core/facade/traffic.h"
@@ -125,8 +126,25 @@ static void answer_missing(exchange *x, const char *detail) {
     exchange_respond(x, answer_problem(404, "not-found", "There is no such resource", detail, NULL));
 }
 
+static void ask_again(void *owner);
+
+/* Is it asked once more? */
+static bool wait_to_ask_again(exchange *x, const back_end_answer *answer, const error *failure) {
+    int64_t wait_ms = 0;
+    const http_field *after =
+        answer ? http_find_field(answer->headers, answer->header_count, SPAN("Retry-After")) : NULL;
+    bool again = failure ? repeat_after_failure(x, failure, &wait_ms)
+                         : repeat_after_status(x, answer->status, after ? after->value : (span){NULL, 0}, &wait_ms);
+    if (again) later_run(x->services->later, wait_ms, ask_again, x);
+    return again;
+}
+
 static void after_call(void *owner, back_end_answer *answer, error *failure) {
     exchange *x = owner;
+    if (wait_to_ask_again(x, answer, failure)) {
+        error_free(failure);
+        return;
+    }
     if (failure && error_code_of(failure) == ERROR_NOT_FOUND) {
         error_free(failure);
         answer_missing(x, "The back-end has nothing under this address.");
@@ -160,7 +178,7 @@ static void ask(exchange *x, const back_end *behind) {
         .head = pass_describe(x, x->target),
         .body = SPAN(""),
         .body_fd = -1,
-        .timeout_ms = x->endpoint->timeout_ms,
+        .timeout_ms = repeat_time_left(x),
     };
     if (!behind->passes) {
         error *err = file_path(x, path);
@@ -178,6 +196,11 @@ static void ask(exchange *x, const back_end *behind) {
         }
     }
     behind->call(x->services, &request, after_call, x);
+}
+
+static void ask_again(void *owner) {
+    exchange *x = owner;
+    ask(x, back_end_of(x->target->connection));
 }
 
 /* ---- its turn ---- */
@@ -239,6 +262,7 @@ void exchange_call_back_end(exchange *x) {
 static void reach_back_end(exchange *x) {
     const back_end *behind = back_end_of(x->target->connection);
     x->called = true;
+    repeat_first_call(x);
     if (!behind->passes && resource_takes(x)) {
         resource_start(x);
         return;

@@ -39,6 +39,8 @@ struct exchange {
     bool called;                      /* the back-end was asked */
     bool shadowed;                    /* the other side will be asked too */
     int64_t began_ms;                 /* monotonic: when the side was chosen */
+    int64_t called_ms;                /* monotonic: when the back-end was called first */
+    int repeats;                      /* how often it was called again */
     call_scope scope;
     payload_writer *spill; /* while a large body comes in */
     payload body;          /* as it came, once body_there */

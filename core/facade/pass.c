@@ -4,10 +4,17 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
+#include "core/facade/repeat.h"
 
 #include <stdlib.h>
 
 enum { STREAM_BYTES = 256 * 1024 };
+
+/* A call that is to be made again in a while; by then the exchange may be gone. */
+typedef struct repetition {
+    struct pass *pass; /* NULL: gone */
+    http_loop *loop;
+} repetition;
 
 typedef struct pass {
     exchange *x;
@@ -16,6 +23,7 @@ typedef struct pass {
     http_stream *stream; /* of an answer that goes on */
     bool flows;          /* the request's body passes as it comes */
     bool responded;      /* the request is not ours any more */
+    repetition *again;   /* while it waits to be sent again */
 } pass;
 
 relay_request pass_describe(const exchange *x, const estate_destination *target) {
@@ -64,10 +72,35 @@ static bool has_body(const exchange *x, int status) {
     return !exchange_is(x, "HEAD") && status != 204 && status != 304;
 }
 
+static void send_again(void *context);
+
+static void repetition_due(void *context) {
+    repetition *again = context;
+    http_loop_post(again->loop, send_again, again);
+}
+
+static void wait_to_send_again(pass *p, int64_t wait_ms) {
+    p->flight = NULL;
+    p->again = xcalloc(1, sizeof *p->again);
+    *p->again = (repetition){.pass = p, .loop = p->x->services->loop};
+    later_run(p->x->services->later, wait_ms, repetition_due, p->again);
+}
+
+/* Is this answer not the last word? */
+static bool is_asked_again(pass *p, const http_flight_answer *answer) {
+    int64_t wait_ms;
+    const http_field *after = http_find_field(answer->headers, answer->header_count, SPAN("Retry-After"));
+    if (!repeat_after_status(p->x, answer->status, after ? after->value : (span){NULL, 0}, &wait_ms)) return false;
+    if (!answer->complete) http_flight_cancel(p->flight);
+    wait_to_send_again(p, wait_ms);
+    return true;
+}
+
 /* Whatever is given last: afterwards the exchange and this record may be gone. */
 static void answered(void *context, const http_flight_answer *answer) {
     pass *p = context;
     exchange *x = p->x;
+    if (answer->status >= 502 && is_asked_again(p, answer)) return;
     http_response *response = http_response_new(answer->status);
     relay_answer(answer, p->pair->peer, response);
     p->responded = true;
@@ -101,6 +134,12 @@ static bool piece(void *context, span bytes) {
 static void ended(void *context, error *failure) {
     pass *p = context;
     http_stream *stream = p->stream;
+    int64_t wait_ms;
+    if (!p->responded && failure && repeat_after_failure(p->x, failure, &wait_ms)) {
+        error_free(failure);
+        wait_to_send_again(p, wait_ms);
+        return;
+    }
     p->flight = NULL;
     p->stream = NULL;
     if (!p->responded) {
@@ -130,7 +169,7 @@ static error *send_request(pass *p) {
         .header_count = head.count,
         .body_fd = -1,
         .repeatable = relay_is_repeatable(&request),
-        .first_ms = (unsigned)x->endpoint->timeout_ms,
+        .first_ms = (unsigned)repeat_time_left(x),
         .answered = answered,
         .piece = piece,
         .ended = ended,
@@ -150,6 +189,19 @@ static error *send_request(pass *p) {
     relay_free(&head);
     free(method);
     return err;
+}
+
+/* On the loop again. */
+static void send_again(void *context) {
+    repetition *again = context;
+    pass *p = again->pass;
+    free(again);
+    if (!p) return;
+    p->again = NULL;
+    error *err = send_request(p);
+    if (!err) return;
+    p->responded = true;
+    exchange_fail(p->x, error_wrap(err, "connection %s", p->x->target->connection->name));
 }
 
 static void begin(void *context) {
@@ -181,6 +233,7 @@ static void begin(void *context) {
 
 void pass_start(exchange *x) {
     x->called = true;
+    repeat_first_call(x);
     span bytes;
     int fd;
     uint64_t size;
@@ -208,6 +261,7 @@ void pass_aborted(void *owner) {
 void pass_end(pass *p) {
     if (p->flight) http_flight_cancel(p->flight);
     if (p->stream) http_stream_close(p->stream);
+    if (p->again) p->again->pass = NULL;
     upstreams_let_go(p->pair);
     free(p);
 }

@@ -229,6 +229,9 @@ error *exchange_shape_request(exchange *x, back_end_request *request) {
     const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
     bool passed = !x->outcome || json_get_bool(x->outcome, "passed", false);
     const json_t *place = passed ? NULL : json_object_get(result, "payload");
+    free(x->shaped); /* of a call before this one */
+    x->shaped = NULL;
+    attachment_close(&x->shaped_body);
     if (!place) {
         error *err = exchange_open_body(x, &request->body, &request->body_fd, &request->body_size);
         if (err || passed) return err;

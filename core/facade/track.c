@@ -2,6 +2,7 @@
  * answer depends on is committed by accept.c. */
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
+#include "core/facade/repeat.h"
 #include "core/flow/translate.h"
 
 #include "core/base/log.h"
@@ -68,7 +69,7 @@ void exchange_track_refusal(exchange *x, message_status status, const char *reas
 
 void exchange_track_answer(exchange *x, const http_response *response, span bytes, const char *how) {
     if (x->endpoint->track != TRACK_ALL || x->untracked) return;
-    char text[TEXT_ROOM];
+    char text[TEXT_ROOM], again[REPEAT_WORDS_SIZE];
     payload copy = {.bytes = NULL};
     store_change *change = store_change_new();
     span path = http_request_path(x->request), method = http_request_method(x->request);
@@ -85,9 +86,9 @@ void exchange_track_answer(exchange *x, const http_response *response, span byte
     error *err = small ? payload_of(x->services->store, bytes, &copy) : NULL;
     store_add_message(change, &message, small && !err ? &copy : NULL);
     const char *side = !x->plan->turn ? "" : x->side == SIDE_MODERN ? " by modern" : " by legacy";
-    snprintf(text, sizeof text, "%.*s %.*s answered %d%s%s%s", (int)method.len, method.data,
+    snprintf(text, sizeof text, "%.*s %.*s answered %d%s%s%s%s", (int)method.len, method.data,
         (int)(path.len > 400 ? 400 : path.len), path.data, http_response_status(response), side, how ? " " : "",
-        how ? how : "");
+        how ? how : "", repeat_words(x, again));
     if (x->outcome) translate_log_events(change, x->id, x->outcome);
     json_t *trace = trace_of(x);
     store_add_event(change, x->id, "answered", text, trace);

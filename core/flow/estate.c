@@ -444,6 +444,17 @@ static const json_t *with_policies(builder *b, const json_t *body) {
     return merged;
 }
 
+static estate_repeat read_repeat(builder *b, const json_t *body, const char *path) {
+    const json_t *object = json_get_object(body, "repeat"), *budget = json_object_get(object, "budget");
+    estate_repeat repeat = {.times = 0, .budget = TRAFFIC_WHOLE / 5};
+    if (!object) return repeat;
+    repeat.times = (int)settings_integer(estate_repeat_settings, object, "times");
+    repeat.first_ms = settings_integer(estate_repeat_settings, object, "first");
+    error *err = budget ? traffic_parse_share(budget, &repeat.budget) : NULL;
+    fault_list_add(b->faults, error_at(error_wrap(err, "budget"), "%s/repeat/budget", path));
+    return repeat;
+}
+
 static void build_endpoint(builder *b, const json_t *body, const char *path) {
     const setting *table = estate_settings("endpoints");
     check_object(b, table, body, path);
@@ -459,6 +470,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         .track = read_track(body),
         .expect = read_expectation(body),
         .retry = read_retry(body),
+        .repeat = read_repeat(b, body, path),
         .timeout_ms = settings_integer(table, body, "timeout"),
         .body_bytes_max = settings_integer(table, body, "body_limit"),
     };

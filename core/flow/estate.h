@@ -44,6 +44,12 @@ typedef struct estate_retry {
     int attempts;
 } estate_retry;
 
+/* A call of a back-end that is made again: `times` 0 never; the budget in parts of 10,000 of the requests. */
+typedef struct estate_repeat {
+    int times, budget;
+    int64_t first_ms;
+} estate_repeat;
+
 /* Where a result goes. */
 typedef struct estate_destination {
     const estate_connection *connection;
@@ -97,6 +103,7 @@ typedef struct estate_endpoint {
     estate_track track;
     estate_expectation expect;
     estate_retry retry;
+    estate_repeat repeat;
     int64_t timeout_ms;
     int64_t body_bytes_max; /* 0: what limits.body says */
 } estate_endpoint;

@@ -222,6 +222,26 @@ const setting estate_reply_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_repeat_settings[] = {
+    {.name = "times",
+        .type = SETTING_INTEGER,
+        .min = 1,
+        .max = 10,
+        .fallback = "2",
+        .help = "At most so often, and within the endpoint's timeout."},
+    {.name = "first",
+        .type = SETTING_DURATION,
+        .min = 1,
+        .max = 60000,
+        .fallback = "50ms",
+        .help = "Wait before the first; doubles each time, and each is shortened by chance by up to a half."},
+    {.name = "budget",
+        .type = SETTING_ANY,
+        .help = "Share of the requests to the back-end that repetitions may add, over ten that are always saved up: "
+                "20% when left out."},
+    {.name = NULL},
+};
+
 const setting estate_jwt_settings[] = {
     {.name = "issuer", .type = SETTING_TEXT, .min = 1, .max = 512, .help = "What the claim iss must be."},
     {.name = "audience", .type = SETTING_TEXTS, .min = 1, .max = 512, .help = "One of these must be in the claim aud."},

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LONGER_MAX = 8 };
+enum { LONGER_MAX = 8, REPEAT = TRAFFIC_WHOLE };
 
 const setting guard_breaker_settings[] = {
     {.name = "failures",
@@ -43,6 +43,8 @@ struct guard {
     int64_t running, waiting, failures, opened, refused, longer;
     int64_t open_until_ms; /* monotonic; 0: closed */
     int64_t open_ms;
+    int64_t repeats; /* what is left of the budget, in parts of 10,000 of one */
+    int64_t repeated, not_repeated;
     int64_t failures_most; /* 0: no breaker */
     bool probing;
     waiter *first, **last;
@@ -59,6 +61,7 @@ static guard *find(const char *name) {
         g = xcalloc(1, sizeof *g);
         g->name = xstrdup(name);
         g->last = &g->first;
+        g->repeats = GUARD_REPEATS_SAVED * REPEAT;
         pthread_mutex_init(&g->lock, NULL);
         map_put(all, span_of(name), g);
     }
@@ -173,6 +176,27 @@ void guard_leave(guard_ticket *ticket, bool failed) {
     }
 }
 
+void guard_earn_repeat(const estate_connection *connection, int share) {
+    guard *g = find(connection->name);
+    pthread_mutex_lock(&g->lock);
+    g->repeats += share;
+    if (g->repeats > GUARD_REPEATS_SAVED * REPEAT) g->repeats = GUARD_REPEATS_SAVED * REPEAT;
+    pthread_mutex_unlock(&g->lock);
+}
+
+bool guard_spend_repeat(const estate_connection *connection) {
+    guard *g = find(connection->name);
+    pthread_mutex_lock(&g->lock);
+    bool left = g->repeats >= REPEAT;
+    if (left) g->repeats -= REPEAT;
+    if (left)
+        g->repeated++;
+    else
+        g->not_repeated++;
+    pthread_mutex_unlock(&g->lock);
+    return left;
+}
+
 json_t *guard_states(void) {
     json_t *states = json_object();
     size_t cursor = 0;
@@ -185,9 +209,10 @@ json_t *guard_states(void) {
         bool over = g->open_until_ms && clock_monotonic_ms() >= g->open_until_ms;
         const char *state = !g->open_until_ms ? "closed" : over ? "half-open" : "open";
         json_object_set_new(states, g->name,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "breaker", state, "running", (json_int_t)g->running, "waiting",
-                (json_int_t)g->waiting, "failures", (json_int_t)g->failures, "opened", (json_int_t)g->opened, "refused",
-                (json_int_t)g->refused));
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "breaker", state, "running", (json_int_t)g->running,
+                "waiting", (json_int_t)g->waiting, "failures", (json_int_t)g->failures, "opened", (json_int_t)g->opened,
+                "refused", (json_int_t)g->refused, "repeated", (json_int_t)g->repeated, "not_repeated",
+                (json_int_t)g->not_repeated));
         pthread_mutex_unlock(&g->lock);
     }
     pthread_mutex_unlock(&all_lock);

@@ -33,8 +33,15 @@ guard_verdict guard_enter(const estate_connection *connection, guard_ticket *tic
 /* Nothing happens for a ticket without a guard. */
 void guard_leave(guard_ticket *ticket, bool failed);
 
-/* {"acme": {"breaker": "closed"|"open"|"half-open", "running", "waiting", "failures", "opened", "refused"}}: the last
- * three count since the start, but for failures, which are those in a row. New reference. */
+/* The budget of repeated calls of one connection: each request earns a share (in parts of 10,000) of one, each
+ * repetition spends one. At most GUARD_REPEATS_SAVED are saved up, and as many are there at first, so that repetitions
+ * never come to more than that share of the requests and those few. */
+enum { GUARD_REPEATS_SAVED = 10 };
+void guard_earn_repeat(const estate_connection *connection, int share);
+bool guard_spend_repeat(const estate_connection *connection); /* false: nothing is left; it is counted */
+
+/* {"acme": {"breaker": "closed"|"open"|"half-open", "running", "waiting", "failures", "opened", "refused", "repeated",
+ * "not_repeated"}}: failures are those in a row, the last four count since the start. New reference. */
 json_t *guard_states(void);
 
 extern const setting guard_breaker_settings[];
