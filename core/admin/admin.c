@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BODY_BYTES_MAX = 64 * 1024 * 1024, PUBLIC_BODY_BYTES_MAX = 64 * 1024, PARTS_MAX = 4 };
+enum {
+    BODY_BYTES_MAX = 64 * 1024 * 1024,
+    PUBLIC_BODY_BYTES_MAX = 64 * 1024,
+    PARTS_MAX = 4,
+    ALLOWED_ROOM = 128,
+    PARAMETERS_MAX = 16,
+    NAME_ROOM = 64
+};
 
 /* The first that fits counts. Public: the probes, signing in, and the UI's files, which hold no data. */
 static const route routes[] = {
@@ -136,16 +143,27 @@ static void free_parts(char *parts[PARTS_MAX]) {
     }
 }
 
-static const route *find_route(span method, span path, char *parts[PARTS_MAX], bool *path_known) {
-    bool head = span_is(method, "HEAD");
-    *path_known = false;
+/* "GET, HEAD, PUT": what Allow says, each method once. */
+static void add_allowed(buf *allowed, const char *method) {
+    if (allowed->len && strstr(buf_text(allowed), method)) return;
+    buf_printf(allowed, "%s%s%s", allowed->len ? ", " : "", method, strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
+/* NULL: there is none. `allowed` then tells the methods of those that have the path; the UI's page, which has every
+ * path, does not count. */
+static const route *find_route(span method, span path, char *parts[PARTS_MAX], buf *allowed) {
+    bool head = span_is(method, "HEAD"), named = false;
     for (size_t i = 0; routes[i].method; i++) {
-        if (!fits(routes[i].pattern, path, parts)) {
+        /* What an address of its own has not, the objects have neither: there is no kind "apply". */
+        bool is_page = strcmp(routes[i].pattern, "/**") == 0;
+        bool generic = is_page || strncmp(routes[i].pattern, "/api/v1/*", 9) == 0;
+        if ((generic && named) || !fits(routes[i].pattern, path, parts)) {
             free_parts(parts);
             continue;
         }
         if (span_is(method, routes[i].method) || (head && strcmp(routes[i].method, "GET") == 0)) return &routes[i];
-        *path_known = true;
+        if (!is_page) add_allowed(allowed, routes[i].method);
+        named |= !strstr(routes[i].pattern, "**");
         free_parts(parts);
     }
     return NULL;
@@ -219,21 +237,82 @@ static void after_body(http_request *request, void *owner) {
     blocking_run(c->admin->options.blocking, run, c);
 }
 
+static http_response *refuse_path(const buf *allowed) {
+    if (!allowed->len)
+        return http_problem(
+            404, "not-found", "There is no such address", "/api/v1/openapi.json tells what there is.", NULL);
+    char *detail = xasprintf("Here is %s.", buf_text(allowed));
+    http_response *response = http_problem(405, "method-not-allowed", "Not with this method", detail, NULL);
+    http_response_header(response, "Allow", buf_text(allowed));
+    free(detail);
+    return response;
+}
+
+/* Bytes that are not JSON are taken where a payload is meant; everywhere else a body that calls itself something else
+ * is no body of this API, and no page of somebody else can send one that does without being asked first. */
+static http_response *refuse_content(const call *c) {
+    span type = http_request_header(c->request, "Content-Type"), media = type;
+    if (admin_shape(c->route)->bytes || !type.data || http_request_body_length(c->request) == 0) return NULL;
+    span_split(&type, ';', &media);
+    media = span_trim(media);
+    bool is_json = http_name_equal(media, SPAN("application/json")) ||
+                   (media.len > 5 && http_name_equal(span_make(media.data + media.len - 5, 5), SPAN("+json")));
+    if (is_json) return NULL;
+    http_response *response = http_problem(
+        415, "unsupported-content", "The body is not JSON", "Send it with Content-Type: application/json.", NULL);
+    http_response_header(response, "Accept", "application/json");
+    return response;
+}
+
+/* A filter that is misspelt would show everything, and what was meant to be tried would be done. */
+static http_response *refuse_parameters(const call *c) {
+    size_t count, known_count = 0;
+    const char *known[PARAMETERS_MAX];
+    char names[PARAMETERS_MAX][NAME_ROOM];
+    const http_field *given = http_request_parameters(c->request, &count);
+    const char *query = admin_shape(c->route)->query;
+    span rest = span_of(query ? query : ""), name;
+    if (strcmp(c->route->pattern, "/**") == 0) return NULL;
+    while (span_split(&rest, ' ', &name) && known_count < PARAMETERS_MAX) {
+        snprintf(names[known_count], NAME_ROOM, "%.*s", (int)name.len, name.data);
+        known[known_count] = names[known_count];
+        known_count++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char asked[NAME_ROOM];
+        bool found = false;
+        snprintf(asked, sizeof asked, "%.*s", (int)given[i].name.len, given[i].name.data);
+        for (size_t k = 0; k < known_count && !found; k++)
+            found = span_is(given[i].name, known[k]);
+        if (found) continue;
+        const char *near = settings_nearest(asked, known, known_count);
+        error *err = near ? error_new(ERROR_INVALID, "there is no parameter \"%s\"; did you mean \"%s\"?", asked, near)
+                     : *(query ? query : "")
+                         ? error_new(ERROR_INVALID, "there is no parameter \"%s\"; there are: %s", asked, query)
+                         : error_new(ERROR_INVALID, "there is no parameter \"%s\"; it takes none", asked);
+        return http_problem_from_error(error_at(err, "?%s", asked), NULL);
+    }
+    return NULL;
+}
+
 void admin_handle(void *context, http_request *request) {
     call *c = xcalloc(1, sizeof *c);
-    bool path_known;
+    buf allowed = BUF_MAX(ALLOWED_ROOM);
     c->admin = context;
     c->request = request;
     c->caller.role = ROLE_COUNT;
-    c->route = find_route(http_request_method(request), http_request_path(request), c->parts, &path_known);
+    c->route = find_route(http_request_method(request), http_request_path(request), c->parts, &allowed);
     http_own(request, c, call_free, NULL);
-    if (!c->route) {
-        http_respond(request, path_known ? http_problem(405, "method-not-allowed", "Not with this method", NULL, NULL)
-                                         : http_problem(404, "not-found", "There is no such address", NULL, NULL));
+    http_response *refusal = c->route ? NULL : refuse_path(&allowed);
+    buf_free(&allowed);
+    if (refusal) {
+        http_respond(request, refusal);
         return;
     }
     /* Nobody's bytes are read before it is known whose they are (reliability research R7). */
-    http_response *refusal = refuse_caller(c);
+    refusal = refuse_caller(c);
+    if (!refusal) refusal = refuse_content(c);
+    if (!refusal) refusal = refuse_parameters(c);
     size_t maximum = c->route->least == ROLE_COUNT ? PUBLIC_BODY_BYTES_MAX : BODY_BYTES_MAX;
     const http_body_plan plan = {.maximum = maximum, .memory = maximum, .complete = after_body};
     if (refusal)

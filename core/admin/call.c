@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIMIT_MAX = 1000, LINK_ROOM = 2048 };
+enum { LIMIT_MAX = 1000, LINK_ROOM = 2048, ETAG_ROOM = 32 };
 
 http_response *call_json(int status, json_t *take) {
     http_response *response = http_response_take_text(status, "application/json", json_text(take, false));
@@ -17,7 +17,8 @@ http_response *call_json(int status, json_t *take) {
 
 const char *call_parameter(call *c, const char *name, char *text, size_t room) {
     span value = http_request_parameter(c->request, name);
-    if (!value.data || value.len >= room) return NULL;
+    if (!value.data) return NULL;
+    if (value.len >= room) value.len = room - 1;
     memcpy(text, value.data, value.len);
     text[value.len] = '\0';
     return text;
@@ -32,6 +33,15 @@ error *call_limit(call *c, int *limit) {
         return error_at(error_new(ERROR_INVALID, "the limit must be from 1 to %d", LIMIT_MAX), "?limit");
     *limit = (int)number;
     return NULL;
+}
+
+error *call_flag(call *c, const char *name, bool *flag) {
+    char text[8];
+    const char *wanted = call_parameter(c, name, text, sizeof text);
+    if (!wanted) return NULL;
+    *flag = strcmp(wanted, "true") == 0;
+    if (*flag || strcmp(wanted, "false") == 0) return NULL;
+    return error_at(error_new(ERROR_INVALID, "%s must be true or false, not \"%s\"", name, wanted), "?%s", name);
 }
 
 static void add_encoded(buf *out, span text) {
@@ -80,18 +90,60 @@ error *call_body_json(call *c, json_t **body) {
     return error_wrap(json_parse(text.data ? text : SPAN(""), body), "the body");
 }
 
-error *call_expected(call *c, int64_t *revision) {
+/* What is not one of our tags fits no object: the revision that none will ever have. */
+int64_t call_expected(call *c) {
     span match = http_request_header(c->request, "If-Match"), none = http_request_header(c->request, "If-None-Match");
-    *revision = -1;
-    if (none.data && span_is(none, "*")) {
-        *revision = 0;
-    } else if (match.data && !span_is(match, "*")) {
-        bool quoted = match.len > 2 && match.data[0] == '"' && match.data[match.len - 1] == '"';
-        span digits = quoted ? span_make(match.data + 1, match.len - 2) : match;
-        if (!span_to_i64(digits, 1, INT64_MAX, revision))
-            return error_at(error_new(ERROR_INVALID, "If-Match must be an ETag that this API gave"), "If-Match");
+    int64_t revision = REVISION_ANY;
+    if (none.data && span_is(none, "*")) return REVISION_NONE;
+    if (!match.data) return REVISION_ANY;
+    if (span_is(match, "*")) return REVISION_SOME;
+    bool quoted = match.len > 2 && match.data[0] == '"' && match.data[match.len - 1] == '"';
+    span digits = quoted ? span_make(match.data + 1, match.len - 2) : match;
+    return span_to_i64(digits, 1, INT64_MAX, &revision) ? revision : INT64_MAX;
+}
+
+http_response *call_tagged(call *c, int status, int64_t revision, json_t *take) {
+    char etag[ETAG_ROOM];
+    snprintf(etag, sizeof etag, "\"%lld\"", (long long)revision);
+    span known = http_request_header(c->request, "If-None-Match"), one;
+    bool reads = span_is(http_request_method(c->request), "GET") || span_is(http_request_method(c->request), "HEAD");
+    bool same = reads && known.data && span_is(known, "*");
+    while (reads && !same && known.data && span_split(&known, ',', &one)) {
+        one = span_trim(one);
+        if (span_starts(one, SPAN("W/"))) one = span_make(one.data + 2, one.len - 2);
+        same = span_is(one, etag);
+    }
+    http_response *response = same ? http_response_new(304) : call_json(status, take);
+    if (same) json_decref(take);
+    http_response_header(response, "ETag", etag);
+    return response;
+}
+
+error *call_members(const json_t *body, const char *const *known) {
+    const char *key;
+    json_t *value;
+    size_t count = 0;
+    while (known[count])
+        count++;
+    if (!json_is_object(body)) return error_new(ERROR_INVALID, "the body must be an object");
+    json_object_foreach((json_t *)(uintptr_t)body, key, value) {
+        bool found = false;
+        for (size_t i = 0; i < count && !found; i++)
+            found = strcmp(known[i], key) == 0;
+        if (found) continue;
+        const char *near = settings_nearest(key, known, count);
+        error *err = near ? error_new(ERROR_REJECTED, "unknown member \"%s\"; did you mean \"%s\"?", key, near)
+                          : error_new(ERROR_REJECTED, "unknown member \"%s\"", key);
+        return error_at(err, "/%s", key);
     }
     return NULL;
+}
+
+error *call_name(call *c, const json_t *body) {
+    const char *told = json_get_text(body, "name", c->parts[0]);
+    if (strcmp(told, c->parts[0]) == 0) return NULL;
+    return error_at(
+        error_new(ERROR_REJECTED, "name: \"%s\" is not the name in the path, \"%s\"", told, c->parts[0]), "/name");
 }
 
 bool call_cookie(call *c, char *token, size_t room) {

@@ -32,17 +32,34 @@ typedef struct route {
     const char *summary;
 } route;
 
+/* What a route takes besides its path. */
+typedef struct shape {
+    const char *method, *pattern; /* those of the route */
+    const char *query;            /* names of parameters, separated by blanks; NULL: none */
+    bool bytes;                   /* the body is a payload of any type, not JSON */
+} shape;
+
+const shape *admin_shape(const route *r);
+
 const route *admin_routes(void);
 
 /* Responses and readers that handlers share. */
 http_response *call_json(int status, json_t *take);
 /* {"items": …, "next": …} with its Link header for the next page. */
 http_response *call_page(call *c, json_t *take);
-const char *call_parameter(call *c, const char *name, char *text, size_t room); /* NULL when absent; copied to `text` */
-must_check error *call_limit(call *c, int *limit);                              /* ?limit=, 1 to 1000, 50 when absent */
+/* NULL when absent; copied to `text`, as much of it as has room. */
+const char *call_parameter(call *c, const char *name, char *text, size_t room);
+must_check error *call_flag(call *c, const char *name, bool *flag); /* ?name=true or false; as it was when absent */
+must_check error *call_limit(call *c, int *limit);                  /* ?limit=, 1 to 1000, 50 when absent */
 must_check error *call_body_json(call *c, json_t **body);
-/* The revision that If-Match names, -1 for none; If-None-Match: * is 0. */
-must_check error *call_expected(call *c, int64_t *revision);
+/* What If-Match and If-None-Match: * say of the revision to be changed, as store_put_object takes it. */
+int64_t call_expected(call *c);
+/* An object with its revision as ETag; 304 when a reader's If-None-Match names it (RFC 9110 §13.1.2). */
+http_response *call_tagged(call *c, int status, int64_t revision, json_t *take);
+/* A member of `body` that `known` (ended by a NULL) does not list: ERROR_REJECTED, with the nearest one. */
+must_check error *call_members(const json_t *body, const char *const *known);
+/* ERROR_REJECTED when the body names another object than the path does. */
+must_check error *call_name(call *c, const json_t *body);
 /* The session token of the cookie, copied to `token`; false when there is none. */
 bool call_cookie(call *c, char *token, size_t room);
 /* A list of faults as one 422 problem with "errors": [{"pointer","detail"}]. */

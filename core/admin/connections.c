@@ -34,17 +34,15 @@ error *connection_send(call *c, http_response **response) {
 /* POST /connections/{name}/test?exchange=false: as a list of checks, in words. Where receipts are exchanged a small
  * document is sent, unless `exchange` says no. */
 error *connection_test(call *c, http_response **response) {
-    char text[16];
-    const char *exchange = call_parameter(c, "exchange", text, sizeof text);
+    bool exchange = true;
     const admin_options *options = &c->admin->options;
     estate *snapshot = config_estate(options->config);
     const estate_connection *connection = estate_find_connection(snapshot, c->parts[0]);
-    error *err = NULL;
-    if (!connection || !connection->trust)
+    error *err = call_flag(c, "exchange", &exchange);
+    if (!err && (!connection || !connection->trust))
         err = connection_probe(c, response);
-    else
-        *response = call_json(
-            200, exchange_test(options->engine, snapshot, connection, !exchange || strcmp(exchange, "false") != 0));
+    else if (!err)
+        *response = call_json(200, exchange_test(options->engine, snapshot, connection, exchange));
     estate_release(snapshot);
     return err;
 }

@@ -143,14 +143,15 @@ error *job_list(call *c, http_response **response) {
 }
 
 error *acknowledgement_list(call *c, http_response **response) {
-    char overdue[TEXT_ROOM], after[TEXT_ROOM];
+    char after[TEXT_ROOM];
     int limit = 50;
+    bool overdue = false;
     json_t *page = NULL;
-    const char *wanted = call_parameter(c, "overdue", overdue, sizeof overdue);
-    error *err = call_limit(c, &limit);
+    error *err = call_flag(c, "overdue", &overdue);
+    if (!err) err = call_limit(c, &limit);
     if (!err)
-        err = store_find_acknowledgements(c->admin->options.store, wanted && strcmp(wanted, "true") == 0,
-            call_parameter(c, "after", after, sizeof after), limit, &page);
+        err = store_find_acknowledgements(
+            c->admin->options.store, overdue, call_parameter(c, "after", after, sizeof after), limit, &page);
     if (!err) *response = call_page(c, page);
     return err;
 }

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ETAG_ROOM = 32 };
-
-/* What is shown of a certificate beside its settings; a client may send it back. */
-static const char *const shown_only[] = {"subject", "issuer", "serial", "fingerprint", "key", "not_before", "not_after",
-    "public_key", "has_private_key", "revision", "version", "updated_at", "updated_by", "health", NULL};
+/* What the appliance adds to every object that it shows; a client may send it back. What it adds to a certificate is
+ * the business of core/flow/keys.h. */
+static const char *const shown_only[] = {"revision", "updated_at", "updated_by", "health", NULL};
 
 /* The details of a certificate stand at its top level, where people look for them. */
 static void spread_details(json_t *body) {
@@ -72,14 +70,11 @@ error *object_list(call *c, http_response **response) {
 static error *show(call *c, const char *kind, const char *name, int status, http_response **response) {
     json_t *body = NULL;
     int64_t revision = 0;
-    char etag[ETAG_ROOM];
     error *err = store_object(c->admin->options.store, kind, name, &body, &revision);
     if (err) return err;
     spread_details(body);
     json_object_set_new(body, "revision", json_integer(revision));
-    snprintf(etag, sizeof etag, "\"%lld\"", (long long)revision);
-    *response = call_json(status, body);
-    http_response_header(*response, "ETag", etag);
+    *response = call_tagged(c, status, revision, body);
     return NULL;
 }
 
@@ -88,26 +83,33 @@ error *object_show(call *c, http_response **response) {
     return err ? err : show(c, c->parts[0], c->parts[1], 200, response);
 }
 
-/* What the appliance added when it showed the object is no setting; a client may send it back. */
 static void strip(json_t *body) {
     for (size_t i = 0; shown_only[i]; i++)
         json_object_del(body, shown_only[i]);
 }
 
+/* The path names the object; a body that names another one is a slip that would be stored under the wrong name. */
+static void check_name(const char *kind, const char *name, const json_t *body, fault_list *faults) {
+    const char *member = estate_name_member(kind), *told = json_get_text(body, member, name);
+    if (strcmp(told, name) == 0) return;
+    error *err = error_new(ERROR_INVALID, "%s: \"%s\" is not the name in the path, \"%s\"", member, told, name);
+    fault_list_add(faults, error_at(err, "/%s/%s/%s", kind, name, member));
+}
+
 error *object_put(call *c, http_response **response) {
     const char *kind = c->parts[0], *name = c->parts[1];
     json_t *body = NULL;
-    int64_t expected = -1;
     fault_list faults = {.faults = NULL, .count = 0};
     error *err = check_kind(kind);
-    if (!err) err = call_expected(c, &expected);
     if (!err) err = call_body_json(c, &body);
     if (!err && !json_is_object(body)) err = error_new(ERROR_INVALID, "the body must be an object");
     if (!err) {
         strip(body);
+        check_name(kind, name, body, &faults);
         json_put_text(body, estate_name_member(kind), name);
-        err = config_put(c->admin->options.config, kind, name, body, expected, c->caller.name, &faults);
     }
+    if (!err && faults.count == 0)
+        err = config_put(c->admin->options.config, kind, name, body, call_expected(c), c->caller.name, &faults);
     if (!err && faults.count > 0)
         *response = call_faults(&faults);
     else if (!err)
@@ -118,29 +120,23 @@ error *object_put(call *c, http_response **response) {
 }
 
 error *object_remove(call *c, http_response **response) {
-    int64_t expected = -1;
     fault_list faults = {.faults = NULL, .count = 0};
     error *err = check_kind(c->parts[0]);
-    if (!err) err = call_expected(c, &expected);
     if (!err)
-        err = config_remove(c->admin->options.config, c->parts[0], c->parts[1], expected, c->caller.name, &faults);
+        err = config_remove(
+            c->admin->options.config, c->parts[0], c->parts[1], call_expected(c), c->caller.name, &faults);
     if (!err) *response = faults.count > 0 ? call_faults(&faults) : http_response_new(204);
     fault_list_free(&faults);
     return err;
 }
 
-static bool is_true(call *c, const char *name) {
-    char text[8];
-    const char *value = call_parameter(c, name, text, sizeof text);
-    return value && strcmp(value, "true") == 0;
-}
-
 error *estate_apply(call *c, http_response **response) {
     json_t *body = NULL, *changes = NULL;
     fault_list faults = {.faults = NULL, .count = 0};
-    const config_request request = {
-        .who = c->caller.name, .dry_run = is_true(c, "dry_run"), .prune = is_true(c, "prune")};
-    error *err = call_body_json(c, &body);
+    config_request request = {.who = c->caller.name, .dry_run = false, .prune = false};
+    error *err = call_flag(c, "dry_run", &request.dry_run);
+    if (!err) err = call_flag(c, "prune", &request.prune);
+    if (!err) err = call_body_json(c, &body);
     if (!err && !json_is_object(body)) err = error_new(ERROR_INVALID, "the body must be an object of lists");
     /* Users are no part of a snapshot: they are looked at first, and changed when the rest has been. */
     json_t *users = err ? NULL : json_incref(json_object_get(body, "users")), *told = json_array();

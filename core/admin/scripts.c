@@ -26,11 +26,11 @@ error *script_body(const call *c, const char *name, json_t **body, int64_t *revi
 
 /* ?optional=true: no draft is an empty object, for whoever only wants to know. */
 error *draft_show(call *c, http_response **response) {
-    char text[8];
-    const char *optional = call_parameter(c, "optional", text, sizeof text);
+    bool optional = false;
     json_t *draft = NULL;
-    error *err = versions_draft(store_of(c), c->parts[0], c->caller.name, &draft);
-    if (err && error_code_of(err) == ERROR_NOT_FOUND && optional && strcmp(optional, "true") == 0) {
+    error *err = call_flag(c, "optional", &optional);
+    if (!err) err = versions_draft(store_of(c), c->parts[0], c->caller.name, &draft);
+    if (err && error_code_of(err) == ERROR_NOT_FOUND && optional) {
         error_free(err);
         err = NULL;
         draft = json_object();

@@ -26,8 +26,13 @@ error *session_create(call *c, http_response **response) {
         http_response_header(*response, "Set-Cookie", cookie);
     }
     json_decref(body);
-    if (!err || error_code_of(err) != ERROR_DENIED) return err;
-    *response = http_problem(401, "denied", "That did not work", error_text(err), NULL);
+    if (!err || (error_code_of(err) != ERROR_DENIED && error_code_of(err) != ERROR_LIMIT)) return err;
+    if (error_code_of(err) == ERROR_LIMIT) {
+        *response = http_problem(429, "too-many-requests", "Too many failed attempts", error_text(err), NULL);
+        http_response_header(*response, "Retry-After", error_where(err));
+    } else {
+        *response = http_problem(401, "denied", "That did not work", error_text(err), NULL);
+    }
     error_free(err);
     return NULL;
 }

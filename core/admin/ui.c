@@ -36,7 +36,10 @@ static const embedded_file *find(span path) {
 }
 
 error *ui_show(call *c, http_response **response) {
-    const embedded_file *file = find(http_request_path(c->request));
+    span path = http_request_path(c->request);
+    if (span_is(path, "/api") || span_starts(path, SPAN("/api/")))
+        return error_new(ERROR_NOT_FOUND, "there is no such address; /api/v1/openapi.json tells what there is");
+    const embedded_file *file = find(path);
     if (!file) return error_new(ERROR_NOT_FOUND, "there is no such page");
     char etag[80];
     snprintf(etag, sizeof etag, "\"%s\"", file->digest);

@@ -52,7 +52,7 @@ static error *apply_user(call *c, const json_t *user, bool dry_run, const char *
     if (!known && !password) return error_new(ERROR_INVALID, "a new user needs a password");
     *action = !known ? "create" : password || wanted != now ? "update" : "unchanged";
     if (dry_run || strcmp(*action, "unchanged") == 0) return NULL;
-    return accounts_put_user(a, name, password, wanted, c->caller.name);
+    return accounts_put_user(a, name, password, wanted, REVISION_ANY, c->caller.name);
 }
 
 void users_apply(call *c, const json_t *users, bool dry_run, json_t *changes, fault_list *faults) {
@@ -73,43 +73,57 @@ error *user_list(call *c, http_response **response) {
     return NULL;
 }
 
-/* The one of that name out of a list of all. */
-static error *show_one(json_t *take_all, const char *name, const char *what, http_response **response) {
-    error *err = error_new(ERROR_NOT_FOUND, "there is no %s \"%s\"", what, name);
-    for (size_t i = 0; i < json_array_size(take_all) && err; i++) {
+/* The one of the path's name out of a list of all, with the revision that the store has of it. */
+static error *show_one(call *c, json_t *take_all, const char *kind, const char *what, http_response **response) {
+    const char *name = c->parts[0];
+    int64_t revision = 0;
+    json_t *found = NULL, *stored = NULL;
+    for (size_t i = 0; i < json_array_size(take_all); i++) {
         json_t *one = json_array_get(take_all, i);
-        if (strcmp(json_get_text(one, "name", ""), name) != 0) continue;
-        *response = call_json(200, json_incref(one));
-        error_free(err);
-        err = NULL;
+        if (strcmp(json_get_text(one, "name", ""), name) == 0) found = json_incref(one);
     }
     json_decref(take_all);
+    if (!found) return error_new(ERROR_NOT_FOUND, "there is no %s \"%s\"", what, name);
+    error *err = store_object(c->admin->options.store, kind, name, &stored, &revision);
+    json_decref(stored);
+    if (!err)
+        *response = call_tagged(c, 200, revision, found);
+    else
+        json_decref(found);
     return err;
 }
 
 error *user_show(call *c, http_response **response) {
-    return show_one(accounts_users(c->admin->options.accounts), c->parts[0], "user", response);
+    return show_one(c, accounts_users(c->admin->options.accounts), "users", "user", response);
 }
 
 error *key_show(call *c, http_response **response) {
-    return show_one(accounts_keys(c->admin->options.accounts), c->parts[0], "key", response);
+    return show_one(c, accounts_keys(c->admin->options.accounts), "keys", "key", response);
 }
 
+/* {"roles" or "role","password"}; what is not said stays as it is. */
 error *user_put(call *c, http_response **response) {
+    static const char *const known[] = {"name", "role", "roles", "password", "created_at", NULL};
     json_t *body = NULL;
     role r = ROLE_VIEWER;
+    accounts *a = c->admin->options.accounts;
     error *err = call_body_json(c, &body);
-    if (!err) err = read_role(body, ROLE_VIEWER, &r);
+    if (!err) err = call_members(body, known);
+    if (!err) err = call_name(c, body);
+    if (!err) {
+        role_now(a, c->parts[0], &r);
+        err = read_role(body, r, &r);
+    }
     if (!err)
         err = accounts_put_user(
-            c->admin->options.accounts, c->parts[0], json_get_text(body, "password", NULL), r, c->caller.name);
-    if (!err) *response = call_json(200, json_pack("{s:s, s:[s]}", "name", c->parts[0], "roles", role_name(r)));
+            a, c->parts[0], json_get_text(body, "password", NULL), r, call_expected(c), c->caller.name);
+    if (!err) err = user_show(c, response);
     json_decref(body);
     return err;
 }
 
 error *user_remove(call *c, http_response **response) {
-    error *err = accounts_remove_user(c->admin->options.accounts, c->parts[0], c->caller.name);
+    error *err = accounts_remove_user(c->admin->options.accounts, c->parts[0], call_expected(c), c->caller.name);
     if (!err) *response = http_response_new(204);
     return err;
 }
@@ -136,10 +150,14 @@ static error *read_key_wish(const json_t *body, key_wish *wish) {
 /* POST /keys {"name","roles","owner","scopes","expires_at","daily_requests"}, PUT /keys/{name} without the name: the
  * key is shown in this answer and never again. */
 error *key_add(call *c, http_response **response) {
+    static const char *const known[] = {
+        "name", "role", "roles", "owner", "scopes", "expires_at", "daily_requests", NULL};
     char key[KEY_ROOM];
     json_t *body = NULL;
     key_wish wish = {.role = ROLE_CLIENT};
     error *err = call_body_json(c, &body);
+    if (!err) err = call_members(body, known);
+    if (!err && c->parts[0]) err = call_name(c, body);
     const char *name = c->parts[0] ? c->parts[0] : json_get_text(body, "name", "");
     if (!err) err = read_key_wish(body, &wish);
     if (!err) err = accounts_add_key(c->admin->options.accounts, name, &wish, c->caller.name, key, sizeof key);
@@ -152,7 +170,7 @@ error *key_add(call *c, http_response **response) {
 }
 
 error *key_revoke(call *c, http_response **response) {
-    error *err = accounts_revoke_key(c->admin->options.accounts, c->parts[0], c->caller.name);
+    error *err = accounts_revoke_key(c->admin->options.accounts, c->parts[0], call_expected(c), c->caller.name);
     if (!err) *response = http_response_new(204);
     return err;
 }

@@ -64,7 +64,7 @@ error *bootstrap_local_key(accounts *a, const char *directory) {
     error *err = NULL;
     char *path = xasprintf("%s/admin.key", directory);
     if (access(path, F_OK) < 0) {
-        error_free(accounts_revoke_key(a, local_key, starter));
+        error_free(accounts_revoke_key(a, local_key, REVISION_ANY, starter));
         const key_wish wish = {.role = ROLE_ADMIN, .owner = starter};
         err = accounts_add_key(a, local_key, &wish, starter, key, sizeof key);
         if (!err) err = io_write_file(path, span_of(key));
@@ -78,7 +78,7 @@ static void *make_user(void *context) {
     bootstrap *b = context;
     const char *given = getenv("BANYAN_ADMIN_PASSWORD");
     const char *password = b->given ? given : b->password;
-    error *err = accounts_put_user(b->accounts, first_user, password, ROLE_ADMIN, starter);
+    error *err = accounts_put_user(b->accounts, first_user, password, ROLE_ADMIN, REVISION_ANY, starter);
     if (err)
         log_failure(LOG_ERROR, "the first administrator was not made; nobody can sign in until a restart", err);
     else if (b->given)

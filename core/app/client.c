@@ -286,7 +286,7 @@ error *client_problem(const client_answer *answer) {
         error_new(code, "%s%s%s", title && detail ? title : "", title && detail ? ": " : "", detail ? detail : title);
     const json_t *first = json_array_get(json_get_array(answer->body, "errors"), 0);
     const char *place = json_get_text(first, "pointer", NULL), *why = json_get_text(first, "detail", NULL);
-    if (why) {
+    if (why && (!detail || strcmp(why, detail) != 0)) {
         error *whole = error_new(code, "%s: %s", error_text(err), why);
         error_free(err);
         err = whole;

@@ -57,14 +57,27 @@ static int remove_named(const command_line *line, const char *kind, const char *
 
 /* ---- certificates ---- */
 
+/* A name that is taken stays as it is, unless the user says otherwise: a key that is overwritten is gone. */
+static error *put_new(const command_line *line, const json_t *body, json_t **reply) {
+    const char *name = command_argument(line, 0);
+    json_t *there = NULL;
+    error *err = call_named("GET", "certificates", name, NULL, &there);
+    json_decref(there);
+    if (!err && !command_flag(line, "replace"))
+        return error_new(
+            ERROR_CONFLICT, "there is a certificate %s already; choose another name, or --replace it", name);
+    if (err && error_code_of(err) != ERROR_NOT_FOUND) return err;
+    error_free(err);
+    return call_named("PUT", "certificates", name, body, reply);
+}
+
 static int put_certificate(const command_line *line, const json_t *body) {
     json_t *reply = NULL;
-    error *err = call_named("PUT", "certificates", command_argument(line, 0), body, &reply);
+    error *err = put_new(line, body, &reply);
     if (!err && command_flag(line, "json")) {
         print_json(reply);
     } else if (!err) {
-        static const char *const facts[] = {
-            "name", "kind", "subject", "fingerprint", "not_after", "host_key", "public_key"};
+        static const char *const facts[] = {"name", "key", "subject", "fingerprint", "not_after", "public_key"};
         for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
             char *cell = print_cell(reply, facts[i]);
             if (*cell) printf("%-12s %s\n", facts[i], cell);
@@ -114,7 +127,7 @@ static int run_cert_import(const command_line *line) {
 }
 
 static int run_cert_list(const command_line *line) {
-    static const print_column columns[] = {{"NAME", "name"}, {"KIND", "kind"}, {"SUBJECT", "subject"},
+    static const print_column columns[] = {{"NAME", "name"}, {"KEY", "key"}, {"SUBJECT", "subject"},
         {"UNTIL", "not_after"}, {"PRIVATE KEY", "has_private_key"}, {"FINGERPRINT", "fingerprint"}, {NULL, NULL}};
     return list_kind(line, "/api/v1/certificates", columns);
 }
@@ -323,12 +336,14 @@ static const option_spec cert_new_options[] = {
     {"kind", 'k', "ec|rsa|ssh", "What to make: a P-256 or RSA certificate, or an SSH user key (ec)"},
     {"common-name", 0, "NAME", "The subject's common name (the certificate's name)"},
     {"days", 0, "NUMBER", "How long it is valid (730)"},
+    {"replace", 0, NULL, "Put it in the place of one that is there; the key that was there is gone"},
     {"json", 0, NULL, "Print JSON"},
     {.name = NULL},
 };
 
 static const option_spec cert_import_options[] = {
     {"key", 'k', "FILE", "The private key in PEM, when FILE does not hold it"},
+    {"replace", 0, NULL, "Put it in the place of one that is there"},
     {"json", 0, NULL, "Print JSON"},
     {.name = NULL},
 };

@@ -6,6 +6,7 @@
 #include "core/base/base64.h"
 #include "core/base/io.h"
 #include "core/base/settings.h"
+#include "core/flow/keys.h"
 
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ void export_strip(json_t *estate) {
         for (size_t i = 0; i < json_array_size(items); i++) {
             for (size_t k = 0; k < sizeof added / sizeof *added; k++)
                 json_object_del(json_array_get(items, i), added[k]);
+            if (strcmp(kind, "certificates") == 0) keys_strip(json_array_get(items, i));
         }
         if (json_array_size(items) == 0) json_object_del(estate, kind);
     }

@@ -18,6 +18,7 @@ static const char *const code_names[] = {
     [ERROR_INVALID] = "invalid",
     [ERROR_NOT_FOUND] = "not-found",
     [ERROR_CONFLICT] = "conflict",
+    [ERROR_CHANGED] = "changed-meanwhile",
     [ERROR_DENIED] = "denied",
     [ERROR_REJECTED] = "rejected",
     [ERROR_LIMIT] = "limit",

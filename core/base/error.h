@@ -11,7 +11,8 @@
 typedef enum error_code {
     ERROR_INVALID,     /* the input is wrong: syntax, value, setting */
     ERROR_NOT_FOUND,   /* the thing named does not exist */
-    ERROR_CONFLICT,    /* it exists already, or has changed meanwhile */
+    ERROR_CONFLICT,    /* it exists already, or stands in a state that does not allow this */
+    ERROR_CHANGED,     /* it is not what the caller saw last: changed, gone, or there against expectation */
     ERROR_DENIED,      /* not allowed: credentials, permission, host key */
     ERROR_REJECTED,    /* the business content was refused: no retry */
     ERROR_LIMIT,       /* a size, count or quota is exceeded */

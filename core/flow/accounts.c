@@ -152,14 +152,14 @@ error *accounts_check_password(const char *password) {
     return error_new(ERROR_INVALID, "a password has %d to %d characters", PASSWORD_LEAST, PASSWORD_MOST);
 }
 
-static error *keep(
-    accounts *a, const char *kind, const char *name, const json_t *body, const char *who, const char *what) {
+static error *keep(accounts *a, const char *kind, const char *name, const json_t *body, int64_t expected,
+    const char *who, const char *what) {
     store_change *change = store_change_new();
     char *object = xasprintf("%s/%s", kind, name);
     if (body)
-        store_put_object(change, kind, name, -1, body, who);
+        store_put_object(change, kind, name, expected, body, who);
     else
-        store_remove_object(change, kind, name, -1, who);
+        store_remove_object(change, kind, name, expected, who);
     store_audit(change, who, what, object, NULL);
     free(object);
     return store_commit(a->store, change, NULL);
@@ -200,7 +200,8 @@ static error *new_user_body(const json_t *before, const char *password, role r, 
     return NULL;
 }
 
-error *accounts_put_user(accounts *a, const char *name, const char *password, role r, const char *who) {
+error *accounts_put_user(
+    accounts *a, const char *name, const char *password, role r, int64_t expected, const char *who) {
     json_t *body = NULL;
     error *err = check_name(name);
     if (err) return err;
@@ -210,7 +211,7 @@ error *accounts_put_user(accounts *a, const char *name, const char *password, ro
     pthread_mutex_unlock(&a->lock);
     if (last) err = error_new(ERROR_CONFLICT, "%s is the only administrator", name);
     if (!err) err = new_user_body(before, password, r, &body);
-    if (!err) err = keep(a, "users", name, body, who, before ? "change user" : "add user");
+    if (!err) err = keep(a, "users", name, body, expected, who, before ? "change user" : "add user");
     if (!err) {
         pthread_mutex_lock(&a->lock);
         json_object_set(a->users, name, body);
@@ -222,7 +223,7 @@ error *accounts_put_user(accounts *a, const char *name, const char *password, ro
     return err;
 }
 
-error *accounts_remove_user(accounts *a, const char *name, const char *who) {
+error *accounts_remove_user(accounts *a, const char *name, int64_t expected, const char *who) {
     pthread_mutex_lock(&a->lock);
     const json_t *body = json_object_get(a->users, name);
     error *err = NULL;
@@ -231,7 +232,7 @@ error *accounts_remove_user(accounts *a, const char *name, const char *who) {
     else if (role_of(body) == ROLE_ADMIN && !other_admin(a, name))
         err = error_new(ERROR_CONFLICT, "%s is the only administrator", name);
     pthread_mutex_unlock(&a->lock);
-    if (!err) err = keep(a, "users", name, NULL, who, "remove user");
+    if (!err) err = keep(a, "users", name, NULL, expected, who, "remove user");
     if (err) return err;
     pthread_mutex_lock(&a->lock);
     json_object_del(a->users, name);
@@ -311,7 +312,7 @@ error *accounts_add_key(accounts *a, const char *name, const key_wish *wish, con
     if (wish->expires_at) json_put_text(body, "expires_at", clock_format(wish->expires_at, now));
     if (wish->daily_requests) json_object_set_new(body, "daily_requests", json_integer(wish->daily_requests));
     json_object_set_new(body, "prefix", json_stringn(token, PREFIX_SHOWN));
-    err = keep(a, "keys", name, body, who, "add key");
+    err = keep(a, "keys", name, body, REVISION_ANY, who, "add key");
     if (!err) {
         pthread_mutex_lock(&a->lock);
         json_object_set(a->keys, name, body);
@@ -324,12 +325,12 @@ error *accounts_add_key(accounts *a, const char *name, const key_wish *wish, con
     return err;
 }
 
-error *accounts_revoke_key(accounts *a, const char *name, const char *who) {
+error *accounts_revoke_key(accounts *a, const char *name, int64_t expected, const char *who) {
     pthread_mutex_lock(&a->lock);
     bool known = json_object_get(a->keys, name) != NULL;
     pthread_mutex_unlock(&a->lock);
     if (!known) return error_new(ERROR_NOT_FOUND, "there is no key \"%s\"", name);
-    error *err = keep(a, "keys", name, NULL, who, "revoke key");
+    error *err = keep(a, "keys", name, NULL, expected, who, "revoke key");
     if (err) return err;
     pthread_mutex_lock(&a->lock);
     free(map_remove(a->by_hash, span_of(json_get_text(json_object_get(a->keys, name), "hash", ""))));
@@ -384,8 +385,9 @@ static error *check_pause(accounts *a, const char *name) {
     int64_t wait_ms = f ? f->until_ms - clock_monotonic_ms() : 0;
     pthread_mutex_unlock(&a->lock);
     if (wait_ms <= 0) return NULL;
-    return error_new(
-        ERROR_LIMIT, "too many failed attempts; try again in %lld seconds", (long long)(wait_ms / 1000 + 1));
+    long long seconds = wait_ms / 1000 + 1;
+    return error_at(
+        error_new(ERROR_LIMIT, "too many failed attempts; try again in %lld seconds", seconds), "%lld", seconds);
 }
 
 static void note_attempt(accounts *a, const char *name, bool good) {

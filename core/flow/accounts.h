@@ -37,12 +37,12 @@ must_check error *accounts_check_password(const char *password);
 /* True while the first user is on its way: whoever signs in waits for it. */
 void accounts_expect_user(accounts *a, bool expected);
 
-/* ERROR_INVALID: the name, a role or the password will not do. */
-must_check error *accounts_put_user(
-    accounts *a, const char *name, const char *password, role r, const char *who); /* password NULL: as it was */
+/* `expected` as in store_put_object, for users and keys alike. ERROR_INVALID: the name or the password will not do. */
+must_check error *accounts_put_user(accounts *a, const char *name, const char *password, role r, int64_t expected,
+    const char *who); /* password NULL: as it was */
 must_check error *accounts_remove_user(
-    accounts *a, const char *name, const char *who); /* ERROR_CONFLICT: the last admin */
-json_t *accounts_users(accounts *a);                 /* [{"name","roles","created_at"}] */
+    accounts *a, const char *name, int64_t expected, const char *who); /* ERROR_CONFLICT: the last admin */
+json_t *accounts_users(accounts *a);                                   /* [{"name","roles","created_at"}] */
 
 /* What a new key is for. */
 typedef struct key_wish {
@@ -57,7 +57,7 @@ typedef struct key_wish {
  * many of them, or an end that has passed. */
 must_check error *accounts_add_key(
     accounts *a, const char *name, const key_wish *wish, const char *who, char *key, size_t room);
-must_check error *accounts_revoke_key(accounts *a, const char *name, const char *who);
+must_check error *accounts_revoke_key(accounts *a, const char *name, int64_t expected, const char *who);
 /* [{"name","roles","prefix","created_at","owner","scopes","expires_at","daily_requests","last_used_at"}]; the last five
  * where there is something to tell; last used is since the start of the process. */
 json_t *accounts_keys(accounts *a);
@@ -76,7 +76,7 @@ typedef struct session {
 } session;
 
 /* ERROR_DENIED, with the same words for every cause, when name and password do not belong together; ERROR_LIMIT when
- * that was tried too often. */
+ * that was tried too often: its place is the number of seconds to wait. */
 must_check error *accounts_log_in(accounts *a, const char *name, const char *password, session *out);
 bool accounts_by_session(accounts *a, span token, session *out);
 void accounts_log_out(accounts *a, span token);

@@ -319,19 +319,37 @@ static error *check_source(change_plan *plan, const char *kind, const char *name
 
 /* A faulty key or certificate is a fault of the estate like any other. */
 static void complete_key(change_plan *plan, const char *name, json_t *body, const json_t *before) {
-    fault_list found = {.faults = NULL, .count = 0};
-    settings_check(estate_settings("certificates"), body, "", &found);
-    error *err = found.count == 0 ? keys_complete(body) : NULL;
+    char place[NAME_ROOM];
+    size_t faults = plan->faults->count;
+    snprintf(place, sizeof place, "/certificates/%s", name);
+    keys_strip(body);
+    settings_check(estate_settings("certificates"), body, place, plan->faults);
+    /* A key that was sealed before stays what it is when the object comes back with its mark. */
+    if (before && estate_is_sealed(json_object_get(body, "private_key")))
+        json_object_set(body, "details", json_object_get(before, "details"));
+    error *err = plan->faults->count == faults ? keys_complete(body) : NULL;
     if (err) {
         const char *where = error_where(err);
-        fault_list_add(plan->faults, error_at(error_new(error_code_of(err), "%s", error_text(err)),
-                                         "/certificates/%s%s%s", name, *where ? "/" : "", where));
+        fault_list_add(plan->faults,
+            error_at(error_new(error_code_of(err), "%s", error_text(err)), "%s%s%s", place, *where ? "/" : "", where));
         error_free(err);
     }
-    /* A key that was sealed before stays what it is when the object comes back with its mark. */
-    if (before && estate_is_sealed(json_object_get(body, "private_key")) && !json_object_get(body, "details"))
-        json_object_set(body, "details", json_object_get(before, "details"));
-    fault_list_free(&found);
+}
+
+/* A mark stands for the secret that the object has here. One that came from another appliance, or from an object of
+ * another name, stands for nothing: it is refused now rather than missed when the secret is needed. */
+static void check_marks(
+    change_plan *plan, const char *kind, const char *name, const json_t *body, const json_t *before) {
+    for (const setting *s = secret_table(kind, body); s && s->name; s++) {
+        const json_t *value = json_object_get(body, s->name);
+        if (!s->secret || !estate_is_sealed(value) || (before && json_equal(value, json_object_get(before, s->name))))
+            continue;
+        error *err = error_new(ERROR_INVALID,
+            "%s: this is the mark of a secret that the appliance does not have here; give the secret itself, or where "
+            "it is kept ({file: PATH} or {env: NAME})",
+            s->name);
+        fault_list_add(plan->faults, error_at(err, "/%s/%s/%s", kind, name, s->name));
+    }
 }
 
 /* Plans that `kind/name` becomes `body` (borrowed). */
@@ -341,11 +359,13 @@ static error *plan_put(change_plan *plan, const char *kind, const char *name, co
     const json_t *stored = json_object_get(plan->before, place);
     const json_t *old_body = stored ? json_get_object(stored, "body") : NULL;
     int64_t revision = stored ? json_get_integer(stored, "revision", 0) : 0;
-    if (expected >= 0 && expected != revision)
-        return error_new(
-            ERROR_CONFLICT, "%s has changed meanwhile: it is at revision %lld", place, (long long)revision);
+    if (!store_revision_fits(expected, revision))
+        return revision > 0 ? error_new(ERROR_CHANGED, "%s is at revision %lld now: look at it and try again", place,
+                                  (long long)revision)
+                            : error_new(ERROR_CHANGED, "there is no %s to be changed", place);
     json_t *copy = json_deep_copy(body);
     if (strcmp(kind, "certificates") == 0) complete_key(plan, name, copy, old_body);
+    check_marks(plan, kind, name, copy, old_body);
     error *err = seal_secrets(plan->c, kind, name, copy, plan->change);
     complete(kind, copy);
     if (!err && strcmp(kind, "scripts") == 0)
@@ -518,8 +538,8 @@ error *config_remove(
         const json_t *stored = json_object_get(plan.before, place);
         if (!stored || !is_estate_kind(kind)) {
             err = error_new(ERROR_NOT_FOUND, "there is no \"%s\" among the %s", name, kind);
-        } else if (expected >= 0 && expected != json_get_integer(stored, "revision", 0)) {
-            err = error_new(ERROR_CONFLICT, "%s has changed meanwhile", place);
+        } else if (!store_revision_fits(expected, json_get_integer(stored, "revision", 0))) {
+            err = error_new(ERROR_CHANGED, "%s has changed meanwhile: look at it and try again", place);
         } else {
             plan_remove(&plan, stored);
             err = carry_out(&plan);

@@ -70,9 +70,19 @@ static void describe_key(span key, const char *name, json_t *details) {
     free(line);
 }
 
+const char *const keys_facts[] = {"subject", "issuer", "serial", "fingerprint", "key", "not_before", "not_after",
+    "public_key", "has_private_key", NULL};
+
+void keys_strip(json_t *body) {
+    for (size_t i = 0; keys_facts[i]; i++)
+        json_object_del(body, keys_facts[i]);
+}
+
 error *keys_complete(json_t *body) {
     error *err = json_object_get(body, "generate") ? generate(body) : NULL;
     if (err) return err;
+    if (!json_object_get(body, "certificate") && !json_object_get(body, "private_key"))
+        return error_new(ERROR_INVALID, "it needs a certificate, a private_key or both; or generate, which makes them");
     span certificate = json_get_span(body, "certificate"), key = json_get_span(body, "private_key");
     const json_t *known = json_get_object(body, "details");
     json_t *details = known && !key.data ? json_copy((json_t *)(uintptr_t)known) : json_object();

@@ -9,4 +9,10 @@
  * `body` still holds the key in clear. */
 must_check error *keys_complete(json_t *body);
 
+/* What is told of a certificate at its top level beside its settings; a NULL ends the list. */
+extern const char *const keys_facts[];
+
+/* Takes the facts out of an object that came back as it was shown. */
+void keys_strip(json_t *body);
+
 #endif

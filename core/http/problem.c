@@ -82,6 +82,7 @@ static int status_of(error_code code) {
     case ERROR_INVALID: return 400;
     case ERROR_NOT_FOUND: return 404;
     case ERROR_CONFLICT: return 409;
+    case ERROR_CHANGED: return 412;
     case ERROR_DENIED: return 403;
     case ERROR_REJECTED: return 422;
     case ERROR_LIMIT: return 413;

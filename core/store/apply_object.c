@@ -23,14 +23,19 @@ static error *current_revision(applier *a, const step *s, int64_t *revision) {
     return err;
 }
 
+bool store_revision_fits(int64_t expected, int64_t revision) {
+    if (expected == REVISION_ANY) return true;
+    return expected == REVISION_SOME ? revision > 0 : expected == revision;
+}
+
 static error *check_revision(applier *a, const step *s, int64_t *found) {
     int64_t expected = value_integer(s, 2);
     const char *kind = value_text(a->change, s, 0), *name = value_text(a->change, s, 1);
     error *err = current_revision(a, s, found);
-    if (err || expected == -1 || expected == *found) return err;
-    if (expected == 0) return error_new(ERROR_CONFLICT, "%s/%s exists already", kind, name);
-    if (*found == 0) return error_new(ERROR_CONFLICT, "%s/%s does not exist any more", kind, name);
-    return error_new(ERROR_CONFLICT, "%s/%s has changed meanwhile: it is at revision %lld, not %lld", kind, name,
+    if (err || store_revision_fits(expected, *found)) return err;
+    if (expected == REVISION_NONE) return error_new(ERROR_CHANGED, "%s/%s exists already", kind, name);
+    if (*found == 0) return error_new(ERROR_CHANGED, "%s/%s does not exist any more", kind, name);
+    return error_new(ERROR_CHANGED, "%s/%s has changed meanwhile: it is at revision %lld, not %lld", kind, name,
         (long long)*found, (long long)expected);
 }
 

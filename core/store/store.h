@@ -213,8 +213,11 @@ void store_acknowledge(
 /* Two documents belong to one business conversation: `answer` answers `document` (an 855 its 850). */
 void store_link_answer(store_change *change, const char *document_id, const char *answer_document_id);
 
-/* Configuration objects and other named state. `expected` is the revision that must stand there: 0 for "must not
- * exist", -1 for any. */
+/* Configuration objects and other named state. `expected` is the revision that must stand there, or one of these;
+ * ERROR_CHANGED when it is not so. */
+enum { REVISION_NONE = 0 /* it must not exist */, REVISION_ANY = -1, REVISION_SOME = -2 /* it must exist */ };
+/* Does an object of that revision (0: there is none) answer what was expected? */
+bool store_revision_fits(int64_t expected, int64_t revision);
 void store_put_object(
     store_change *change, const char *kind, const char *name, int64_t expected, const json_t *body, const char *by);
 void store_remove_object(store_change *change, const char *kind, const char *name, int64_t expected, const char *by);

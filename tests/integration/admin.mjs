@@ -109,7 +109,7 @@ test("AU-21: If-Match guards an object against a change that one has not seen", 
   const etag = first.headers.get("etag");
   assert.equal((await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:TWO"}, {"If-Match": etag})).status, 200);
   const late = await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:THREE"}, {"If-Match": etag});
-  assert.equal(late.status, 409);
+  assert.equal(late.status, 412);
   assert.equal((await appliance.get("/api/v1/stations/us")).x12_id, "ZZ:TWO");
 });
 

@@ -70,7 +70,7 @@ export const configuration = [
     "what somebody else changed meanwhile is shown before anything is overwritten",
     async () => {
       const page = await open();
-      expect(/status of 409/);
+      expect(/status of 412/);
       await go(page, "#/config/tables");
       await change(page, "PUT", "tables/e2e-conflict", {rows: {A: "1"}, description: "before"});
       await go(page, "#/config/tables/e2e-conflict/edit");

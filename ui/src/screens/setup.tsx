@@ -36,7 +36,7 @@ export function SetUp(): JSX.Element {
           {description: "Signs and decrypts", generate: {kind: "rsa", common_name: as2.value || name.value}},
           "",
         ).catch((cause: unknown) => {
-          if (asProblem(cause).status !== 409) throw cause; // There from a first try.
+          if (asProblem(cause).status !== 412) throw cause; // There from a first try.
         });
       const station: Item = {name: name.value};
       if (description.value) station["description"] = description.value;
