@@ -446,6 +446,61 @@ static error *read_segment(line_reader *in, edi_release *release) {
     return NULL;
 }
 
+/* A copy of the slots whose elements and composites are those of `release`; NULL when they are all its own already. */
+static const edi_slot *rebound(arena *memory, const edi_release *release, const edi_slots *slots) {
+    edi_slot *own = NULL;
+    for (size_t i = 0; i < slots->count; i++) {
+        const edi_slot *slot = &slots->list[i];
+        char number[16];
+        snprintf(number, sizeof number, "%u", slot->element ? slot->element->number : 0);
+        span key = span_of(slot->element ? number : slot->composite->code);
+        const void *now = map_get(slot->element ? release->elements : release->composites, key);
+        if (!now) continue;
+        if (!own) {
+            own = arena_alloc(memory, slots->count * sizeof *own);
+            memcpy(own, slots->list, slots->count * sizeof *own);
+        }
+        const char *name = slot->element ? slot->element->name : slot->composite->name;
+        if (slot->element)
+            own[i].element = now;
+        else
+            own[i].composite = now;
+        if (slot->name == name) own[i].name = slot->element ? own[i].element->name : own[i].composite->name;
+    }
+    return own;
+}
+
+/* What a release has from the one below, but for whose parts it has definitions of its own: composites made of them,
+ * then segments made of them and of those composites. */
+static void renew_inherited(arena *memory, edi_release *release) {
+    span key;
+    void *value;
+    if (map_count(release->elements) + map_count(release->composites) == 0) return;
+    for (const edi_release *below = release->base; below; below = below->base) {
+        for (size_t cursor = 0; map_next(below->composites, &cursor, &key, &value);) {
+            const edi_composite_type *composite = value;
+            const edi_slot *list =
+                find_in(release, 1, key) == value ? rebound(memory, release, &composite->slots) : NULL;
+            if (!list) continue;
+            edi_composite_type *own = arena_alloc(memory, sizeof *own);
+            *own = *composite;
+            own->slots.list = list;
+            map_put(release->composites, key, own);
+        }
+    }
+    for (const edi_release *below = release->base; below; below = below->base) {
+        for (size_t cursor = 0; map_next(below->segments, &cursor, &key, &value);) {
+            const edi_segment_type *segment = value;
+            const edi_slot *list = find_in(release, 2, key) == value ? rebound(memory, release, &segment->slots) : NULL;
+            if (!list) continue;
+            edi_segment_type *own = arena_alloc(memory, sizeof *own);
+            *own = *segment;
+            own->slots.list = list;
+            map_put(release->segments, key, own);
+        }
+    }
+}
+
 error *schema_read_release(
     arena *memory, const schema_section *section, const edi_release *base, edi_release *release) {
     line_reader in = {.memory = memory, .section = section, .line = section->line};
@@ -467,6 +522,7 @@ error *schema_read_release(
             err = schema_complain(&in, "element, composite or segment expected, not", word);
         }
     }
+    if (!err) renew_inherited(memory, release);
     return err;
 }
 
