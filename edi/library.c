@@ -167,7 +167,7 @@ static const entry *find_schema(const edi_library *library, const schema_heading
 }
 
 static error *compile_document(edi_library *library, entry *e) {
-    schema_section sections[STACK_MAX];
+    schema_section sections[STACK_MAX + 1];
     if (e->schema) return NULL;
     const schema_heading *heading = &e->heading;
     size_t count = stack_of(library, e, sections, &heading);
@@ -176,7 +176,10 @@ static error *compile_document(edi_library *library, entry *e) {
         if (!like || like->heading.like[0])
             return error_new(ERROR_INVALID, "%s:%u: there is no schema %s %s with lines of its own", e->section.source,
                 e->section.line, heading->like, heading->type);
+        /* the lines of a schema that is like another one say what differs, as those of an overlay do */
+        memmove(sections + 1, sections, count * sizeof *sections);
         sections[0] = like->section;
+        count++;
     }
     if (count == 0)
         return error_new(ERROR_INVALID, "%s:%u: there is no schema %s %s %s that this overlay could change",

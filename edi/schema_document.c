@@ -265,15 +265,15 @@ error *schema_read_document(arena *memory, const schema_heading *heading, const 
     error *err = count > 1 ? schema_read_heading(&sections[count - 1], &last) : NULL;
     if (err) return err;
     err = read_lines(&in, release, &nodes);
-    if (!err && nodes.count == 0) {
-        in.line = sections[0].line;
-        err = schema_complain(&in, "no segment in", span_of(heading->type));
-    }
     if (!err) err = check_shape(&in, nodes.list, nodes.count);
     for (size_t i = 1; i < count && !err; i++) {
         err = schema_apply_overlay(memory, &sections[i], release, &nodes);
         in = (line_reader){.memory = memory, .section = &sections[i]};
         if (!err) err = check_shape(&in, nodes.list, nodes.count);
+    }
+    if (!err && nodes.count == 0) {
+        in.line = sections[count - 1].line;
+        err = schema_complain(&in, "no segment in", span_of(heading->type));
     }
     if (!err) {
         edi_schema *schema = arena_alloc(memory, sizeof *schema);
@@ -285,7 +285,7 @@ error *schema_read_document(arena *memory, const schema_heading *heading, const 
             .group = heading->group[0] ? arena_strdup(memory, heading->group) : NULL,
             .checked = arena_spandup(memory, last.checked),
             .source = sections[count - 1].source,
-            .overlay = count > 1 ? arena_strdup(memory, last.name) : NULL,
+            .overlay = last.name[0] ? arena_strdup(memory, last.name) : NULL,
             .release = release};
         schema->root = (edi_node){.min = 1, .max = 1, .name = ""};
         build_children(memory, &schema->root, nodes.list, nodes.count, &id);

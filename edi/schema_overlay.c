@@ -262,6 +262,22 @@ static error *add_places(line_reader *in, const edi_release *release, flat_list 
     return added ? NULL : schema_complain(in, "nothing is indented below", where);
 }
 
+/* "remove PLACE": it is not there any more, with all that lies below it. */
+static error *remove_place(line_reader *in, flat_list *nodes) {
+    span path;
+    bool quoted;
+    size_t at;
+    if (!schema_next_word(&in->rest, &path, &quoted))
+        return schema_complain(in, "which place is to be removed?", nothing);
+    error *err = find_path(in, nodes, path, &at);
+    if (err) return err;
+    if (in->rest.len > 0) return schema_complain(in, "nothing may stand behind the place:", in->rest);
+    size_t end = end_of(nodes, at);
+    memmove(nodes->list + at, nodes->list + end, (nodes->count - end) * sizeof *nodes->list);
+    nodes->count -= end - at;
+    return NULL;
+}
+
 error *schema_apply_overlay(
     arena *memory, const schema_section *section, const edi_release *release, flat_list *nodes) {
     line_reader in = {.memory = memory, .section = section, .line = section->line};
@@ -272,7 +288,10 @@ error *schema_apply_overlay(
     span_split(&text, '\n', &word);
     while (!err && schema_next_line(&in, &text, &indent)) {
         schema_next_word(&in.rest, &word, &quoted);
-        err = span_is(word, "add") ? add_places(&in, release, nodes, &text, indent) : change_place(&in, nodes, word);
+        if (span_is(word, "add"))
+            err = add_places(&in, release, nodes, &text, indent);
+        else
+            err = span_is(word, "remove") ? remove_place(&in, nodes) : change_place(&in, nodes, word);
     }
     return err;
 }

@@ -31,14 +31,15 @@ static edi_library *library_of(const char *text, const char *overlays) {
     return library;
 }
 
-static const char *judged(edi_library *library, const char *body) {
+static const char *judged_as(
+    edi_library *library, const char *group, const char *version, const char *type, const char *body) {
     static char room[4096];
     char file[4096];
     size_t len = 0;
     room[0] = '\0';
     snprintf(file, sizeof file,
-        "%sGS*PO*SENDER*RECEIVER*20260101*1200*1*X*009990~ST*850*0001~%sSE*%u*0001~GE*1*1~IEA*1*000000001~", ISA_FIXED,
-        body, count_char(body, '~') + 2);
+        "%sGS*%s*SENDER*RECEIVER*20260101*1200*1*X*%s~ST*%s*0001~%sSE*%u*0001~GE*1*1~IEA*1*000000001~", ISA_FIXED,
+        group, version, type, body, count_char(body, '~') + 2);
     edi_validator *v = edi_validator_new(span_of(file), library, NULL);
     edi_event event;
     while ((event = edi_validator_next(v)) != EDI_END) {
@@ -51,6 +52,10 @@ static const char *judged(edi_library *library, const char *body) {
     }
     edi_validator_free(v);
     return room;
+}
+
+static const char *judged(edi_library *library, const char *body) {
+    return judged_as(library, "PO", "009990", "850", body);
 }
 
 typedef struct row {
@@ -139,6 +144,63 @@ static void overlays_stack_in_the_order_in_which_they_are_added(void **state) {
         loose);
 }
 
+/* ES02 */
+static void a_schema_like_another_says_only_what_differs(void **state) {
+    (void)state;
+    static const char text[] = "release X12 009980 from 004010\n"
+                               "schema X12 009980 850 \"order\" group PO\n"
+                               "BEG 1\nCUR 0-1\nloop N9 0-1\n  N9 1\n  MSG 0-1\nloop PO1 1-\n  PO1 1\n"
+                               "release X12 009990 from 009980\n"
+                               "schema X12 009990 850 \"order, younger\" group PO like 009980 checked \"by eye\"\n"
+                               "remove CUR\nremove N9/MSG\nadd after N9/N9\n  MTX 0-1\nN9 0-2\n";
+    static const row rows[] = {
+        {"BEG*00*SA*1**20260101~N9*ZZ*1~MTX**A~N9*ZZ*2~" ITEM, ""},
+        {"BEG*00*SA*1**20260101~CUR*BY*USD~" ITEM, "segment-not-in-set@CUR"},
+        {"BEG*00*SA*1**20260101~N9*ZZ*1~MSG*A~" ITEM, "segment-not-in-set@MSG"},
+    };
+    edi_library *library = edi_library_new();
+    bool exact;
+    assert_null(edi_library_add(library, span_of(text), "test.schema"));
+    const edi_schema *schema = edi_library_find(library, EDI_X12, "850", "009990", &exact);
+    assert_string_equal(schema->title, "order, younger");
+    assert_string_equal(schema->checked, "by eye");
+    assert_null(schema->overlay);
+    EXPECT(library, rows);
+}
+
+/* What 005010 has otherwise than 004010, and what both have. */
+static void documents_of_005010_are_judged_by_what_005010_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *group, *type, *body, *older, *younger;
+    } rows[] = {
+        {"PO", "850", "BEG*00*SA*1**20260101~N9*ZZ*1~MTX**A~" ITEM, "segment-unexpected@MTX", ""},
+        {"PO", "850", "BEG*00*SA*1**20260101~N9*ZZ*1~MSG*A~" ITEM, "", "segment-unexpected@MSG"},
+        {"PO", "850", "BEG*00*SA*1**20260101~LDT*AF*3*DW~QTY*21*4~" ITEM, "segment-missing@PO1", ""},
+        {"PO", "850", "BEG*00*SA*1**20260101~REF*IA*1234567890123456789012345678901~" ITEM, "value-long@REF02", ""},
+        {"PO", "850", "BEG*00*SA*1**20260101~CTT*1~", "loop-missing@PO1", "loop-missing@PO1"},
+        {"PR", "855", "BAK*00*AC*1*20260101~" ITEM "ACK*IA*1*EA~", "", ""},
+        {"SH", "856", "BSN*00*12*20260101*1200~HL*1**S~TD3*TL~AT9*A~", "segment-unknown@AT9", ""},
+        {"IN", "810", "BIG*20260101*1~IT1*1*1*EA*1~TDS*100~", "", ""},
+        {"IN", "810", "BIG*20260101*1~IT1*1*1*EA*1~", "segment-missing@TDS", "segment-missing@TDS"},
+        {"PC", "860", "BCH*04*SA*1***20260101~N9*ZZ*1~MTX**A~", "segment-unexpected@MTX", ""},
+        {"RA", "820", "BPR*C*1*C*ACH~ENT*1~RMR*IV*1**1~VEH*1~", "segment-unknown@VEH", ""},
+        {"IB", "846", "BIA*00*SI*1*20260101~LIN**BP*1~", "", ""},
+        {"PS", "830", "BFR*00**1*DL*A*20260101*20260201*20260101~LIN**BP*1~", "", ""},
+    };
+    edi_library *library = edi_library_new();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int younger = 0; younger < 2; younger++) {
+            const char *faults =
+                judged_as(library, rows[i].group, younger ? "005010" : "004010", rows[i].type, rows[i].body);
+            const char *wanted = younger ? rows[i].younger : rows[i].older;
+            if (strcmp(faults, wanted) != 0) print_message("row %zu: %s\n", i, rows[i].body);
+            assert_string_equal(faults, wanted);
+        }
+    }
+    edi_library_free(library);
+}
+
 /* ES01 */
 static void what_an_overlay_cannot_mean_is_told_with_its_line(void **state) {
     (void)state;
@@ -156,6 +218,10 @@ static void what_an_overlay_cannot_mean_is_told_with_its_line(void **state) {
         {"overlay a of X12 004010 850\nadd after BEG\nCUR 1\n", "o:2", "nothing is indented"},
         {"overlay a of X12 004010 850\nadd in BEG\n  CUR 1\n", "o:2", "expected"},
         {"overlay a of X12 004010 850\nadd after BEG\n  QQQ 1\n", "o:3", "no segment"},
+        {"overlay a of X12 004010 850\nremove\n", "o:2", "which place"},
+        {"overlay a of X12 004010 850\nremove BEG now\n", "o:2", "nothing may stand"},
+        {"overlay a of X12 004010 850\nremove N1/N5\n", "o:2", "no such place"},
+        {"overlay a of X12 004010 850\nremove N1/N1\n", "o:", "begins with its own segment"},
         {"overlay a of X12 004010 850\nadd after N1\n  loop N1 0-1\n    N1 1\n", "o:", "cannot be told"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -179,6 +245,8 @@ int main(void) {
         cmocka_unit_test(neighbours_of_one_tag_come_in_any_order),
         cmocka_unit_test(an_overlay_tightens_loosens_forbids_and_adds),
         cmocka_unit_test(overlays_stack_in_the_order_in_which_they_are_added),
+        cmocka_unit_test(a_schema_like_another_says_only_what_differs),
+        cmocka_unit_test(documents_of_005010_are_judged_by_what_005010_says),
         cmocka_unit_test(what_an_overlay_cannot_mean_is_told_with_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
