@@ -16,6 +16,7 @@
 enum {
     PAYLOAD_BYTES_MAX = 16 * 1024 * 1024,
     SHOWN_BYTES_MAX = 1024 * 1024,
+    MOCKS_BYTES_MAX = 1024 * 1024,
     REPLAY_DEFAULT = 20,
     REPLAY_MAX = 200,
     REPLAY_MS = 30000,
@@ -50,6 +51,50 @@ static json_t *destinations_of(const estate *e, const char *script) {
             return translate_destinations(&e->endpoints[i].target, 1);
     return json_pack("[{s:s, s:{s:{s:s, s:s}, s:{s:s, s:s}}}]", "connection", "test", "envelopes", "X12", "sender",
         "ZZ:SENDER", "receiver", "ZZ:RECEIVER", "EDIFACT", "sender", "SENDER:ZZ", "receiver", "RECEIVER:ZZ");
+}
+
+/* ---- what other systems would answer ---- */
+
+static void add_names(json_t *names, const json_t *more) {
+    for (size_t i = 0; i < json_array_size(more); i++) {
+        bool known = false;
+        for (size_t k = 0; k < json_array_size(names) && !known; k++)
+            known = json_equal(json_array_get(names, k), json_array_get(more, i));
+        if (!known) json_array_append(names, json_array_get(more, i));
+    }
+}
+
+/* The connections that whoever uses the script lets it call. New reference; NULL: nobody uses it yet. */
+static json_t *callable_by(const estate *e, const char *script) {
+    json_t *names = json_array();
+    bool used = false;
+    for (size_t i = 0; i < e->flow_count; i++) {
+        if (!e->flows[i].script || strcmp(e->flows[i].script, script) != 0) continue;
+        used = true;
+        add_names(names, e->flows[i].calls);
+    }
+    for (size_t i = 0; i < e->endpoint_count; i++) {
+        const estate_endpoint *p = &e->endpoints[i];
+        if ((!p->script || strcmp(p->script, script) != 0) &&
+            (!p->modern_script || strcmp(p->modern_script, script) != 0))
+            continue;
+        used = true;
+        add_names(names, json_get_array(p->body, "calls"));
+    }
+    if (used) return names;
+    json_decref(names);
+    return NULL;
+}
+
+/* The script's sample of that name as text; without it a list of no answers: nothing is sent from here. */
+static json_t *mocks_of(const call *c, const char *script) {
+    buf text = BUF_MAX(MOCKS_BYTES_MAX);
+    error *none = script_sample(c, script, "calls.json", &text);
+    if (none || text.len == 0) buf_add_text(&text, "[]");
+    json_t *mocks = json_from_span(buf_span(&text));
+    error_free(none);
+    buf_free(&text);
+    return mocks;
 }
 
 /* ---- the payload that a request names ---- */
@@ -185,6 +230,9 @@ static json_t *make_call(const call *c, const estate *e, const json_t *body, con
     json_t *call_head = json_pack("{s:s, s:s, s:o, s:o}", "script", c->parts[0], "function",
         json_get_text(body, "function", "translate"), "message", message, "destinations",
         destinations_of(e, c->parts[0]));
+    json_t *callable = callable_by(e, c->parts[0]);
+    if (callable) json_object_set_new(call_head, "connections", callable);
+    json_object_set_new(call_head, "mocks", mocks_of(c, c->parts[0]));
     if (json_is_string(json_object_get(body, "source")))
         json_object_set(call_head, "source", json_object_get(body, "source"));
     return call_head;
@@ -294,6 +342,7 @@ typedef struct rerun {
     estate *snapshot;
     const char *script;
     const json_t *source;
+    json_t *mocks;
     json_t *groups;
     int64_t compared, same, failed;
     int64_t end_ms;
@@ -336,8 +385,11 @@ static json_t *replay_call(const rerun *r, const estate_flow *flow, const json_t
         if (value && !json_is_null(value)) json_object_set(told, facts[i], value);
     }
     if (document >= 0) json_object_set_new(told, "document", json_integer(document));
-    return json_pack("{s:s, s:s, s:o, s:o}", "script", r->script, "function", "translate", "message", told,
-        "destinations", translate_destinations(flow->to, flow->to_count));
+    json_t *replayed = json_pack("{s:s, s:s, s:o, s:o, s:O}", "script", r->script, "function", "translate", "message",
+        told, "destinations", translate_destinations(flow->to, flow->to_count), "mocks", r->mocks);
+    json_object_set_new(
+        replayed, "connections", flow->calls ? json_incref((json_t *)(uintptr_t)flow->calls) : json_array());
+    return replayed;
 }
 
 static error *replay_one(
@@ -425,6 +477,7 @@ error *script_replay(call *c, http_response **response) {
             .snapshot = config_estate(c->admin->options.config),
             .script = c->parts[0],
             .source = source,
+            .mocks = mocks_of(c, c->parts[0]),
             .groups = json_array(),
             .end_ms = clock_monotonic_ms() + REPLAY_MS};
         size_t flows = 0;
@@ -439,6 +492,7 @@ error *script_replay(call *c, http_response **response) {
                 json_pack("{s:I, s:I, s:O, s:I, s:b}", "compared", (json_int_t)r.compared, "same", (json_int_t)r.same,
                     "groups", r.groups, "flows", (json_int_t)flows, "complete", clock_monotonic_ms() < r.end_ms));
         json_decref(r.groups);
+        json_decref(r.mocks);
         estate_release(r.snapshot);
     }
     json_decref(draft);

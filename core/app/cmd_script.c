@@ -270,6 +270,20 @@ static error *read_tables(const command_line *line, json_t **tables) {
     return err;
 }
 
+/* --calls, or NAME_samples/calls.json where there is one: what answers in the place of other systems. */
+static error *read_calls(const command_line *line, const char *directory, const char *name, json_t *call) {
+    const char *given = command_text(line, "calls", NULL);
+    char *habit = xasprintf("%s/%s_samples/calls.json", directory, name);
+    buf text = BUF_MAX(INPUT_BYTES_MAX);
+    error *err = NULL;
+    if (given || access(habit, F_OK) == 0) err = io_read_file(given ? given : habit, &text);
+    if (!err && text.len == 0) buf_add_text(&text, "[]");
+    if (!err) json_put_span(call, "mocks", buf_span(&text));
+    buf_free(&text);
+    free(habit);
+    return err;
+}
+
 static error *make_call(const command_line *line, const char *script, const char *file, json_t **call) {
     static const struct {
         const char *option, *field;
@@ -364,6 +378,7 @@ static int run_script(const command_line *line) {
     error *err = open_host(&files, directory, &host);
     if (!err) err = read_tables(line, &files.tables);
     if (!err) err = make_call(line, name, file, &call);
+    if (!err) err = read_calls(line, directory, name, call);
     if (!err) err = read_input(file, &payload);
     if (err) {
         code = command_failed(err);
@@ -461,8 +476,9 @@ static const option_spec run_options[] = {{"function", 'f', "NAME", "translate (
     {"param", 0, "NAME=VALUE", "A path parameter"}, {"query", 0, "NAME=VALUE", "A query parameter"},
     {"caller", 0, "NAME", "Who calls"}, {"status", 0, "NUMBER", "The status of a response"},
     {"sender", 0, "ID", "The sender of interchanges that the script builds (ZZ:SENDER, in EDIFACT SENDER:ZZ)"},
-    {"receiver", 0, "ID", "Their receiver"}, {"table", 0, "NAME=FILE", "A code table, a JSON object of texts"},
-    {.name = NULL}};
+    {"receiver", 0, "ID", "Their receiver"},
+    {"calls", 0, "FILE", "What other systems answer to its calls (NAME_samples/calls.json)"},
+    {"table", 0, "NAME=FILE", "A code table, a JSON object of texts"}, {.name = NULL}};
 
 const command script_commands[] = {
     {.name = "script test",

@@ -145,9 +145,12 @@ static error *start_engine(desk *d, const json_t *configuration) {
         .numbers = d->numbers,
         .public_url = configuration_text(configuration, "listen.public_url"),
         .payload_limit = (uint64_t)configuration_integer(configuration, "limits.payload"),
+        .others = facade_call_others,
+        .others_context = atomic_load(&d->facade),
     };
     engine *e = NULL;
     error *err = engine_start(&options, &e);
+    facade_attach(atomic_load(&d->facade), e);
     atomic_store(&d->engine, e);
     return err;
 }
@@ -164,7 +167,6 @@ static error *make_facade(desk *d, const json_t *configuration) {
             .loop = d->loop,
             .switches = d->switches,
             .body_bytes_max = configuration_integer(configuration, "limits.body")},
-        .engine = atomic_load(&d->engine),
         .exchanges = d->exchanges,
         .version = BANYAN_VERSION,
     };
@@ -310,13 +312,13 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) err = open_config(d, directory);
     if (!err) err = blocking_start(BLOCKING_THREADS, &d->blocking);
     if (!err) err = blocking_start(EXCHANGE_THREADS, &d->exchanges);
-    if (!err) err = start_engine(d, configuration);
     if (!err)
         err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
             configuration_integer(configuration, "retention.messages"), &d->retention);
     if (!err) err = switches_open(d->store, &d->switches);
     if (!err) err = http_loop_start(&d->loop);
     if (!err) err = make_facade(d, configuration);
+    if (!err) err = start_engine(d, configuration); /* its scripts call through the facade */
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
     if (!err) err = announce(d, configuration, directory);

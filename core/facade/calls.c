@@ -6,22 +6,25 @@
 #include "core/base/memory.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BODY_BYTES_MAX = 8 * 1024 * 1024, TEXT_BYTES_MAX = 12 * 1024 * 1024, FIELDS_MAX = 64, PATH_ROOM = 1024 };
+enum { OWN_FIELDS = 2, KEY_ROOM = 80 }; /* Content-Type, Idempotency-Key */
 
 typedef struct one_call {
     struct batch *batch;
     estate_destination target;
     back_end_request request;
-    http_field fields[FIELDS_MAX];
+    http_field fields[FIELDS_MAX + OWN_FIELDS];
+    char key[KEY_ROOM];
     char file_path[PATH_ROOM];
     buf body;
     json_t *answer;
 } one_call;
 
 typedef struct batch {
-    calls_plan plan;
+    others_plan plan;
     json_t *parameters; /* none */
     atomic_size_t left;
     size_t count;
@@ -30,7 +33,7 @@ typedef struct batch {
 
 static void finish(batch *b) {
     json_t *answers = json_array();
-    const calls_plan plan = b->plan;
+    const others_plan plan = b->plan;
     for (size_t i = 0; i < b->count; i++) {
         json_array_append_new(answers, b->calls[i].answer);
         buf_free(&b->calls[i].body);
@@ -88,8 +91,10 @@ static error *make_fields(one_call *c, const json_t *request) {
     static const char *const refused[] = {
         "host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"};
     const char *name, *type = json_get_text(request, "content_type", NULL);
+    const span key_field = SPAN("Idempotency-Key");
     json_t *value;
     size_t count = 0;
+    bool named = false;
     json_object_foreach(json_get_object(request, "headers"), name, value) {
         span text = span_make(json_string_value(value), json_string_length(value));
         if (!text.data || !http_is_token(span_of(name)) || !http_is_field_value(text))
@@ -98,14 +103,26 @@ static error *make_fields(one_call *c, const json_t *request) {
             if (http_name_equal(span_of(name), span_of(refused[i])))
                 return error_new(ERROR_INVALID, "the header field %s is not for scripts", name);
         }
-        if (count >= FIELDS_MAX - 1) return error_new(ERROR_INVALID, "a call has more than 63 header fields");
+        if (count >= FIELDS_MAX) return error_new(ERROR_INVALID, "a call has more than %d header fields", FIELDS_MAX);
+        named |= http_name_equal(span_of(name), key_field);
         c->fields[count++] = (http_field){span_of(name), text};
     }
     if (type && !http_is_field_value(span_of(type))) return error_new(ERROR_INVALID, "'%s' is no content type", type);
     if (type) c->fields[count++] = (http_field){SPAN("Content-Type"), span_of(type)};
+    if (c->key[0] && !named) c->fields[count++] = (http_field){key_field, span_of(c->key)};
     c->request.head.headers = c->fields;
     c->request.head.header_count = count;
     return NULL;
+}
+
+/* A structured string; none where a repetition does no harm (RFC 9110 §9.2.2). */
+static void make_key(one_call *c, span method) {
+    static const char *const harmless[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"};
+    const others_plan *plan = &c->batch->plan;
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (span_is(method, harmless[i])) return;
+    size_t number = plan->first + (size_t)(c - c->batch->calls) + 1;
+    if (plan->key) snprintf(c->key, sizeof c->key, "\"%s-%zu\"", plan->key, number);
 }
 
 static error *make_path(one_call *c, const char *path, bool passes) {
@@ -121,11 +138,13 @@ static error *make_path(one_call *c, const char *path, bool passes) {
 }
 
 static error *make_request(one_call *c, const json_t *request) {
-    const calls_plan *plan = &c->batch->plan;
+    const others_plan *plan = &c->batch->plan;
     const char *name = json_get_text(request, "connection", ""), *method = json_get_text(request, "method", "GET");
     const estate_connection *connection = estate_find_connection(plan->estate, name);
     if (!connection) return error_new(ERROR_NOT_FOUND, "there is no connection \"%s\"", name);
+    if (!connection->enabled) return error_new(ERROR_UNREACHABLE, "it is switched off");
     if (!http_is_token(span_of(method))) return error_new(ERROR_INVALID, "'%s' is no method", method);
+    make_key(c, span_of(method));
     c->target.connection = connection;
     c->request = (back_end_request){
         .target = &c->target,
@@ -149,7 +168,7 @@ static error *make_request(one_call *c, const json_t *request) {
     return err;
 }
 
-void calls_start(const calls_plan *plan) {
+void calls_start(const exchange_services *services, const others_plan *plan) {
     static const char *const echoed[] = {"connection", "method", "path"};
     size_t count = json_array_size(plan->requests);
     batch *b = xcalloc(1, sizeof *b + count * sizeof *b->calls);
@@ -170,7 +189,7 @@ void calls_start(const calls_plan *plan) {
         one_call *c = &b->calls[i];
         error *err = make_request(c, json_array_get(plan->requests, i));
         if (!err)
-            back_end_of(c->target.connection)->call(plan->services, &c->request, answered, c);
+            back_end_of(c->target.connection)->call(services, &c->request, answered, c);
         else
             put_failure(c, error_text(err));
         error_free(err);

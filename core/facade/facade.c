@@ -6,6 +6,7 @@
 #include "core/facade/access.h"
 #include "core/facade/answer.h"
 #include "core/facade/as2.h"
+#include "core/facade/calls.h"
 #include "core/facade/openapi.h"
 #include "core/facade/policies.h"
 #include "core/facade/reply.h"
@@ -17,6 +18,7 @@
 
 struct facade {
     facade_options options;
+    engine *engine;
     pthread_mutex_t lock; /* guards `now` */
     routes *now;
 };
@@ -54,6 +56,15 @@ error *facade_new(const facade_options *options, facade **out) {
     pthread_mutex_init(&f->lock, NULL);
     *out = f;
     return later_start(&f->options.services.later);
+}
+
+void facade_attach(facade *f, engine *e) {
+    f->engine = e;
+}
+
+void facade_call_others(void *context, const others_plan *plan) {
+    const facade *f = context;
+    calls_start(&f->options.services, plan);
 }
 
 void facade_let_go(facade *f) {
@@ -107,7 +118,7 @@ static void serve_found(facade *f, routes *r, http_request *request, const route
     case OWN_OPENAPI: http_respond(request, openapi_document(e, f->options.version)); break;
     case OWN_DOCS: serve_docs(request, match); break;
     case OWN_AS2:
-        as2_start(f->options.engine, f->options.services.store, f->options.exchanges, routes_estate(r), request);
+        as2_start(f->engine, f->options.services.store, f->options.exchanges, routes_estate(r), request);
         break;
     }
 }

@@ -15,13 +15,18 @@ typedef struct facade facade;
 
 typedef struct facade_options {
     exchange_services services; /* the upstreams are the facade's own */
-    engine *engine;
-    blocking *exchanges; /* threads for /as2: each has one message in hand, however long that takes */
+    blocking *exchanges;        /* threads for /as2: each has one message in hand, however long that takes */
     const char *version;
 } facade_options;
 
 must_check error *facade_new(const facade_options *options, facade **out);
 void facade_free(facade *f);
+
+/* What partners post to /as2 goes there; before the listener starts. */
+void facade_attach(facade *f, engine *e);
+
+/* For engine_options, with the facade as context: the calls of flows' scripts. */
+void facade_call_others(void *facade, const others_plan *plan);
 
 /* The listener is about to stop: whoever waits for a reply is answered now. */
 void facade_let_go(facade *f); /* NULL is fine */

@@ -137,8 +137,7 @@ static bool script_answered(exchange *x, frame *reply) {
 /* ---- before the back-end ---- */
 
 static void call_others(exchange *x, void (*done)(void *, json_t *)) {
-    const calls_plan plan = {
-        .services = x->services,
+    const others_plan plan = {
         .estate = x->estate,
         .requests = json_get_array(x->outcome, "calls"),
         .id = x->id,
@@ -146,7 +145,7 @@ static void call_others(exchange *x, void (*done)(void *, json_t *)) {
         .done = done,
         .context = x,
     };
-    calls_start(&plan);
+    calls_start(x->services, &plan);
 }
 
 /* Adds what came to what came before, which the script gets too: it runs again from its beginning. */

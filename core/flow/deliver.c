@@ -61,7 +61,7 @@ static error *delivered(work *w, const estate_connection *connection) {
 }
 
 /* Nobody tries what is switched off; the engine releases what is held as soon as that changes. `take_why` is freed. */
-static error *hold(work *w, char *take_why) {
+error *work_hold(work *w, char *take_why) {
     store_change *change = store_change_new();
     char *why = take_why;
     store_hold_job(change, w->job->id, w->job->attempt, why);
@@ -71,12 +71,15 @@ static error *hold(work *w, char *take_why) {
     return store_commit(w->engine->options.store, change, NULL);
 }
 
+error *work_hold_restored(work *w) {
+    return work_hold(w, xstrdup("the appliance was restored from a backup and waits for `banyan restore --release`"));
+}
+
 error *work_deliver(work *w) {
     const estate_connection *connection = estate_find_connection(w->estate, w->job->connection);
     if (!connection) return error_new(ERROR_NOT_FOUND, "there is no connection \"%s\" any more", w->job->connection);
-    if (!connection->enabled) return hold(w, xasprintf("connection %s is switched off", connection->name));
-    if (engine_held_since_ms(w->engine))
-        return hold(w, xstrdup("the appliance was restored from a backup and waits for `banyan restore --release`"));
+    if (!connection->enabled) return work_hold(w, xasprintf("connection %s is switched off", connection->name));
+    if (engine_held_since_ms(w->engine)) return work_hold_restored(w);
     if (connection->adapter->pack) {
         error *failure = work_send(w, connection);
         health_note(w->engine->health, connection->name, failure);

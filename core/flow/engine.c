@@ -32,8 +32,9 @@ typedef struct task {
     char source[65]; /* name of the connection; "" for a job */
 } task;
 
-/* The deliveries of one connection. It is one session with a partner, where they happen one after another: to have a
- * few under way keeps it busy, and leaves the other runners to others when the partner is slow or says nothing (FI-05).
+/* The deliveries of one connection, and the translations whose scripts call it first. It is one session with a partner,
+ * where they happen one after another: to have a few under way keeps it busy, and leaves the other runners to others
+ * when the partner is slow or says nothing (FI-05).
  */
 typedef struct lane {
     size_t running;
@@ -86,8 +87,14 @@ static task *pop(dispatcher *d) {
 
 /* ---- lanes ---- */
 
+#define LANE_KINDS "deliver", "receipt", "translate"
+
+/* Does it wait for the connection that its job names? */
 static bool is_delivery(const task *t) {
-    return !t->source[0] && (strcmp(t->job.kind, "deliver") == 0 || strcmp(t->job.kind, "receipt") == 0);
+    static const char *const kinds[] = {LANE_KINDS};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !t->source[0] && t->job.connection[0]; i++)
+        if (strcmp(t->job.kind, kinds[i]) == 0) return true;
+    return false;
 }
 
 /* To the runners, or to its lane when that is busy. */
@@ -131,6 +138,7 @@ static void leave_lane(dispatcher *d, const task *t) {
 
 /* The jobs that would only wait here, as store_claim_jobs wants them named; NULL: none. */
 static json_t *busy_lanes(dispatcher *d) {
+    static const char *const kinds[] = {LANE_KINDS};
     json_t *busy = NULL;
     size_t cursor = 0;
     span name;
@@ -138,8 +146,8 @@ static json_t *busy_lanes(dispatcher *d) {
     while (map_next(d->lanes, &cursor, &name, &value)) {
         if (((const lane *)value)->running < LANE_WIDTH) continue;
         if (!busy) busy = json_array();
-        json_array_append_new(busy, json_sprintf("deliver/%.*s", (int)name.len, name.data));
-        json_array_append_new(busy, json_sprintf("receipt/%.*s", (int)name.len, name.data));
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            json_array_append_new(busy, json_sprintf("%s/%.*s", kinds[i], (int)name.len, name.data));
     }
     return busy;
 }

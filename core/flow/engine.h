@@ -8,6 +8,7 @@
 #define BANYAN_CORE_FLOW_ENGINE_H
 
 #include "core/flow/call.h"
+#include "core/flow/others.h"
 
 typedef struct engine engine;
 
@@ -19,6 +20,8 @@ typedef struct engine_options {
     int runners;            /* 0: 32 */
     const char *public_url; /* under which partners reach us, without a path; copied; NULL: engine_reached_at tells */
     uint64_t payload_limit; /* bytes: what is larger is not taken from a source; 0: no limit */
+    others_start *others;   /* makes the calls of flows' scripts; NULL: they can make none */
+    void *others_context;
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);

@@ -392,6 +392,8 @@ static void build_flow(builder *b, const json_t *body, const char *path) {
         .filename = json_get_text(when, "filename", NULL),
         .filtered = when && json_object_size(when) > 0,
         .script = json_get_text(body, "script", NULL),
+        .calls = json_get_array(body, "calls"),
+        .timeout_ms = settings_integer(estate_settings("flows"), body, "timeout"),
         .to_count = json_array_size(to),
         .expect = read_expectation(body),
         .answers_type = json_get_text(answers, "type", NULL),

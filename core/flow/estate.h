@@ -70,6 +70,8 @@ typedef struct estate_flow {
     const char *standard, *type, *filename; /* `when`; NULL: any */
     bool filtered;                          /* has a `when` */
     const char *script;                     /* NULL: the bytes pass as they are */
+    const json_t *calls;                    /* names of connections that the script may call; NULL: none */
+    int64_t timeout_ms;                     /* for all of those */
     estate_destination *to;
     size_t to_count;
     const char *acknowledge; /* "997" …; NULL: none is sent */

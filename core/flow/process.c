@@ -205,7 +205,13 @@ static void add_translate_job(processing *p, const estate_flow *flow, int docume
         json_object_set_new(detail, "document", json_integer(document));
         json_object_set(detail, "facts", (json_t *)row);
     }
-    store_job job = {.kind = "translate", .message = message_id(p), .detail = detail, .run_at = clock_wall_ms()};
+    store_job job = {
+        .kind = "translate",
+        .message = message_id(p),
+        .connection = json_string_value(json_array_get(flow->calls, 0)),
+        .detail = detail,
+        .run_at = clock_wall_ms(),
+    };
     id_new(job.id);
     store_add_job(p->change, &job);
     json_decref(detail);

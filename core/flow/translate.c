@@ -1,6 +1,7 @@
 /* core/flow/translate.c: runs one flow on one document, or on a whole message; what comes out is stored with the end of
  * the job, so that a retry of a delivery never runs the script again (LU-24). */
 #include "core/flow/translate.h"
+#include "core/base/clock.h"
 #include "core/base/crash.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/work.h"
@@ -56,6 +57,8 @@ typedef struct translation {
     work *w;
     const estate_flow *flow;
     json_t *message, *outcome;
+    json_t *answers; /* of other systems, to calls of the script; NULL: it made none */
+    bool held;
     const json_t *facts; /* of the document; NULL: the whole message */
     frame reply;
     store_change *change;
@@ -70,14 +73,59 @@ static json_t *make_call(const translation *t) {
     if (headers) json_object_set(message, "headers", (json_t *)headers);
     if (t->facts) json_object_set(message, "document", json_object_get(t->w->job->detail, "document"));
     const estate_script *script = estate_find_script(t->w->scope.estate, t->flow->script);
-    return json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", t->flow->script, "hash", script ? script->hash : NULL,
-        "function", "translate", "message", message, "destinations",
+    json_t *call = json_pack("{s:s, s:s?, s:s, s:o, s:o}", "script", t->flow->script, "hash",
+        script ? script->hash : NULL, "function", "translate", "message", message, "destinations",
         translate_destinations(t->flow->to, t->flow->to_count));
+    if (t->flow->calls) json_object_set(call, "connections", (json_t *)(uintptr_t)t->flow->calls);
+    return call;
 }
 
+/* What the script asks of other systems is asked, unless the appliance may send nothing: then the translation waits. */
+static error *ask_others(translation *t, json_t *requests, int64_t until_ms) {
+    json_t *answers = NULL;
+    if (engine_held_since_ms(t->w->engine)) {
+        t->held = true;
+        return work_hold_restored(t->w);
+    }
+    error *err = work_ask_others(t->w, requests, json_array_size(t->answers), until_ms, &answers);
+    if (err) return err;
+    if (!t->answers) t->answers = json_array();
+    json_array_extend(t->answers, answers);
+    json_decref(answers);
+    return NULL;
+}
+
+/* Runs it from its beginning, with the answers so far, until it waits for none. */
 static error *run_script(translation *t, const payload_view *bytes) {
-    return call_translator(
-        t->w->engine->options.pool, &t->w->scope, OPERATION_SCRIPT, make_call(t), bytes, &t->reply, &t->outcome);
+    worker_pool *pool = t->w->engine->options.pool;
+    int64_t until_ms = clock_monotonic_ms() + t->flow->timeout_ms;
+    json_t *call = make_call(t);
+    error *err = NULL;
+    for (bool waits = true; waits && !err && !t->held;) {
+        frame_clear(&t->reply);
+        json_decref(t->outcome);
+        if (t->answers) json_object_set(call, "answers", t->answers);
+        err = call_translator(pool, &t->w->scope, OPERATION_SCRIPT, json_incref(call), bytes, &t->reply, &t->outcome);
+        json_t *requests = json_get_array(t->outcome, "calls");
+        waits = json_array_size(requests) > 0;
+        if (!err && waits) err = ask_others(t, requests, until_ms);
+    }
+    json_decref(call);
+    return err;
+}
+
+/* What was asked of others, on the message's timeline. */
+static void call_events(store_change *change, const translation *t) {
+    char text[REASON_ROOM];
+    for (size_t i = 0; i < json_array_size(t->answers); i++) {
+        const json_t *answer = json_array_get(t->answers, i);
+        const char *fault = json_get_text(answer, "error", NULL);
+        char status[16];
+        snprintf(status, sizeof status, "%d", (int)json_get_integer(answer, "status", 0));
+        snprintf(text, sizeof text, "%s %s on %s: %s", json_get_text(answer, "method", ""),
+            json_get_text(answer, "path", ""), json_get_text(answer, "connection", ""), fault ? fault : status);
+        store_add_event(change, t->w->job->message, "called", text, NULL);
+    }
 }
 
 /* A result that names a destination goes there; one that does not goes to all. */
@@ -148,6 +196,7 @@ static error *conclude(translation *t) {
     char text[REASON_ROOM];
     work *w = t->w;
     const char *id = w->job->message, *rejected = translate_rejection(t->outcome, text, sizeof text);
+    call_events(t->change, t);
     translate_log_events(t->change, id, t->outcome);
     store_set_facts(t->change, id, t->flow->name, NULL, json_get_text(t->outcome, "script", NULL));
     store_finish_job(t->change, w->job->id, w->job->attempt);
@@ -171,10 +220,12 @@ static error *conclude(translation *t) {
     return err;
 }
 
-/* The lines of a script that failed help to find out why: they stay, whatever becomes of the attempt. */
+/* The lines of a script that failed help to find out why, and so do its calls: they stay, whatever becomes of the
+ * attempt. */
 static void keep_log(const translation *t) {
-    if (json_array_size(json_get_array(t->outcome, "log")) == 0) return;
+    if (json_array_size(json_get_array(t->outcome, "log")) == 0 && !t->answers) return;
     store_change *change = store_change_new();
+    call_events(change, t);
     translate_log_events(change, t->w->job->message, t->outcome);
     store_submit(t->w->engine->options.store, change, NULL, NULL);
 }
@@ -193,13 +244,14 @@ error *work_translate(work *w) {
     if (!err) {
         if (t.flow->script) err = run_script(&t, &view);
         if (err && t.outcome) keep_log(&t);
-        if (!err) err = t.flow->script ? add_results(&t) : pass_through(&t, &view);
-        if (!err) err = conclude(&t);
+        if (!err && !t.held) err = t.flow->script ? add_results(&t) : pass_through(&t, &view);
+        if (!err && !t.held) err = conclude(&t);
         payload_view_close(&view);
     }
     if (t.change) store_change_free(t.change);
     frame_clear(&t.reply);
     json_decref(t.outcome);
+    json_decref(t.answers);
     json_decref(t.message);
     return error_wrap(err, "flow %s", name);
 }

@@ -33,8 +33,15 @@ typedef struct work {
 must_check error *work_process(work *w);
 /* Runs one flow on one document (or the whole message). */
 must_check error *work_translate(work *w);
+/* Has others called for its script, and waits for the answers: a new reference. `first` is the number of the first
+ * request in this run. ERROR_UNREACHABLE when they do not come by `until_ms` (monotonic). */
+must_check error *work_ask_others(work *w, json_t *requests, size_t first, int64_t until_ms, json_t **answers);
 /* Takes a message to where it goes. */
 must_check error *work_deliver(work *w);
+
+/* Sets the job aside until its connection may be used, or the restored appliance; `take_why` is freed. */
+must_check error *work_hold(work *w, char *take_why);
+must_check error *work_hold_restored(work *w);
 
 /* The same for a kind that exchanges: packed once, kept, posted, its receipt judged (exchange_send.c). */
 must_check error *work_send(work *w, const estate_connection *connection);

@@ -17,9 +17,12 @@
  * {"method","path","params":{},"query":{},"headers":{}, "caller","status" …} and the back-end as the destination. The
  * payload is the body.
  *
- * A script of an endpoint may call back-ends: "connections": [names that it may call], "answers":
- * [{"connection","method", "path","status","content_type","headers":{},"body": base64} or with "error" instead of the
- * status] to the calls that earlier runs of the same message asked for, in order.
+ * A script may call back-ends: "connections": [names that it may call], "answers": [{"connection","method",
+ * "path","status","content_type","headers":{},"body": base64} or with "error" instead of the status] to the calls that
+ * earlier runs of the same message asked for, in order. Where nothing may be sent the call has "mocks" (mocks.h), which
+ * answer instead, for any connection when "connections" is left out: the script runs to its end here, and the outcome
+ * tells "called":
+ * [{"connection","method","path","body"?: base64,"status" or "error"}].
  *
  * An envelope may say more: "usage" ("P", "T"), "acknowledge" (bool), "version" (ISA12, UNB syntax identifier),
  * "syntax", "group_sender", "group_receiver", "suffix" (behind each terminator), "una" (bool), and the delimiters

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/map.h"
 #include "core/base/memory.h"
+#include "core/crypto/digest.h"
 #include "core/worker/attachment.h"
 #include "core/worker/difference.h"
 #include "edi/validate.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 enum { DIFFERENCES_MAX = 200, PATHS_MAX = 500, SEGMENTS_MAX = 300, EXAMPLE_MAX = 60, PATH_ROOM = 256, DEPTH_MAX = 16 };
+enum { CALLS_TOLD_MAX = 16 * 1024 };
 
 /* ---- tests ---- */
 
@@ -113,6 +115,32 @@ static bool compare_ends(const json_t *before, const json_t *after, json_t *list
     return false;
 }
 
+/* What would be asked of others, "POST /price on erp" a line, each body's digest behind it. */
+static char *calls_told(const script_outcome *outcome) {
+    const json_t *called = json_get_array(outcome->result, "called");
+    buf text = BUF_MAX(CALLS_TOLD_MAX);
+    for (size_t i = 0; i < json_array_size(called); i++) {
+        const json_t *one = json_array_get(called, i);
+        span body = json_get_span(one, "body");
+        char hex[DIGEST_HEX_SIZE];
+        buf_printf(&text, "%s%s %s on %s", i ? ", " : "", json_get_text(one, "method", ""),
+            json_get_text(one, "path", ""), json_get_text(one, "connection", ""));
+        if (!body.len) continue;
+        digest_sha256_hex(body, hex);
+        buf_printf(&text, " (body %.8s)", hex);
+    }
+    char *told = xstrdup(buf_text(&text));
+    buf_free(&text);
+    return told;
+}
+
+static void compare_calls(const script_outcome *before, const script_outcome *after, json_t *list) {
+    char *old = calls_told(before), *new = calls_told(after);
+    if (strcmp(old, new) != 0) tell(list, "calls", "", old, new);
+    free(old);
+    free(new);
+}
+
 static void compare_results(const script_outcome *before, const script_outcome *after, json_t *list) {
     static const char *const members[] = {"filename", "content_type", "to", "status"};
     const json_t *old_results = json_get_array(before->result, "results");
@@ -159,6 +187,7 @@ error *workbench_replay(const script_services *services, frame *request, frame *
         json_t *old = run_side(&r, call, body.bytes, false, &before);
         json_t *new = run_side(&r, call, body.bytes, true, &after);
         if (!compare_ends(old, new, list)) compare_results(&before, &after, list);
+        compare_calls(&before, &after, list);
         json_t *answer = json_pack("{s:b, s:o, s:o, s:O}", "same", json_array_size(list) == 0, "before", old, "after",
             new, "differences", list);
         frame_put_json(reply, answer);

@@ -1,4 +1,5 @@
--- connection: calls of other systems by the names of their connections, in scripts of endpoints that list them in `calls`.
+-- connection: calls of other systems by the names of their connections, in scripts of flows and endpoints that list them in
+-- `calls`.
 --
 --   local stock = connection.get("warehouse", "/stock/4711")        -- stock.status, stock.json, stock.body, stock.headers
 --   local price = connection.call("erp", {method = "POST", path = "/price", json = {sku = "4711"}})
@@ -10,7 +11,17 @@
 --
 -- A request has path, method (GET unless it has a body), query = {…}, headers = {…}, and json or body with content_type.
 -- On connections of files the path is that of the file. An answer of any status is an answer (ok tells whether it is below
--- 400); a system that does not answer is an error, and the caller gets 502 or 504 unless the script catches it (pcall).
+-- 400); a system that does not answer is an error, unless the script catches it (pcall): then the caller of an
+-- endpoint gets 502 or 504.
+--
+-- In a flow the answers must come within its `timeout`, and a system that does not answer fails the attempt, which the
+-- flow's `retry` repeats. Its calls are made at least once: an attempt that fails behind a call makes that call again in the
+-- next one. They carry the message's id as X-Request-Id, and those that change something (POST, PATCH) an Idempotency-Key
+-- that stays the same, unless the script sets one; what cannot bear to be repeated is better made a destination of the flow.
+--
+-- In tests, in the workbench and in a replay nothing is sent: the sample NAME_samples/calls.json answers, a list of
+--   {"connection": "warehouse", "method": "GET", "path": "/stock/*", "status": 200, "json": {"quantity": 7}}
+-- of which the first that fits is the answer; or what a test gives as `calls` (lib/test.lua).
 --
 -- While answers are waited for the script does not stand still: it ends, and runs again when they are there. What it
 -- computes until then must be the same each time, which it is unless it uses math.random.

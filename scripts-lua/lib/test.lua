@@ -118,13 +118,17 @@ end
 
 -- The options are what the script finds in its message: filename, partner, vars, headers, method, params, query …; and
 -- besides `script` (another one than NAME), `destinations`, `limits`, and `calls`: who answers for the connections that the
--- script calls, {warehouse = function(request) return {status = 200, json = {…}} end}; {error = "…"} is no answer.
+-- script calls, {warehouse = function(request) return {status = 200, json = {…}} end}; {error = "…"} is no answer. The
+-- path of a file is good, too: "order_samples/calls.json", a list of {"connection", "method", "path" with * and ?,
+-- "status", "json" or "body"}, which also answers in the workbench and in a replay, where nothing is sent.
 function M.run_text(name, text, options)
   local message, call = {}, {script = core.script, ["function"] = name, destinations = default_destinations()}
   local functions
   for key, value in pairs(options or {}) do
     if key == "script" or key == "destinations" or key == "limits" then
       call[key] = value
+    elseif key == "calls" and type(value) == "string" then
+      call.mocks = M.read(value)
     elseif key == "calls" then
       functions = value
     else

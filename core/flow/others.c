@@ -1,0 +1,100 @@
+/* core/flow/others.c: see others.h. A runner waits for the answers of a batch; when the appliance ends, or a courier is
+ * not to be had, it leaves, and the batch comes home to nobody. */
+#include "core/flow/others.h"
+
+#include "core/base/clock.h"
+#include "core/base/memory.h"
+#include "core/flow/work.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { LOOK_MS = 100, GRACE_MS = 2000 };
+
+/* Held by the runner and by the batch. */
+typedef struct batch {
+    pthread_mutex_t lock;
+    pthread_cond_t home;
+    int holders;
+    estate *estate;
+    json_t *requests, *answers;
+    char *id, *key;
+} batch;
+
+static batch *batch_new(estate *e, json_t *requests, const char *id, const char *key) {
+    pthread_condattr_t monotonic;
+    batch *b = xcalloc(1, sizeof *b);
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->home, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    b->holders = 2;
+    b->estate = estate_hold(e);
+    b->requests = json_incref(requests);
+    b->id = xstrdup(id);
+    b->key = xstrdup(key);
+    return b;
+}
+
+static void let_go(batch *b) {
+    pthread_mutex_lock(&b->lock);
+    bool last = --b->holders == 0;
+    pthread_mutex_unlock(&b->lock);
+    if (!last) return;
+    pthread_mutex_destroy(&b->lock);
+    pthread_cond_destroy(&b->home);
+    estate_release(b->estate);
+    json_decref(b->requests);
+    json_decref(b->answers);
+    free(b->id);
+    free(b->key);
+    free(b);
+}
+
+static void come_home(void *context, json_t *answers) {
+    batch *b = context;
+    pthread_mutex_lock(&b->lock);
+    b->answers = answers;
+    pthread_cond_signal(&b->home);
+    pthread_mutex_unlock(&b->lock);
+    let_go(b);
+}
+
+/* A new reference; NULL: they did not come. */
+static json_t *wait_for(const engine *e, batch *b, int64_t until_ms) {
+    json_t *answers;
+    pthread_mutex_lock(&b->lock);
+    while (!b->answers && !atomic_load(&e->abandoned) && clock_monotonic_ms() < until_ms) {
+        struct timespec look = clock_monotonic_in(LOOK_MS);
+        pthread_cond_timedwait(&b->home, &b->lock, &look);
+    }
+    answers = b->answers;
+    b->answers = NULL;
+    pthread_mutex_unlock(&b->lock);
+    return answers;
+}
+
+error *work_ask_others(work *w, json_t *requests, size_t first, int64_t until_ms, json_t **answers) {
+    const engine_options *options = &w->engine->options;
+    int64_t left_ms = until_ms - clock_monotonic_ms();
+    *answers = NULL;
+    if (!options->others) return error_new(ERROR_UNSUPPORTED, "scripts can call no other systems here");
+    if (left_ms > 0) {
+        batch *b = batch_new(w->estate, requests, w->job->message, w->job->id);
+        const others_plan plan = {
+            .estate = b->estate,
+            .requests = b->requests,
+            .id = b->id,
+            .key = b->key,
+            .first = first,
+            .timeout_ms = left_ms,
+            .done = come_home,
+            .context = b,
+        };
+        options->others(options->others_context, &plan);
+        *answers = wait_for(w->engine, b, until_ms + GRACE_MS);
+        let_go(b);
+    }
+    return *answers ? NULL : error_new(ERROR_UNREACHABLE, "its calls of other systems took longer than its `timeout`");
+}
