@@ -148,10 +148,11 @@ static error *prepare_body(const client_transfer *transfer, http_call *call, int
 }
 
 /* Keeps the key's line out of every error and log: it only exists here. */
-static size_t make_headers(const client *c, const client_transfer *transfer, http_field fields[3]) {
+static size_t make_headers(const client *c, const client_transfer *transfer, http_field fields[4]) {
     size_t count = 0;
     fields[count++] = (http_field){SPAN("Accept"), SPAN("application/json, application/problem+json")};
     if (transfer->content_type) fields[count++] = (http_field){SPAN("Content-Type"), span_of(transfer->content_type)};
+    if (transfer->only_new) fields[count++] = (http_field){SPAN("If-None-Match"), SPAN("*")};
     if (c->authorization) fields[count++] = (http_field){SPAN("Authorization"), span_of(c->authorization)};
     return count;
 }
@@ -202,7 +203,7 @@ static error *explain(error *take) {
 
 error *client_transfer_request(
     client *c, const char *method, const char *path, const client_transfer *transfer, client_answer *answer) {
-    http_field fields[3];
+    http_field fields[4];
     http_answer raw = {.status = 0};
     char *url = xasprintf("%s%s", c->url, path);
     http_call call = http_call_to(method, url);
@@ -235,13 +236,18 @@ error *client_transfer_request(
     return err;
 }
 
-error *client_request(client *c, const char *method, const char *path, const json_t *body, client_answer *answer) {
+static error *request_with(
+    client *c, const char *method, const char *path, const json_t *body, bool only_new, client_answer *answer) {
     char *text = body ? json_text(body, false) : NULL;
-    client_transfer transfer = {.send_fd = -1, .receive_fd = -1, .send = span_of(text)};
+    client_transfer transfer = {.send_fd = -1, .receive_fd = -1, .send = span_of(text), .only_new = only_new};
     if (body) transfer.content_type = "application/json";
     error *err = client_transfer_request(c, method, path, &transfer, answer);
     free(text);
     return err;
+}
+
+error *client_request(client *c, const char *method, const char *path, const json_t *body, client_answer *answer) {
+    return request_with(c, method, path, body, false, answer);
 }
 
 void client_answer_free(client_answer *answer) {
@@ -294,15 +300,26 @@ error *client_problem(const client_answer *answer) {
     return place && *place ? error_at(err, "%s", place) : err;
 }
 
+/* Takes what `answer` holds. */
+static error *reply_of(client_answer *answer, json_t **reply) {
+    error *err = client_problem(answer);
+    if (!err && reply) *reply = json_incref(answer->body);
+    client_answer_free(answer);
+    return err;
+}
+
 error *client_call(client *c, const char *method, const char *path, const json_t *body, json_t **reply) {
     client_answer answer;
-    error *err = client_request(c, method, path, body, &answer);
     if (reply) *reply = NULL;
-    if (err) return err;
-    err = client_problem(&answer);
-    if (!err && reply) *reply = json_incref(answer.body);
-    client_answer_free(&answer);
-    return err;
+    error *err = client_request(c, method, path, body, &answer);
+    return err ? err : reply_of(&answer, reply);
+}
+
+error *client_create(client *c, const char *path, const json_t *body, json_t **reply) {
+    client_answer answer;
+    if (reply) *reply = NULL;
+    error *err = request_with(c, "PUT", path, body, true, &answer);
+    return err ? err : reply_of(&answer, reply);
 }
 
 error *client_collect(client *c, const char *path, size_t maximum, json_t **items) {

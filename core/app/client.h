@@ -26,6 +26,7 @@ typedef struct client_transfer {
     int receive_fd; /* a 2xx body goes here when >= 0 (a file open for reading too takes it directly), else
                         it is kept in the answer */
     const char *content_type;
+    bool only_new; /* refused with ERROR_CONFLICT when there is such an object already (If-None-Match: *) */
 } client_transfer;
 
 typedef struct client_answer {
@@ -49,6 +50,9 @@ must_check error *client_problem(const client_answer *answer);
 /* A request whose answer must be a success; *reply is its JSON, a new reference (NULL when it had none). `reply` may be
  * NULL. */
 must_check error *client_call(client *c, const char *method, const char *path, const json_t *body, json_t **reply);
+
+/* PUT of an object that must not be there yet: ERROR_CONFLICT when it is. */
+must_check error *client_create(client *c, const char *path, const json_t *body, json_t **reply);
 
 /* All pages of a collection, at most `maximum` items (0: all), as one array. */
 must_check error *client_collect(client *c, const char *path, size_t maximum, json_t **items);

@@ -60,15 +60,16 @@ static int remove_named(const command_line *line, const char *kind, const char *
 /* A name that is taken stays as it is, unless the user says otherwise: a key that is overwritten is gone. */
 static error *put_new(const command_line *line, const json_t *body, json_t **reply) {
     const char *name = command_argument(line, 0);
-    json_t *there = NULL;
-    error *err = call_named("GET", "certificates", name, NULL, &there);
-    json_decref(there);
-    if (!err && !command_flag(line, "replace"))
-        return error_new(
-            ERROR_CONFLICT, "there is a certificate %s already; choose another name, or --replace it", name);
-    if (err && error_code_of(err) != ERROR_NOT_FOUND) return err;
+    client *c = NULL;
+    if (command_flag(line, "replace")) return call_named("PUT", "certificates", name, body, reply);
+    char *path = path_of("certificates", name);
+    error *err = client_open(&c);
+    if (!err) err = client_create(c, path, body, reply);
+    client_close(c);
+    free(path);
+    if (!err || error_code_of(err) != ERROR_CONFLICT) return err;
     error_free(err);
-    return call_named("PUT", "certificates", name, body, reply);
+    return error_new(ERROR_CONFLICT, "there is a certificate %s already; choose another name, or --replace it", name);
 }
 
 static int put_certificate(const command_line *line, const json_t *body) {

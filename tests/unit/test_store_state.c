@@ -61,15 +61,15 @@ static void must_hold(const char *name, int64_t revision, int number) {
 static void an_object_changes_only_from_the_revision_that_was_seen(void **state) {
     (void)state;
     json_t *body = NULL;
-    must_refuse(put_object("orders", 1, 0), ERROR_CONFLICT); /* not there */
+    must_refuse(put_object("orders", 1, 0), ERROR_CHANGED); /* not there */
     must(put_object("orders", 0, 10));
-    must_refuse(put_object("orders", 0, 11), ERROR_CONFLICT);
+    must_refuse(put_object("orders", 0, 11), ERROR_CHANGED);
     must_hold("orders", 1, 10);
     must(put_object("orders", 1, 12));
-    must_refuse(put_object("orders", 1, 13), ERROR_CONFLICT);
+    must_refuse(put_object("orders", 1, 13), ERROR_CHANGED);
     must(put_object("orders", -1, 14));
     must_hold("orders", 3, 14);
-    must_refuse(remove_object("orders", 2), ERROR_CONFLICT);
+    must_refuse(remove_object("orders", 2), ERROR_CHANGED);
     must(remove_object("orders", 3));
     must_refuse(store_object(s, "flows", "orders", &body, NULL), ERROR_NOT_FOUND);
     must_refuse(remove_object("orders", -1), ERROR_NOT_FOUND);
