@@ -20,6 +20,9 @@ typedef struct edi_checker edi_checker;
 edi_checker *edi_checker_new(edi_reader *reader, edi_faults *faults);
 void edi_checker_free(edi_checker *checker);
 
+/* Takes no short cuts from now on: what tests hold the short cuts against. */
+void edi_checker_be_thorough(edi_checker *checker);
+
 /* A fault at the segment in hand, in the loop that is open. The caller prints its text. */
 edi_fault *edi_checker_fault(
     edi_checker *checker, edi_fault_code code, unsigned element, unsigned component, unsigned repetition, span part);
@@ -29,6 +32,9 @@ void edi_check_unit(edi_checker *checker, const char *unit, span value);
 
 /* A new interchange begins: its delimiters and syntax hold from now on. */
 void edi_check_interchange(edi_checker *checker);
+
+/* At one look (check_plain.c): is nothing wrong with the elements of the segment in hand? False says nothing. */
+bool edi_check_plain(edi_checker *checker, const edi_segment_type *type, const edi_segment *segment);
 
 /* Elements (check_elements.c): presence, notes, repetitions, types, lengths, codes, dates of the segment in hand. */
 void edi_check_elements(edi_checker *checker, const edi_segment_type *type);
@@ -44,6 +50,8 @@ bool edi_is_time(span digits);
 
 /* Structure (check_structure.c): which place of the schema a segment takes. */
 void edi_check_begin(edi_checker *checker, const edi_schema *schema); /* NULL: nothing is known */
+/* A step from the last place to the next that was taken before (check_steps.c); NULL: look for one. */
+const edi_node *edi_check_step(edi_checker *checker, const edi_segment *segment, size_t *left, size_t *entered);
 /* The place of the segment in hand, NULL when it has none (a fault says why). *left and *entered say how many loops
  * ended and began before it. */
 const edi_node *edi_check_segment(edi_checker *checker, size_t *left, size_t *entered);

@@ -217,15 +217,15 @@ static span decoded(edi_checker *c, const edi_delimiters *d, span raw) {
     return span_make(c->scratch, edi_decode(d, raw, c->scratch));
 }
 
-enum {
-    CLASS_DIGIT = 1,
-    CLASS_BLANK = 2,
-    CLASS_OTHER = 4, /* a letter or mark */
-    CLASS_MARK = 16, /* the decimal mark */
-    CLASS_HARD = 8,  /* separators, release, control characters, bytes beyond ASCII: to be looked at closely */
-};
-
-static void fill_classes(edi_checker *c);
+/* What the quick look may take for plain: no control characters, nothing beyond ASCII, nothing that releases or
+ * repeats, nothing outside of the interchange's character set. */
+static void make_look(edi_checker *c) {
+    const edi_delimiters *d = &c->delimiters;
+    bool plain[128] = {false};
+    for (unsigned i = ' '; i < 0x7F; i++)
+        plain[i] = !edi_is_delimiter(d, (char)i) && (!c->charset || edi_charset_has(c->charset, (unsigned char)i));
+    edi_look_make(&c->look, d->element, d->component, plain);
+}
 
 void edi_check_interchange(edi_checker *c) {
     const edi_interchange *interchange = edi_reader_interchange(c->reader);
@@ -233,70 +233,7 @@ void edi_check_interchange(edi_checker *c) {
     c->delimiters = *d;
     c->both_marks = d->standard == EDI_EDIFACT && (!interchange->una || interchange->syntax >= 4);
     c->charset = d->standard == EDI_EDIFACT ? edi_charset_named(interchange->version) : NULL;
-    fill_classes(c);
-}
-
-static void fill_classes(edi_checker *c) {
-    const edi_delimiters *d = &c->delimiters;
-    for (unsigned i = 0; i < 256; i++) {
-        bool outside = c->charset && !edi_charset_has(c->charset, (unsigned char)i);
-        bool hard = i < ' ' || i >= 0x7F || outside || edi_is_delimiter(d, (char)i);
-        bool digit = i >= '0' && i <= '9';
-        bool mark = i == (unsigned char)d->decimal;
-        c->classes[i] = hard       ? CLASS_HARD
-                        : digit    ? CLASS_DIGIT
-                        : i == ' ' ? CLASS_BLANK
-                        : mark     ? CLASS_MARK
-                                   : CLASS_OTHER;
-    }
-}
-
-/* Eight digits that are a day of any month: the 29th to 31st take the long way. */
-static bool is_plain_date(span value) {
-    const char *v = value.data;
-    if (value.len != 8) return false;
-    unsigned month = (unsigned)(v[4] - '0') * 10 + (unsigned)(v[5] - '0');
-    unsigned day = (unsigned)(v[6] - '0') * 10 + (unsigned)(v[7] - '0');
-    return month >= 1 && month <= 12 && day >= 1 && day <= 28;
-}
-
-/* Digits with one decimal mark among them. */
-static bool is_plain_decimal(const edi_checker *c, span value, size_t min, size_t max) {
-    const char *mark = memchr(value.data, c->delimiters.decimal, value.len);
-    size_t left = mark ? (size_t)(mark - value.data) : 0, right = value.len - left - 1;
-    return left > 0 && right > 0 && value.len - 1 >= min && value.len - 1 <= max &&
-           !memchr(mark + 1, c->delimiters.decimal, right);
-}
-
-/* The common case, in one look at each byte: a value of plain characters, of the right length, of those that are valid.
- * False says nothing. */
-static bool plainly_right(const edi_checker *c, const edi_slot *slot, span value) {
-    const edi_element_type *element = slot->element;
-    if (!element) return false;
-    size_t min = slot->min ? slot->min : element->min, max = slot->max ? slot->max : element->max;
-    if (value.len < min || value.len > max + 1) return false;
-    unsigned any = 0;
-    for (size_t i = 0; i < value.len; i++)
-        any |= c->classes[(unsigned char)value.data[i]];
-    if (any & CLASS_HARD) return false;
-    bool of_service = element->number == 17 || element->number == 19; /* dates as numbers, in EDIFACT */
-    bool fits = value.len <= max, right = false;
-    switch (element->type) {
-    case EDI_TYPE_TEXT:
-    case EDI_TYPE_ID: right = fits && any != CLASS_BLANK; break;
-    case EDI_TYPE_INTEGER: right = fits && any == CLASS_DIGIT && !of_service; break;
-    case EDI_TYPE_DECIMAL:
-        right = !of_service &&
-                (any == CLASS_DIGIT ? fits : any == (CLASS_DIGIT | CLASS_MARK) && is_plain_decimal(c, value, min, max));
-        break;
-    case EDI_TYPE_DATE: right = fits && any == CLASS_DIGIT && is_plain_date(value); break;
-    case EDI_TYPE_ALPHA:
-    case EDI_TYPE_TIME:
-    case EDI_TYPE_BINARY: break;
-    }
-    if (!right) return false;
-    const edi_codes *codes = edi_slot_codes(slot);
-    return !codes->closed || codes->count == 0 || edi_codes_find(codes, value);
+    make_look(c);
 }
 
 /* A byte that the set named in UNB has not got: told once an interchange. */
@@ -321,7 +258,7 @@ static void check_charset(edi_checker *c, const edi_slot *slot, span value, plac
             "the character set %s has no character 0x%02X (told once an interchange)", charset->name, byte);
     }
     c->charset = NULL;
-    fill_classes(c);
+    make_look(c);
 }
 
 static void check_simple(edi_checker *c, const edi_slot *slot, span raw, place at) {
@@ -342,6 +279,19 @@ static const char *slot_label(const edi_slot *slot) {
     return slot->name[0] ? slot->name : "this element";
 }
 
+bool edi_note_holds(const edi_note *note, uint64_t present) {
+    uint64_t have = present & note->members, first = UINT64_C(1) << note->first, lack = note->members & ~present;
+    switch (note->kind) {
+    case 'P': return have == 0 || lack == 0;
+    case 'R': return have != 0;
+    case 'E': return (have & (have - 1)) == 0;
+    case 'C': return !(have & first) || lack == 0;
+    case 'L': return !(have & first) || (have & ~first) != 0;
+    case '1': return have != 0 && (have & (have - 1)) == 0;
+    default: return !(have & first) || (have & ~first) == 0;
+    }
+}
+
 /* Presence, syntax notes and surplus of a list of values: of a segment, or of a composite (at.element is set then). */
 static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t present, place at) {
     uint64_t missing = slots->mandatory & ~present;
@@ -359,27 +309,8 @@ static void check_presence(edi_checker *c, const edi_slots *slots, uint64_t pres
     for (size_t i = 0; i < slots->note_count; i++) {
         const edi_note *note = &slots->notes[i];
         uint64_t have = present & note->members, first = UINT64_C(1) << note->first, lack = note->members & ~present;
-        bool ok = true, excluded = false;
-        if (!have && note->kind != 'R' && note->kind != '1') continue;
-        switch (note->kind) {
-        case 'P': ok = have == 0 || lack == 0; break;
-        case 'R': ok = have != 0; break;
-        case 'E':
-            ok = (have & (have - 1)) == 0;
-            excluded = true;
-            break;
-        case 'C': ok = !(have & first) || lack == 0; break;
-        case 'L': ok = !(have & first) || (have & ~first) != 0; break;
-        case '1':
-            ok = have != 0 && (have & (have - 1)) == 0;
-            excluded = have != 0;
-            break;
-        default:
-            ok = !(have & first) || (have & ~first) == 0;
-            excluded = true;
-            break;
-        }
-        if (ok) continue;
+        bool excluded = note->kind == 'E' || note->kind == 'N' || (note->kind == '1' && have);
+        if (edi_note_holds(note, present)) continue;
         uint64_t named = excluded ? have & (have - 1) : lack & ~((note->kind == 'L') ? first : 0);
         unsigned index = named ? (unsigned)__builtin_ctzll(named) : note->first;
         if (told >> index & 1) continue;
@@ -463,7 +394,6 @@ static bool check_composite(edi_checker *c, const edi_slot *slot, span raw, plac
             not_used_fault(c, &slots->list[count - 1], part, at);
             continue;
         }
-        if (plainly_right(c, &slots->list[count - 1], part)) continue;
         check_simple(c, &slots->list[count - 1], part, at);
     }
     at.component = 0;
@@ -511,7 +441,6 @@ static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at)
 static bool check_slot(edi_checker *c, const edi_slot *slot, size_t alike, span raw, unsigned index, bool plain) {
     const edi_delimiters *d = &c->delimiters;
     if (raw.len == 0) return false;
-    if (slot->element && !slot->unused && plainly_right(c, slot, raw)) return true;
     place at = {.element = index};
     if (slot->unused) {
         not_used_fault(c, slot, raw, at);

@@ -4,6 +4,7 @@
 
 #include "edi/charset.h"
 #include "edi/check.h"
+#include "edi/look.h"
 
 typedef struct check_frame {
     const edi_node *loop;
@@ -17,6 +18,26 @@ typedef struct check_pending {
     edi_fault fault;
 } check_pending;
 
+/* Places of a list that stood together and were right to. */
+typedef struct check_presence_right {
+    const edi_slots *slots;
+    uint64_t present;
+} check_presence_right;
+
+enum { PRESENCES = 64, STEPS = 256, STEP_NEEDS = 4 };
+
+/* From one place to the next (check_steps.c): what was found once is remembered. */
+typedef struct check_step {
+    const edi_node *from, *to;
+    uint32_t key;
+    unsigned char qualifier, component; /* where the code stands that chose among places; 0: the tag alone did */
+    unsigned char up, needs;            /* loops that end; places that must have been taken before */
+    uint64_t code;
+    struct {
+        uint32_t id, count;
+    } need[STEP_NEEDS];
+} check_step;
+
 struct edi_checker {
     edi_reader *reader;
     edi_faults *faults;
@@ -28,6 +49,9 @@ struct edi_checker {
     size_t count_room;
     check_pending *pending;
     size_t pending_count, pending_room;
+    const edi_node *here; /* the place taken last: the frames' */
+    const edi_schema *steps_of;
+    check_step *steps;
     bool lost; /* the last segment had no place: what follows from that is not told again */
     bool trailing_told;
 
@@ -35,13 +59,38 @@ struct edi_checker {
     edi_delimiters delimiters;
     const edi_charset *charset; /* NULL: none named, or a character outside it was told already */
     bool both_marks;            /* comma and point are decimal marks */
-    unsigned char classes[256]; /* what each byte is, in bits */
-    char text[EDI_FAULT_TEXT];  /* the sentence of a value's fault */
+    edi_look look;              /* for its values */
+    check_presence_right presences[PRESENCES];
+    bool thorough;             /* no quick looks, no remembered steps */
+    char text[EDI_FAULT_TEXT]; /* the sentence of a value's fault */
 
     char unit[28], unit_value[40]; /* see edi_fault */
 
     char *scratch; /* a decoded value */
     size_t scratch_room;
 };
+
+/* Does the note hold when these places are there (bit n: place n)? */
+bool edi_note_holds(const edi_note *note, uint64_t present);
+
+/* Segments of one tag that lie side by side, told apart by qualifiers, come in any order: the first of them. */
+static inline size_t check_run_of(const edi_node *loop, size_t at) {
+    return at < loop->child_count ? loop->children[at].run : at;
+}
+
+/* The first child of an open loop that a segment may take: its trigger never repeats inside it. */
+static inline size_t check_first_child(const edi_checker *c, size_t level) {
+    size_t at = check_run_of(c->frames[level].loop, c->frames[level].at);
+    return level > 0 && at == 0 ? 1 : at;
+}
+
+/* Is the node's place the one that the code of the segment in hand chooses? */
+bool check_qualifies(edi_checker *checker, const edi_node *node);
+
+/* A loop begins with the segment in hand. */
+void check_enter(edi_checker *checker, const edi_node *loop);
+
+/* check_steps.c: remembers the step to a place that was found and costs nothing, before it is taken. */
+void check_step_remember(edi_checker *checker, uint32_t key, size_t level, const edi_node *node);
 
 #endif

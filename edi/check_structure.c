@@ -24,7 +24,12 @@ void edi_checker_free(edi_checker *c) {
     free(c->counts);
     free(c->pending);
     free(c->scratch);
+    free(c->steps);
     free(c);
+}
+
+void edi_checker_be_thorough(edi_checker *c) {
+    c->thorough = true;
 }
 
 void edi_check_begin(edi_checker *c, const edi_schema *schema) {
@@ -39,7 +44,13 @@ void edi_check_begin(edi_checker *c, const edi_schema *schema) {
         c->counts = xreallocarray(c->counts, c->count_room, sizeof *c->counts);
     }
     memset(c->counts, 0, schema->node_count * sizeof *c->counts);
+    if (c->steps_of != schema) {
+        if (!c->steps) c->steps = xmalloc(STEPS * sizeof *c->steps);
+        memset(c->steps, 0, STEPS * sizeof *c->steps);
+        c->steps_of = schema;
+    }
     c->frames[0] = (check_frame){.loop = &schema->root};
+    c->here = schema->root.children;
     c->depth = 1;
 }
 
@@ -57,17 +68,11 @@ uint64_t edi_check_instance(const edi_checker *c, size_t depth) {
 
 /* ------------------------------------------------------------------------------------------------ missing segments */
 
-/* Segments of one tag that lie side by side, told apart by qualifiers, come in any order: none of them is passed by
- * before all are. */
-static size_t run_of(const edi_node *loop, size_t at) {
-    return at < loop->child_count ? loop->children[at].run : at;
-}
-
 static size_t count_missing(const edi_checker *c, const check_frame *frame, size_t to) {
     size_t missing = 0;
-    to = run_of(frame->loop, to);
+    to = check_run_of(frame->loop, to);
     if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
-    for (size_t i = run_of(frame->loop, frame->at); i < to; i++)
+    for (size_t i = check_run_of(frame->loop, frame->at); i < to; i++)
         missing += c->counts[frame->loop->children[i].id] < frame->loop->children[i].min;
     return missing;
 }
@@ -116,9 +121,9 @@ static void add_pending(edi_checker *c, const edi_node *node) {
 }
 
 static void pass_by(edi_checker *c, check_frame *frame, size_t to) {
-    to = run_of(frame->loop, to);
+    to = check_run_of(frame->loop, to);
     if (to > frame->loop->last_mandatory) to = frame->loop->last_mandatory;
-    for (size_t i = run_of(frame->loop, frame->at); i < to; i++) {
+    for (size_t i = check_run_of(frame->loop, frame->at); i < to; i++) {
         const edi_node *node = &frame->loop->children[i];
         if (c->counts[node->id] < node->min) add_pending(c, node);
     }
@@ -154,7 +159,7 @@ static void close_frame(edi_checker *c) {
 /* --------------------------------------------------------------------------------------------------- finding a place
  */
 
-static bool qualifies(edi_checker *c, const edi_node *node) {
+bool check_qualifies(edi_checker *c, const edi_node *node) {
     if (!node->qualifier) return true;
     size_t count;
     const span *values = edi_reader_elements(c->reader, &count);
@@ -172,9 +177,9 @@ typedef struct candidate {
 /* A place without qualifiers takes what none of its neighbours is made for. */
 static bool is_meant(edi_checker *c, const edi_node *loop, size_t index) {
     const edi_node *node = &loop->children[index];
-    if (node->qualifier || node->run == index) return qualifies(c, node);
+    if (node->qualifier || node->run == index) return check_qualifies(c, node);
     for (size_t i = node->run; i < index; i++) {
-        if (qualifies(c, &loop->children[i])) return false;
+        if (check_qualifies(c, &loop->children[i])) return false;
     }
     return true;
 }
@@ -187,19 +192,13 @@ static const edi_node *next_match(edi_checker *c, const edi_node *loop, size_t f
     return NULL;
 }
 
-/* A loop's first child is its trigger: it never repeats inside the loop. */
-static size_t first_child(const edi_checker *c, size_t level) {
-    size_t at = run_of(c->frames[level].loop, c->frames[level].at);
-    return level > 0 && at == 0 ? 1 : at;
-}
-
 /* The best place ahead: *full gets the first that has no room left. */
 static bool find_ahead(edi_checker *c, uint32_t key, candidate *best, candidate *full) {
     size_t behind = 0;
     best->node = full->node = NULL;
     for (size_t level = c->depth; level-- > 0;) {
         const check_frame *frame = &c->frames[level];
-        size_t from = first_child(c, level);
+        size_t from = check_first_child(c, level);
         const edi_node *node;
         while ((node = next_match(c, frame->loop, from, frame->loop->child_count, key))) {
             from = node->index + 1;
@@ -232,7 +231,7 @@ static bool find_behind(edi_checker *c, uint32_t key, candidate *found) {
 static bool find_orphan(edi_checker *c, uint32_t key, candidate *found) {
     for (size_t level = c->depth; level-- > 0;) {
         const check_frame *frame = &c->frames[level];
-        for (size_t i = first_child(c, level); i < frame->loop->child_count; i++) {
+        for (size_t i = check_first_child(c, level); i < frame->loop->child_count; i++) {
             const edi_node *loop = &frame->loop->children[i];
             if (!loop->children || loop->min == 0 || c->counts[loop->id] > 0) continue;
             const edi_node *node = next_match(c, loop, 1, loop->child_count, key);
@@ -254,12 +253,11 @@ static bool occurs_below(const edi_node *loop, uint32_t key) {
 
 /* ------------------------------------------------------------------------------------------------------- taking it */
 
-static void enter(edi_checker *c, const edi_node *loop, size_t *entered) {
+void check_enter(edi_checker *c, const edi_node *loop) {
     check_frame *frame = &c->frames[c->depth++];
     *frame = (check_frame){.loop = loop, .mark = c->pending_count};
     memset(&c->counts[loop->children[0].id], 0, loop->child_count * sizeof *c->counts);
     c->counts[loop->children[0].id] = 1;
-    ++*entered;
 }
 
 /* Closes inner loops, tells what was passed by, and opens the loop that the segment begins. Returns the node of the
@@ -274,7 +272,8 @@ static const edi_node *take(edi_checker *c, const candidate *place, size_t *left
     frame->at = place->index;
     c->counts[place->node->id]++;
     if (!place->node->children) return place->node;
-    enter(c, place->node, entered);
+    check_enter(c, place->node);
+    ++*entered;
     return &place->node->children[0];
 }
 
@@ -298,7 +297,7 @@ static bool fault_qualifier(edi_checker *c, uint32_t key) {
     const edi_node *node = NULL;
     for (size_t level = c->depth; level-- > 0 && !node;) {
         const edi_node *loop = c->frames[level].loop;
-        for (size_t i = first_child(c, level); i < loop->child_count && !node; i++) {
+        for (size_t i = check_first_child(c, level); i < loop->child_count && !node; i++) {
             if (loop->child_keys[i] == key) node = &loop->children[i];
         }
     }
@@ -381,19 +380,28 @@ static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, siz
     return NULL;
 }
 
-const edi_node *edi_check_segment(edi_checker *c, size_t *left, size_t *entered) {
-    *left = *entered = 0;
-    if (c->depth == 0) return NULL;
-    uint32_t key = edi_tag_of(edi_reader_segment(c->reader)->tag);
+static const edi_node *find_place(edi_checker *c, size_t *left, size_t *entered) {
+    uint32_t key = edi_reader_segment(c->reader)->key;
     candidate best, full;
     if (!find_ahead(c, key, &best, &full)) {
         if (!full.node) return misplaced(c, key, left, entered);
         fault_full(c, full.node);
         best = full;
+    } else if (best.missing == 0 && !full.node && c->pending_count == 0) {
+        check_step_remember(c, key, best.level, best.node);
     }
     c->lost = false;
     if (best.node->forbidden) fault_forbidden(c, best.node);
     return take(c, &best, left, entered);
+}
+
+const edi_node *edi_check_segment(edi_checker *c, size_t *left, size_t *entered) {
+    *left = *entered = 0;
+    if (c->depth == 0) return NULL;
+    const edi_node *node = find_place(c, left, entered);
+    const check_frame *frame = &c->frames[c->depth - 1];
+    c->here = &frame->loop->children[frame->at];
+    return node;
 }
 
 void edi_check_end(edi_checker *c) {

@@ -23,9 +23,13 @@ void edi_balance_begin(edi_balance *b, edi_standard standard, const char *type, 
         if (strcmp(lines[i][0], type) != 0) continue;
         b->kind = EDI_TOTALS_X12_LINES;
         b->line_key = edi_tag_of(span_of(lines[i][1]));
+        b->total_key = EDI_TAG('C', 'T', 'T', 0);
     }
     for (size_t i = 0; standard == EDI_EDIFACT && i < sizeof messages / sizeof messages[0]; i++) {
-        if (strcmp(messages[i], type) == 0) b->kind = EDI_TOTALS_EDIFACT_LINES;
+        if (strcmp(messages[i], type) != 0) continue;
+        b->kind = EDI_TOTALS_EDIFACT_LINES;
+        b->line_key = EDI_TAG('L', 'I', 'N', 0);
+        b->total_key = EDI_TAG('C', 'N', 'T', 0);
     }
 }
 
@@ -190,15 +194,15 @@ void edi_balance_segment(edi_balance *b, edi_checker *checker, edi_reader *reade
     switch (b->kind) {
     case EDI_TOTALS_X12_LINES:
         b->lines += key == b->line_key;
-        if (key == EDI_TAG('C', 'T', 'T', 0)) {
+        if (key == b->total_key) {
             char tag[5] = {0};
             memcpy(tag, &b->line_key, 4);
             check_lines(b, checker, reader, element_of(reader, 1), 1, 0, tag);
         }
         break;
     case EDI_TOTALS_EDIFACT_LINES:
-        b->lines += key == EDI_TAG('L', 'I', 'N', 0);
-        if (key == EDI_TAG('C', 'N', 'T', 0)) {
+        b->lines += key == b->line_key;
+        if (key == b->total_key) {
             const edi_delimiters *d = &edi_reader_interchange(reader)->delimiters;
             span total = element_of(reader, 1);
             if (span_is(edi_part(total, d->component, d->release, 0), "2"))

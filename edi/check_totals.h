@@ -17,7 +17,7 @@ typedef enum edi_totals_kind {
 /* Amounts are kept in ten-thousandths. */
 typedef struct edi_balance {
     edi_totals_kind kind;
-    uint32_t line_key;
+    uint32_t line_key, total_key; /* of the segments that are counted, and of the one that tells how many there are */
     uint64_t lines;
     bool broken; /* an amount cannot be read: nothing is summed up any more */
 
@@ -31,6 +31,11 @@ typedef struct edi_balance {
 } edi_balance;
 
 void edi_balance_begin(edi_balance *balance, edi_standard standard, const char *type, const char *version);
+/* Does it look at segments of this tag? */
+static inline bool edi_balance_wants(const edi_balance *balance, uint32_t key) {
+    return key == balance->line_key || key == balance->total_key || balance->kind >= EDI_TOTALS_CLAIM;
+}
+
 void edi_balance_segment(edi_balance *balance, edi_checker *checker, edi_reader *reader, uint32_t key);
 void edi_balance_end(edi_balance *balance, edi_checker *checker);
 

@@ -245,6 +245,7 @@ static void skip_junk(edi_reader *r) {
 static void begin_interchange(edi_reader *r, const edi_header *header) {
     memset(&r->interchange, 0, sizeof r->interchange);
     r->delimiters = header->delimiters;
+    memset(r->plain_tags, 0, sizeof r->plain_tags);
     r->seen_any = true;
     r->break_told = r->blank_told = r->outside_told = false;
     r->interchange.delimiters = header->delimiters;
@@ -406,6 +407,7 @@ static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks
     const char *start = r->data + r->cursor;
     r->segment = (edi_segment){.raw = span_make(start, end),
         .after = after,
+        .readable = r->data + r->len,
         .offset = r->base + r->cursor,
         .terminated = terminated,
         .wrapped = breaks && !binary,
@@ -433,6 +435,7 @@ static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks
             clean_tag++;
         r->segment.tag = span_make(r->clean, clean_tag);
     }
+    r->segment.key = edi_tag_of(r->segment.tag);
     r->cursor += next + after.len;
 }
 
@@ -517,9 +520,8 @@ static bool other_interchange(edi_reader *r) {
 }
 
 static void read_segment(edi_reader *r) {
-    bool breaks = false, found = r->found;
+    bool breaks = false;
     size_t end;
-    r->found = false;
     if (other_interchange(r)) {
         r->has_segment = false;
         envelope_close(r, INTERCHANGE);
@@ -528,13 +530,7 @@ static void read_segment(edi_reader *r) {
     size_t skip = r->header_end;
     r->header_end = 0;
     for (;;) {
-        if (found && skip == 0) {
-            end = r->found_end;
-            breaks = r->found_breaks;
-        } else {
-            end = edi_scan_next(&r->scan, r->cursor + skip, &breaks);
-        }
-        found = false;
+        end = edi_scan_next(&r->scan, r->cursor + skip, &breaks);
         if (end != SIZE_MAX || r->len - r->cursor > r->options.segment_max + 1 || !more(r)) break;
     }
     if (end != SIZE_MAX) end -= r->cursor;
@@ -571,7 +567,7 @@ static void read_segment(edi_reader *r) {
 }
 
 /* A tag that means nothing to the envelope and begins no binary segment and no other interchange. */
-static bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
+static __attribute__((noinline)) bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
     char first = tag[0], second = tag[1];
     if (first < 'A' || first > 'Z' || (first == 'U' && (second == 'N' || second == 'I'))) return false;
     for (size_t i = 1; i < len; i++)
@@ -587,29 +583,38 @@ static bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
     }
 }
 
+static bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, uint32_t key) {
+    uint32_t *known = &r->plain_tags[(key * 0x9E3779B1U) >> 26];
+    if (*known == key) return true;
+    if (!is_plain_tag(r, tag, len)) return false;
+    *known = key;
+    return true;
+}
+
 /* Nearly all segments of a file stand inside a document, without line breaks, and are of no interest to the envelope:
- * those are taken here, in a few steps. Anything else takes the long way, with the terminator that was found. */
-static bool read_plain(edi_reader *r) {
+ * those are taken here, in a few steps. Anything else takes the long way. */
+static inline bool read_plain(edi_reader *r) {
     const edi_delimiters *d = &r->delimiters;
     if (r->header_end || r->late_fault || !r->levels[DOCUMENT].open || d->standard == EDI_TRADACOMS) return false;
-    bool breaks = false;
-    size_t end = edi_scan_next(&r->scan, r->cursor, &breaks);
-    r->found_end = end;
-    r->found_breaks = breaks;
-    r->found = true;
-    if (end == SIZE_MAX || end + 2 >= r->len || breaks || end - r->cursor > r->options.element_max) return false;
+    size_t end = edi_scan_clean(&r->scan, r->cursor);
+    if (end == SIZE_MAX || r->len - end < 8 || end - r->cursor > r->options.element_max) return false;
     const char *start = r->data + r->cursor;
     size_t len = end - r->cursor, tag_len = d->standard == EDI_X12 && start[2] == d->tag ? 2 : 3;
-    if (len <= tag_len || start[tag_len] != d->tag || !is_plain_tag(r, start, tag_len)) return false;
+    uint32_t key;
+    memcpy(&key, start, sizeof key);
+    key &= tag_len == 2 ? 0xFFFF : 0xFFFFFF;
+    if (len <= tag_len || start[tag_len] != d->tag || !knows_plain_tag(r, start, tag_len, key)) return false;
     const char *behind = r->data + end + 1, *next = behind;
     if (*next == '\r' && next[1] == '\n') next++;
     if (*next == '\n') next++;
-    if (next == r->data + r->len || *next <= ' ') return false;
+    if (*next <= ' ') return false;
     edi_segment *s = &r->segment;
     s->tag = span_make(start, tag_len);
+    s->key = key;
     s->raw = span_make(start, len);
     s->after = span_make(behind, (size_t)(next - behind));
     s->object = (span){NULL, 0};
+    s->readable = r->data + r->len;
     s->offset = r->base + r->cursor;
     s->number = ++r->totals.segments;
     s->position = ++r->levels[DOCUMENT].count;
@@ -618,13 +623,11 @@ static bool read_plain(edi_reader *r) {
     r->has_segment = true;
     r->elements_of = 0;
     r->clean_len = 0;
-    r->found = false;
     r->cursor = (size_t)(next - r->data);
     return true;
 }
 
-edi_event edi_reader_next(edi_reader *r) {
-    if (r->queue_count == 0 && r->in_interchange && read_plain(r)) return EDI_SEGMENT;
+static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
     for (;;) {
         if (r->queue_count > 0) {
             queued next = r->queue[r->queue_first];
@@ -648,6 +651,11 @@ edi_event edi_reader_next(edi_reader *r) {
             }
         }
     }
+}
+
+EDI_HOT edi_event edi_reader_next(edi_reader *r) {
+    if (r->queue_count == 0 && r->in_interchange && read_plain(r)) return EDI_SEGMENT;
+    return next_event(r);
 }
 
 /* -------------------------------------------------------------------------------------------------------- elements */

@@ -17,7 +17,7 @@ typedef struct open_level {
     size_t reference_len; /* of the original: longer than what is kept never compares equal */
 } open_level;
 
-enum { QUEUE = 48 };
+enum { QUEUE = 48, PLAIN_TAGS = 64 };
 
 typedef struct queued {
     edi_event event;
@@ -40,11 +40,9 @@ struct edi_reader {
     edi_reader_options options;
     edi_scan scan;
     bool in_interchange, seen_any;
-    bool found; /* the scanner was asked already: where the segment at the cursor ends, and whether it is wrapped */
-    bool found_breaks;
-    size_t found_end;
     size_t header_end; /* where the terminator of an ISA stands: its data may hold that character */
     edi_delimiters delimiters;
+    uint32_t plain_tags[PLAIN_TAGS]; /* some that were found to be plain, each at its place */
 
     edi_header late; /* the fault of a header that waits for the event of its segment */
     bool late_fault;

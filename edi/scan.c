@@ -100,17 +100,49 @@ static void load_block(edi_scan *scan, size_t block) {
     scan->loaded = true;
 }
 
+/* Blocks are counted from a segment's first byte: nothing before it can release anything in it. */
+static void begin_at(edi_scan *scan, size_t from) {
+    scan->block = from;
+    scan->loaded = scan->released = false;
+}
+
 void edi_scan_start(edi_scan *scan, span data, size_t from, const edi_delimiters *delimiters) {
-    /* Blocks are counted from the segment's first byte: nothing before it can release anything in it. */
-    *scan = (edi_scan){.data = data.data,
-        .len = data.len,
-        .delimiters = *delimiters,
-        .block_function = edi_scan_path(edi_scan_chosen()),
-        .block = from};
+    scan->data = data.data;
+    scan->len = data.len;
+    scan->delimiters = *delimiters;
+    scan->block_function = edi_scan_path(edi_scan_chosen());
+    scan->ends_next = scan->ends_count = 0;
+    scan->batch = scan->batch_end = from;
+    begin_at(scan, from);
+}
+
+bool edi_scan_ahead(edi_scan *scan, size_t from) {
+    uint64_t behind = 0, second = 0; /* bytes behind a terminator, and behind the line break there */
+    unsigned count = 0;
+    size_t at = from, limit = scan->len - from < EDI_SCAN_BATCH ? scan->len : from + EDI_SCAN_BATCH;
+    begin_at(scan, from);
+    scan->batch = from;
+    scan->ends_next = scan->ends_count = 0;
+    for (; limit - at >= BLOCK; at += BLOCK) {
+        load_block(scan, at);
+        uint64_t ends = scan->bits.terminator, breaks = scan->bits.line_break;
+        uint64_t after = breaks & (ends << 1 | behind), again = breaks & (after << 1 | second);
+        if (breaks & ~(after | again)) break;
+        behind = ends >> (BLOCK - 1);
+        second = after >> (BLOCK - 1);
+        for (; ends; ends &= ends - 1)
+            scan->ends[count++] = (uint16_t)(at - from + (size_t)__builtin_ctzll(ends));
+    }
+    scan->batch_end = at + BLOCK;
+    scan->ends_count = count;
+    if (count > 0) scan->batch_end = from + scan->ends[count - 1] + 1; /* what begins there is looked at again */
+    begin_at(scan, from);
+    return count > 0;
 }
 
 size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks) {
     uint64_t seen_breaks = 0;
+    if (from >= scan->block + (size_t)2 * BLOCK) begin_at(scan, from); /* segments were found by edi_scan_ahead */
     if (!scan->loaded) {
         if (scan->block >= scan->len) return SIZE_MAX;
         load_block(scan, scan->block);

@@ -16,6 +16,8 @@ typedef struct edi_scan_bits {
 
 typedef void (*edi_scan_block)(const char *block, const edi_delimiters *delimiters, edi_scan_bits *bits);
 
+enum { EDI_SCAN_BATCH = 4096 };
+
 typedef struct edi_scan {
     const char *data;
     size_t len;
@@ -24,6 +26,11 @@ typedef struct edi_scan {
     size_t block;          /* where the block in hand begins; a multiple of 64 from `data` */
     edi_scan_bits bits;    /* of that block; released terminators are cleared */
     bool loaded, released; /* is a block in hand; is the first byte of the next block released? */
+
+    /* ends of clean segments that were found ahead, counted from `batch` */
+    size_t batch, batch_end; /* no batch is tried before the end of the last one */
+    unsigned ends_next, ends_count;
+    uint16_t ends[EDI_SCAN_BATCH + 64];
 } edi_scan;
 
 /* Starts at `from`, which is the beginning of a segment. */
@@ -32,6 +39,22 @@ void edi_scan_start(edi_scan *scan, span data, size_t from, const edi_delimiters
 /* The first terminator at or after `from` that is not released; SIZE_MAX when there is none. `from` never decreases
  * without edi_scan_start. *breaks tells whether a line break stands before it. */
 size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks);
+
+/* Looks for terminators up to a few kilobytes ahead at once, into `ends`. False: there is none, or line breaks stand
+ * elsewhere than behind terminators; edi_scan_next tells then. `from` is the beginning of a segment. */
+bool edi_scan_ahead(edi_scan *scan, size_t from);
+
+/* The first terminator at or after `from`, the beginning of a segment without line breaks inside; SIZE_MAX: ask
+ * edi_scan_next. */
+static inline size_t edi_scan_clean(edi_scan *scan, size_t from) {
+    for (;;) {
+        while (scan->ends_next < scan->ends_count) {
+            size_t end = scan->batch + scan->ends[scan->ends_next++];
+            if (end >= from) return end;
+        }
+        if (from < scan->batch_end || !edi_scan_ahead(scan, from)) return SIZE_MAX;
+    }
+}
 
 /* The paths, for tests and benchmarks: NULL when this machine has not got it. "scalar", "sse2", "avx2". */
 edi_scan_block edi_scan_path(const char *name);

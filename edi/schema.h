@@ -29,7 +29,8 @@ typedef struct edi_code {
 typedef struct edi_codes {
     const edi_code *list; /* sorted by code */
     size_t count;
-    bool closed; /* no other code is valid */
+    bool closed;                      /* no other code is valid */
+    const struct edi_code_keys *keys; /* for the quick look at values (schema_quick.h); NULL: not made */
 } edi_codes;
 
 typedef struct edi_element_type {
@@ -70,8 +71,9 @@ typedef struct edi_slots {
     size_t count;
     const edi_note *notes;
     size_t note_count;
-    uint64_t mandatory; /* bit n: slot n from 1 */
-    bool open;          /* there are more places, of which nothing is known */
+    uint64_t mandatory;            /* bit n: slot n from 1 */
+    bool open;                     /* there are more places, of which nothing is known */
+    const struct edi_quick *quick; /* the same places for the quick look (schema_quick.h); NULL: not made */
 } edi_slots;
 
 struct edi_composite_type {

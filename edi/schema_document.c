@@ -2,6 +2,7 @@
  * what could not be told apart. See schema_text.h.
  */
 #include "edi/schema_line.h"
+#include "edi/schema_quick.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static void explain_qualifier(line_reader *in, edi_node *node) {
     memcpy(list, slots->list, slots->count * sizeof *list);
     list[node->qualifier - 1].codes = node->qualifiers;
     own->slots.list = list;
+    own->slots.quick = NULL;
     node->segment = own;
 }
 
@@ -291,6 +293,7 @@ error *schema_read_document(arena *memory, const schema_heading *heading, const 
         build_children(memory, &schema->root, nodes.list, nodes.count, &id);
         schema->node_count = id;
         err = check_ambiguity(&in, &schema->root);
+        schema_quicken(memory, schema->standard, &schema->root);
         *out = schema;
     }
     free(nodes.list);

@@ -186,8 +186,7 @@ error *schema_read_codes(line_reader *in, edi_codes *codes) {
     if (count == 0) return schema_complain(in, "an empty list of codes", nothing);
     if (count > CODES_MAX) return schema_complain(in, "too many codes", nothing);
     edi_code *all = arena_alloc(in->memory, count * sizeof *all);
-    codes->closed = true;
-    codes->count = 0;
+    *codes = (edi_codes){.closed = true};
     while (span_split(&list, ',', &one)) {
         one = span_trim(one);
         if (span_is(one, "...")) {

@@ -59,6 +59,7 @@ static edi_validator *make(edi_reader *reader, edi_library *library, const edi_v
     v->library = library;
     if (options) v->options = *options;
     v->checker = edi_checker_new(reader, &v->faults);
+    if (v->options.thorough) edi_checker_be_thorough(v->checker);
     return v;
 }
 
@@ -338,7 +339,7 @@ typedef struct unit_rule {
     uint32_t end;
 } unit_rule;
 
-static void track_unit(edi_validator *v, uint32_t key) {
+static __attribute__((noinline)) void track_unit(edi_validator *v, uint32_t key) {
     static const uint32_t trn = EDI_TAG('T', 'R', 'N', 0), hl = EDI_TAG('H', 'L', 0, 0);
     const unit_rule rules[] = {{"837", EDI_TAG('C', 'L', 'M', 0), 1, "CLM01", NULL, hl},
         {"835", trn, 2, "TRN02", NULL, 0}, {"276", trn, 2, "TRN02", NULL, hl}, {"277", trn, 2, "TRN02", NULL, hl},
@@ -358,20 +359,22 @@ static void track_unit(edi_validator *v, uint32_t key) {
     }
 }
 
-static void body_segment(edi_validator *v) {
+EDI_HOT static void body_segment(edi_validator *v) {
     const edi_segment *segment = edi_reader_segment(v->reader);
     const edi_interchange *i = edi_reader_interchange(v->reader);
-    uint32_t key = edi_tag_of(segment->tag);
+    uint32_t key = segment->key;
     v->definition = NULL;
     if (v->guided) track_unit(v, key);
-    v->node = edi_check_segment(v->checker, &v->left, &v->entered);
+    v->node = edi_check_step(v->checker, segment, &v->left, &v->entered);
+    if (!v->node) v->node = edi_check_segment(v->checker, &v->left, &v->entered);
     if (v->node) {
         v->definition = v->node->segment;
-        edi_check_elements(v->checker, v->definition);
+        if (v->options.thorough || !edi_check_plain(v->checker, v->definition, segment))
+            edi_check_elements(v->checker, v->definition);
     } else if (v->schema) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }
-    if (v->balance.kind != EDI_TOTALS_NONE) edi_balance_segment(&v->balance, v->checker, v->reader, key);
+    if (edi_balance_wants(&v->balance, key)) edi_balance_segment(&v->balance, v->checker, v->reader, key);
     if (i->delimiters.standard != EDI_X12) return;
     if (key == EDI_TAG('H', 'L', 0, 0)) check_hierarchy(v);
     if (key == EDI_TAG('L', 'S', 0, 0)) check_bracket(v, true);
@@ -389,12 +392,37 @@ static void end_document(edi_validator *v) {
     v->schema = NULL;
 }
 
-edi_event edi_validator_next(edi_validator *v) {
-    if (v->next_fault < v->faults.count) {
-        v->fault = &v->faults.list[v->next_fault++];
-        return EDI_FAULT;
+/* Events that are no segment of a document. */
+static __attribute__((noinline)) edi_event other_event(edi_validator *v, edi_event event) {
+    switch (event) {
+    case EDI_FAULT: v->fault = edi_reader_fault(v->reader); return event;
+    case EDI_INTERCHANGE: begin_interchange(v); return event;
+    case EDI_GROUP: begin_group(v); return event;
+    case EDI_DOCUMENT: begin_document(v); return event;
+    case EDI_SERVICE: check_service(v); return event;
+    case EDI_DOCUMENT_END: end_document(v); break;
+    case EDI_GROUP_END:
+        forget(&v->documents);
+        check_service(v);
+        break;
+    case EDI_INTERCHANGE_END: check_service(v); break;
+    case EDI_SEGMENT:
+    case EDI_END: return event;
     }
-    v->faults.count = v->next_fault = 0;
+    if (v->faults.count == 0) return event;
+    v->holding = true; /* faults of a trailer come before its event */
+    v->held = event;
+    return edi_validator_next(v);
+}
+
+EDI_HOT edi_event edi_validator_next(edi_validator *v) {
+    if (v->faults.count > 0) {
+        if (v->next_fault < v->faults.count) {
+            v->fault = &v->faults.list[v->next_fault++];
+            return EDI_FAULT;
+        }
+        v->faults.count = v->next_fault = 0;
+    }
     if (v->holding) {
         v->holding = false;
         return v->held;
@@ -402,25 +430,9 @@ edi_event edi_validator_next(edi_validator *v) {
     edi_event event = edi_reader_next(v->reader);
     v->node = NULL;
     v->left = v->entered = 0;
-    switch (event) {
-    case EDI_FAULT: v->fault = edi_reader_fault(v->reader); return event;
-    case EDI_INTERCHANGE: begin_interchange(v); return event;
-    case EDI_GROUP: begin_group(v); return event;
-    case EDI_DOCUMENT: begin_document(v); return event;
-    case EDI_SERVICE: check_service(v); return event;
-    case EDI_SEGMENT: body_segment(v); return event;
-    case EDI_DOCUMENT_END: end_document(v); break;
-    case EDI_GROUP_END:
-        forget(&v->documents);
-        check_service(v);
-        break;
-    case EDI_INTERCHANGE_END: check_service(v); break;
-    case EDI_END: return event;
-    }
-    if (v->faults.count == 0) return event;
-    v->holding = true; /* faults of a trailer come before its event */
-    v->held = event;
-    return edi_validator_next(v);
+    if (event != EDI_SEGMENT) return other_event(v, event);
+    body_segment(v);
+    return event;
 }
 
 const edi_fault *edi_validator_fault(const edi_validator *v) {

@@ -6,6 +6,7 @@
 #include "edi/acknowledge.h"
 #include "edi/explain.h"
 #include "edi/fix.h"
+#include "edi/look.h"
 #include "edi/scan.h"
 #include "edi/view.h"
 
@@ -39,6 +40,26 @@ static void check_nesting(edi_event event, int *depth) {
     if (ends) *depth &= ~(1 << level);
     if (event == EDI_SEGMENT && !(*depth & 1 << 3)) abort();
     if (event == EDI_END && *depth) abort();
+}
+
+/* The short cuts of validation say what the long way says. */
+static void validate_thoroughly(span file, edi_library *library) {
+    edi_validate_options thorough = {.thorough = true};
+    edi_validator *quick = edi_validator_new(file, library, NULL);
+    edi_validator *slow = edi_validator_new(file, library, &thorough);
+    edi_event event;
+    do {
+        size_t left, entered, slow_left, slow_entered;
+        event = edi_validator_next(quick);
+        if (edi_validator_next(slow) != event) abort();
+        const edi_fault *a = edi_validator_fault(quick), *b = edi_validator_fault(slow);
+        if (event == EDI_FAULT && (a->code != b->code || a->offset != b->offset || strcmp(a->text, b->text) != 0))
+            abort();
+        if (edi_validator_node(quick, &left, &entered) != edi_validator_node(slow, &slow_left, &slow_entered)) abort();
+        if (left != slow_left || entered != slow_entered) abort();
+    } while (event != EDI_END);
+    edi_validator_free(quick);
+    edi_validator_free(slow);
 }
 
 static void read_twice(span file, edi_library *library) {
@@ -124,6 +145,21 @@ static void view_all(span file, edi_library *library) {
     edi_documents_free(&documents);
 }
 
+static void compare_glances(span file, const edi_delimiters *d) {
+    bool plain[128];
+    edi_look look;
+    edi_look_path other = edi_look_named("avx2");
+    for (unsigned i = 0; i < 128; i++)
+        plain[i] = (i * 7 + file.len) % 3 > 0; /* any set will do */
+    edi_look_make(&look, d->element, d->component, plain);
+    for (size_t at = 0; other && at + EDI_GLANCE <= file.len; at += 37) {
+        edi_glance a, b;
+        edi_look_named("scalar")(file.data + at, &look, &a);
+        other(file.data + at, &look, &b);
+        if (a.first != b.first || a.second != b.second || a.digit != b.digit || a.odd != b.odd) abort();
+    }
+}
+
 /* Every way to scan finds what the plain one finds: terminators, and where elements end. */
 static void compare_paths(span file) {
     static const char *const names[] = {"scalar", "sse2", "avx2"};
@@ -141,6 +177,7 @@ static void compare_paths(span file) {
                     abort();
             }
         }
+        compare_glances(file, &all[i]);
         size_t count = edi_scan_elements(file, &all[i], parts, sizeof parts / sizeof parts[0]), found = 0;
         span rest = file, part;
         while (edi_next_part(&rest, all[i].element, all[i].release, &part)) {
@@ -162,6 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!library) library = edi_library_new();
     span file = span_make((const char *)data, size);
     read_twice(file, library);
+    validate_thoroughly(file, library);
     compare_paths(file);
     round_trip(file, library);
     fix_once(file, library);

@@ -72,6 +72,34 @@ static inline const char *faults_with(span file, const edi_validate_options *opt
     return room;
 }
 
+/* The short cuts of validation say what the long way says, fault by fault. The file comes twice, so that the steps of
+ * its documents are remembered ones; line breaks behind it let the short cuts work up to its end. */
+static inline void expect_short_cuts_agree(span file, edi_library *library) {
+    buf padded = BUF_MAX(1 << 24);
+    edi_validate_options thorough = {.thorough = true};
+    edi_event event;
+    buf_add(&padded, file);
+    buf_add(&padded, file);
+    for (int i = 0; i < 128; i++)
+        buf_add_char(&padded, '\n');
+    edi_validator *quick = edi_validator_new(buf_span(&padded), library, NULL);
+    edi_validator *slow = edi_validator_new(buf_span(&padded), library, &thorough);
+    do {
+        event = edi_validator_next(quick);
+        assert_int_equal(edi_validator_next(slow), event);
+        size_t counts[4];
+        assert_ptr_equal(
+            edi_validator_node(quick, &counts[0], &counts[1]), edi_validator_node(slow, &counts[2], &counts[3]));
+        assert_int_equal(counts[0], counts[2]);
+        assert_int_equal(counts[1], counts[3]);
+        if (event != EDI_FAULT) continue;
+        assert_memory_equal(edi_validator_fault(quick), edi_validator_fault(slow), sizeof(edi_fault));
+    } while (event != EDI_END);
+    edi_validator_free(quick);
+    edi_validator_free(slow);
+    buf_free(&padded);
+}
+
 static inline const char *faults_of(const char *file) {
     return faults_with(span_of(file), NULL, NULL);
 }

@@ -191,6 +191,7 @@ static void make_document(maker *m, const edi_node *target) {
 
 static bool judge(maker *m, const edi_node *target, char *room, size_t size) {
     edi_validator *v = edi_validator_new(buf_span(&m->out), test_library(), NULL);
+    expect_short_cuts_agree(buf_span(&m->out), test_library());
     edi_event event;
     bool reached = false;
     room[0] = '\0';

@@ -9,8 +9,9 @@ typedef struct body_row {
 
 static void expect_bodies(const char *type, const char *kind, const body_row *rows, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const char *faults =
-            faults_of(kind ? x12_around(type, kind, rows[i].body) : edifact_around(type, rows[i].body));
+        const char *file = kind ? x12_around(type, kind, rows[i].body) : edifact_around(type, rows[i].body);
+        const char *faults = faults_of(file);
+        expect_short_cuts_agree(span_of(file), test_library());
         if (strcmp(faults, rows[i].faults) != 0) print_message("row %zu: %s\n", i, rows[i].body);
         assert_string_equal(faults, rows[i].faults);
     }
@@ -48,6 +49,14 @@ static void a_missing_trigger_of_a_mandatory_loop_is_what_is_told(void **state) 
     EXPECT("850", "PO", rows);
 }
 
+/* A document of the one segment TST. */
+static const char *around_value(const char *value) {
+    snprintf(test_room, sizeof test_room,
+        "%sGS*ZZ*SENDER*RECEIVER*20260101*1200*1*X*009999~ST*999*0001~TST*%s~SE*3*0001~GE*1*1~IEA*1*000000001~",
+        ISA_FIXED, value);
+    return test_room;
+}
+
 /* EX16, EX17, EX18, ED-14 */
 static void values_are_held_against_their_types(void **state) {
     (void)state;
@@ -61,11 +70,11 @@ static void values_are_held_against_their_types(void **state) {
         {"N2:2-4", "1", "value-short"}, {"N2:2-4", "12345", "value-long"}, {"N2:2-4", "1.2", "value-number"},
         {"N2:2-4", "+12", "value-number"}, {"N2:2-4", "0012", ""}, {"DT8", "20260131", ""},
         {"DT8", "20260231", "value-date"}, {"DT8", "20000229", ""}, {"DT8", "19000229", "value-date"},
-        {"DT8", "00000000", "value-date"}, {"DT8", "260131", "value-short"}, {"DT8", "2026013A", "value-date"},
-        {"DT6", "260131", ""}, {"DT6", "260132", "value-date"}, {"TM4-8", "2359", ""}, {"TM4-8", "2400", "value-time"},
-        {"TM4-8", "235959", ""}, {"TM4-8", "23595999", ""}, {"TM4-8", "235960", "value-time"},
-        {"TM4-8", "12:00", "value-time"}, {"AN2-5", "   ", "value-blank"}, {"AN2-5", " a", ""},
-        {"AN2-5", "a", "value-short"}, {"AN2-5", "abcde", ""}, {"AN2-5", "abcde ", "value-long"},
+        {"DT8", "00000000", "value-date"}, {"DT8", "00000101", "value-date"}, {"DT8", "260131", "value-short"},
+        {"DT8", "2026013A", "value-date"}, {"DT6", "260131", ""}, {"DT6", "260132", "value-date"},
+        {"TM4-8", "2359", ""}, {"TM4-8", "2400", "value-time"}, {"TM4-8", "235959", ""}, {"TM4-8", "23595999", ""},
+        {"TM4-8", "235960", "value-time"}, {"TM4-8", "12:00", "value-time"}, {"AN2-5", "   ", "value-blank"},
+        {"AN2-5", " a", ""}, {"AN2-5", "a", "value-short"}, {"AN2-5", "abcde", ""}, {"AN2-5", "abcde ", "value-long"},
         {"AN2-5", "a\tb", "value-character"}, {"AN2-5", "\xC3\xA4\xC3\xB6\xC3\xBC\xC3\xA4\xC3\xB6", ""},
         {"AN2-5", "\xE4\xF6\xFC\xE4\xF6\xFC", "value-long"}, {"ID2", "AB", ""}, {"ID2 {AB, CD}", "CD", ""},
         {"ID2 {AB, CD}", "XX", "value-code"}, {"ID2 {AB, ...}", "XX", ""}, {"ID2-3 {AB, CDE}", "AB ", ""}};
@@ -82,6 +91,7 @@ static void values_are_held_against_their_types(void **state) {
         if (strcmp(code == EDI_FAULT_COUNT ? "" : edi_fault_kind_of(code)->name, rows[i].faults) != 0)
             print_message("row %zu: %s %s\n", i, rows[i].type, rows[i].value);
         assert_string_equal(code == EDI_FAULT_COUNT ? "" : edi_fault_kind_of(code)->name, rows[i].faults);
+        expect_short_cuts_agree(span_of(around_value(rows[i].value)), library);
         edi_library_free(library);
     }
 }
@@ -120,6 +130,7 @@ static void syntax_notes_bind_elements(void **state) {
                     edi_validator_fault(v)->element);
         }
         if (strcmp(found, rows[i].faults) != 0) print_message("row %zu: %s %s\n", i, rows[i].note, body);
+        expect_short_cuts_agree(span_of(x12_around("998", "ZZ", body)), library);
         assert_string_equal(found, rows[i].faults);
         edi_validator_free(v);
         edi_library_free(library);
