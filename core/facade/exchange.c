@@ -81,19 +81,43 @@ void **exchange_memory(exchange *x, const policy *p) {
 
 /* ---- the answer ---- */
 
+/* An answer that waits until what belongs to it is durable. */
+typedef struct parting {
+    http_request *request;
+    http_response *response;
+    shadow *after;
+} parting;
+
+static void part(void *context, error *failure, const store_commit_result *result) {
+    parting *p = context;
+    (void)result;
+    log_failure(LOG_ERROR, "what belongs to an answer was not kept", failure);
+    http_respond(p->request, p->response); /* the exchange may be gone */
+    shadow_start(p->after);
+    free(p);
+}
+
 void exchange_respond(exchange *x, http_response *take) {
     const policy_chain *chain = &x->plan->policies;
     int status = http_response_status(take);
     /* A 500 of our own, such as a script's, says nothing about the back-end. */
     x->back_end_failed = (status >= 502 && status <= 504) || (status == 500 && x->pass);
-    shadow *later = x->shadowed ? shadow_prepare(x, take) : NULL;
+    shadow *after = x->shadowed ? shadow_prepare(x, take) : NULL;
     traffic_answered(x, http_response_status(take));
     for (size_t i = chain->count; i > 0; i--) {
         const policy *p = chain->steps[i - 1].policy;
         if (p->on_answer) p->on_answer(x, chain->steps[i - 1].prepared, take);
     }
+    parting *p = x->with_answer ? xmalloc(sizeof *p) : NULL;
+    if (p) {
+        *p = (parting){.request = x->request, .response = take, .after = after};
+        store_change *change = x->with_answer;
+        x->with_answer = NULL;
+        store_submit(x->services->store, change, part, p);
+        return;
+    }
     http_respond(x->request, take); /* the exchange may be gone */
-    shadow_start(later);
+    shadow_start(after);
 }
 
 void exchange_refuse(exchange *x, int status, const char *name, const char *title, const char *detail) {
@@ -270,7 +294,7 @@ static void reach_back_end(exchange *x) {
     bool durable = behind->accepts || x->endpoint->respond_status == 202;
     if (durable && !exchange_keeps_nothing(x))
         exchange_accept(x);
-    else if (behind->passes && !x->script)
+    else if (behind->passes && !x->script && !x->whole_answer)
         pass_start(x);
     else
         ask(x, behind);

@@ -25,6 +25,8 @@ struct exchange {
     json_t *claims;             /* of the token that was found good; NULL: none */
     int64_t daily_requests;     /* the quota of the caller's key; 0: none */
     bool own_credentials;       /* the Authorization field was for us: it is not passed on */
+    bool whole_answer;          /* a policy needs the back-end's answer in one piece: it does not pass as it comes */
+    store_change *with_answer;  /* of a policy: durable before the answer goes out; NULL: nothing */
     bool untracked;             /* a policy decided that this request leaves no message (health checks, cache hits) */
     char id[ID_SIZE];           /* of the message that the request becomes; also the request's id towards back-ends */
     int64_t started_at;         /* wall time, ms */

@@ -108,6 +108,12 @@ static json_t *content_of(const char *type, json_t *take_schema, const json_t *e
 
 /* ---- parameters ---- */
 
+/* Does it keep what is handed over and deliver it later? */
+static bool accepts(const estate_endpoint *endpoint) {
+    bool files = endpoint->legacy && strcmp(endpoint->legacy->adapter->kind, "http") != 0;
+    return files || (endpoint->legacy && endpoint->respond_status == 202);
+}
+
 static const json_t *described(const estate_endpoint *endpoint, const char *name, const char *in) {
     const json_t *list = json_get_array(endpoint->body, "parameters");
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -141,7 +147,19 @@ static void add_path_parameters(json_t *list, const estate_endpoint *endpoint, c
     }
 }
 
-static json_t *parameters_of(const estate_endpoint *endpoint, const char *shown, const char *own, bool changes) {
+/* Is a request with an Idempotency-Key the same when it comes again? What is kept and delivered later always is. */
+static bool knows_repetitions(const estate_endpoint *endpoint) {
+    return json_object_get(endpoint->body, "idempotency") || accepts(endpoint);
+}
+
+static bool wants_key(const estate_endpoint *endpoint, const char *method) {
+    const json_t *object = json_get_object(endpoint->body, "idempotency");
+    bool changes = strcmp(method, "post") == 0 || strcmp(method, "patch") == 0;
+    return changes && json_get_bool(object, "required", false);
+}
+
+static json_t *parameters_of(
+    const estate_endpoint *endpoint, const char *method, const char *shown, const char *own, bool changes) {
     json_t *list = json_array();
     const json_t *all = json_get_array(endpoint->body, "parameters");
     add_path_parameters(list, endpoint, shown, own);
@@ -152,11 +170,11 @@ static json_t *parameters_of(const estate_endpoint *endpoint, const char *shown,
         json_array_append_new(
             list, parameter_of(json_get_text(one, "name", ""), in, json_get_bool(one, "required", false), one));
     }
-    if (changes && endpoint->legacy && !described(endpoint, "Idempotency-Key", "header"))
+    if (changes && knows_repetitions(endpoint) && !described(endpoint, "Idempotency-Key", "header"))
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:i}}", "name", "Idempotency-Key", "in", "header", "required",
-                      0, "description", "Makes a repetition of the request the same request", "schema", "type",
-                      "string", "maxLength", 255));
+                      wants_key(endpoint, method), "description", "Makes a repetition of the request the same request",
+                      "schema", "type", "string", "maxLength", 255));
     return list;
 }
 
@@ -205,8 +223,8 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
     bool reads = strcmp(method, "get") == 0 || strcmp(method, "delete") == 0;
     bool named = has(endpoint, "jwt") || has(endpoint, "scopes");
     add_good_answer(responses, schemas, id, endpoint, method);
-    if (has(endpoint, "parameters") || has(endpoint, "request"))
-        add_problem(responses, "400", "A parameter does not fit, or the body is malformed");
+    if (has(endpoint, "parameters") || has(endpoint, "request") || (!reads && has(endpoint, "idempotency")))
+        add_problem(responses, "400", "A parameter or the Idempotency-Key does not fit, or the body is malformed");
     if (endpoint->access != ACCESS_PUBLIC || named)
         add_problem(responses, "401", "No credentials, or none that are good here");
     if (endpoint->access != ACCESS_PUBLIC || named || has(endpoint, "addresses"))
@@ -215,8 +233,10 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
         add_problem(responses, "404", "There is no such resource");
     if (!reads) add_problem(responses, "413", "The body is too large");
     if (!reads && has(endpoint, "request")) add_problem(responses, "415", "The body is of a type that is not taken");
-    if (!reads && (has(endpoint, "request") || endpoint->legacy))
+    if (!reads && (has(endpoint, "request") || knows_repetitions(endpoint)))
         add_problem(responses, "422", "The body does not fit, or the Idempotency-Key belongs to another request");
+    if (!reads && has(endpoint, "idempotency"))
+        add_problem(responses, "409", "A request with this Idempotency-Key is still worked on");
     if (has(endpoint, "rate_limit") || has(endpoint, "quota"))
         add_problem(responses, "429", "Too many requests; see Retry-After");
     if (endpoint->legacy) {
@@ -267,7 +287,7 @@ static json_t *operation_of(
     json_t *one = json_pack("{s:s, s:[s]}", "operationId", id, "tags", tag_of(shown, tag));
     json_put_text(one, "summary", *endpoint->description ? endpoint->description : endpoint->route);
     if (has(endpoint, "deprecated")) json_object_set_new(one, "deprecated", json_true());
-    json_object_set_new(one, "parameters", parameters_of(endpoint, shown, own, carries));
+    json_object_set_new(one, "parameters", parameters_of(endpoint, method, shown, own, carries));
     if (carries) json_object_set_new(one, "requestBody", body_of(schemas, id, endpoint));
     json_object_set_new(one, "responses", responses_of(schemas, id, endpoint, method));
     json_object_set_new(one, "security", security_of(endpoint));

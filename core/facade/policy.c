@@ -22,6 +22,7 @@ const policy *const policies[] = {
     &quota_policy,
     &parameters_policy,
     &request_policy,
+    &idempotency_policy,
     &conditional_policy,
     &cache_policy, /* first to see an answer, as it came */
     NULL,

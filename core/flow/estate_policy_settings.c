@@ -222,6 +222,20 @@ const setting estate_reply_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_idempotency_settings[] = {
+    {.name = "required",
+        .type = SETTING_BOOLEAN,
+        .fallback = "false",
+        .help = "POST and PATCH without an Idempotency-Key are refused with 400."},
+    {.name = "keep",
+        .type = SETTING_DURATION,
+        .min = 1000,
+        .max = 2592000000,
+        .fallback = "24h",
+        .help = "How long answers are kept; afterwards the key is new. Failures (5xx) are not kept."},
+    {.name = NULL},
+};
+
 const setting estate_repeat_settings[] = {
     {.name = "times",
         .type = SETTING_INTEGER,

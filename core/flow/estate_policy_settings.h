@@ -8,7 +8,7 @@
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
     estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
     estate_answers_settings[], estate_jwt_settings[], estate_files_settings[], estate_cache_settings[],
-    estate_reply_settings[], estate_repeat_settings[];
+    estate_reply_settings[], estate_repeat_settings[], estate_idempotency_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -69,6 +69,11 @@ extern const setting estate_policies_settings[];
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_reply_settings,                                                                           \
             .help = "The file that answers what was handed over; the caller waits for it."},                           \
+        {.name = "idempotency",                                                                                        \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_idempotency_settings,                                                                     \
+            .help = "A request that is sent again with the same Idempotency-Key gets the answer of the first; what "   \
+                    "is answered 202 by itself needs no setting for that."},                                           \
         {.name = "repeat",                                                                                             \
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_repeat_settings,                                                                          \

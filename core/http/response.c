@@ -143,6 +143,20 @@ span http_response_content(const http_response *response) {
     return response->kind == FROM_MEMORY ? span_make(response->memory, response->len) : (span){NULL, 0};
 }
 
+bool http_response_copy_body(const http_response *response, buf *out) {
+    if (response->broken || response->kind == FROM_STREAM || response->kind == SIZE_ONLY) return false;
+    buf_add(out, http_response_content(response));
+    uint64_t size = response->kind == FROM_FILE ? response->size : 0;
+    char *room = size && size <= out->maximum ? buf_reserve(out, (size_t)size) : NULL;
+    for (uint64_t done = 0; room && done < size;) {
+        ssize_t len = pread(response->fd, room + done, (size_t)(size - done), (off_t)(response->offset + done));
+        if (len <= 0) return false;
+        done += (uint64_t)len;
+    }
+    if (room) buf_grew(out, (size_t)size);
+    return (room || !size) && !out->overflow;
+}
+
 void http_response_drop(http_response *response, const char *name) {
     size_t cursor = 0;
     span n, value;

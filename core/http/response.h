@@ -8,6 +8,7 @@
 #ifndef BANYAN_HTTP_RESPONSE_H
 #define BANYAN_HTTP_RESPONSE_H
 
+#include "core/base/buf.h"
 #include "core/base/json.h"
 #include "core/http/field.h"
 
@@ -36,6 +37,10 @@ void http_response_body_file(http_response *response, int take_fd, uint64_t offs
 span http_response_find(const http_response *response, const char *name);
 bool http_response_next(const http_response *response, size_t *cursor, span *name, span *value);
 span http_response_content(const http_response *response);
+
+/* Adds the body to `out`, from memory or from a file, which may take a read. False: it is a stream, or more than fits.
+ */
+must_check bool http_response_copy_body(const http_response *response, buf *out);
 
 void http_response_drop(http_response *response, const char *name); /* every field of that name */
 void http_response_set_status(http_response *response, int status);

@@ -36,6 +36,7 @@ static apply_step *const appliers[STEP_KINDS] = {
     [STEP_RAISE_COUNTER] = apply_raise_counter,
     [STEP_PUT_ARTIFACT] = apply_put_artifact,
     [STEP_DROP_ARTIFACT] = apply_drop_artifact,
+    [STEP_KEEP_ANSWER] = apply_keep_answer,
     [STEP_AUDIT] = apply_audit,
     [STEP_PURGE] = apply_purge,
 };

@@ -83,6 +83,7 @@ apply_step apply_add_message, apply_set_status, apply_set_facts, apply_settle_me
     apply_link_answer, apply_set_due, apply_put_artifact, apply_drop_artifact;
 apply_step apply_add_job, apply_finish_job, apply_retry_job, apply_bury_job, apply_hold_job, apply_release_jobs,
     apply_note_job, apply_extend_job, apply_revive_job, apply_claim_jobs, apply_drop_jobs;
-apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_audit, apply_purge;
+apply_step apply_put_object, apply_remove_object, apply_put_secret, apply_raise_counter, apply_keep_answer, apply_audit,
+    apply_purge;
 
 #endif

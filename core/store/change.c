@@ -401,6 +401,17 @@ void store_remove_object(store_change *change, const char *kind, const char *nam
     end_step(change);
 }
 
+void store_keep_answer(store_change *change, const char *scope, const char *key, const store_answer *answer) {
+    begin_step(change, STEP_KEEP_ANSWER, 6);
+    add_text(change, scope);
+    add_text(change, key);
+    add_text(change, answer->asked);
+    add_integer(change, answer->until);
+    add_json(change, answer->head);
+    add_bytes(change, VALUE_BYTES, buf_span(&answer->body));
+    end_step(change);
+}
+
 void store_put_secret(store_change *change, const char *name, span sealed) {
     begin_step(change, STEP_PUT_SECRET, 2);
     add_text(change, name);

@@ -41,6 +41,7 @@ typedef enum step_kind {
     STEP_RAISE_COUNTER,
     STEP_PUT_ARTIFACT,
     STEP_DROP_ARTIFACT,
+    STEP_KEEP_ANSWER,
     STEP_AUDIT,
     STEP_PURGE,
     STEP_KINDS

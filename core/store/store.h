@@ -14,6 +14,7 @@
 #ifndef BANYAN_CORE_STORE_STORE_H
 #define BANYAN_CORE_STORE_STORE_H
 
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/id.h"
@@ -213,6 +214,17 @@ void store_acknowledge(
 /* Two documents belong to one business conversation: `answer` answers `document` (an 855 its 850). */
 void store_link_answer(store_change *change, const char *document_id, const char *answer_document_id);
 
+/* An answer that is kept for whoever asks the same again, by a key of the asker's. */
+typedef struct store_answer {
+    char asked[65]; /* the SHA-256 of what was asked, in lower-case hex */
+    int64_t until;  /* wall ms; nobody gets it afterwards, and it goes when others are kept */
+    json_t *head;   /* status and header fields, in a shape of the keeper's */
+    buf body;
+} store_answer;
+
+/* Copies the answer; one under the same key is replaced. */
+void store_keep_answer(store_change *change, const char *scope, const char *key, const store_answer *answer);
+
 /* Configuration objects and other named state. `expected` is the revision that must stand there, or one of these;
  * ERROR_CHANGED when it is not so. */
 enum { REVISION_NONE = 0 /* it must not exist */, REVISION_ANY = -1, REVISION_SOME = -2 /* it must exist */ };
@@ -320,6 +332,10 @@ must_check error *store_find_by_key(
 
 /* The message that has this key; ERROR_NOT_FOUND. */
 must_check error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SIZE]);
+
+/* What is kept under that key; ERROR_NOT_FOUND. To be cleared after success. */
+must_check error *store_kept_answer(store *s, const char *scope, const char *key, store_answer *answer);
+void store_answer_clear(store_answer *answer);
 
 must_check error *store_object(store *s, const char *kind, const char *name, json_t **body, int64_t *revision);
 /* [{"kind","name","revision","updated_at","updated_by","body"}], sorted by name; kind NULL: all kinds. */
