@@ -35,6 +35,7 @@ typedef struct adapter_source {
     error *(*rewind)(void *context);
     void *context;
     uint64_t size;
+    const char *content_type; /* NULL: not known */
 } adapter_source;
 
 typedef struct adapter_open_options {

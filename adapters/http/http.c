@@ -7,14 +7,24 @@
 #include "adapters/http/http.h"
 
 #include "adapters/http/peer.h"
+#include "adapters/http/sign.h"
+#include "core/base/clock.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FIELDS_MAX = 80, IN_MEMORY_BYTES = 1 << 20, ANSWER_BYTES_MAX = 64 << 20, CHUNK = 64 * 1024, URL_ROOM = 8192 };
+enum {
+    FIELDS_MAX = 80,
+    SIGNATURES_MAX = 256,
+    IN_MEMORY_BYTES = 1 << 20,
+    ANSWER_BYTES_MAX = 64 << 20,
+    CHUNK = 64 * 1024,
+    URL_ROOM = 8192
+};
 
 struct adapter_session {
     http_peer *peer;
@@ -127,11 +137,42 @@ static error *read_all(const adapter_source *source, buf *into) {
     return err;
 }
 
+/* What a signed delivery carries besides. The texts lie in `time` and `signatures`. */
+static error *sign(const http_peer *peer, const char *identity, const http_call *call, char time[24], buf *signatures,
+    http_field *fields, size_t *count) {
+    int64_t seconds = clock_wall_ms() / 1000;
+    error *err = NULL;
+    for (size_t i = 0; i < 2 && !err; i++) {
+        if (!peer->sign[i].data) continue;
+        if (signatures->len) buf_add_char(signatures, ' ');
+        err = sign_webhook(peer->sign[i], identity, seconds, call->body, call->body_fd, call->body_size, signatures);
+    }
+    if (err || signatures->len == 0) return err;
+    snprintf(time, 24, "%lld", (long long)seconds);
+    fields[(*count)++] = (http_field){SPAN("webhook-id"), span_of(identity)};
+    fields[(*count)++] = (http_field){SPAN("webhook-timestamp"), span_of(time)};
+    fields[(*count)++] = (http_field){SPAN("webhook-signature"), buf_span(signatures)};
+    return NULL;
+}
+
+/* Receivers of webhooks say 2xx or try me again; 410 alone says that they are gone for good. */
+static error *judge(const http_peer *peer, const http_answer *answer) {
+    bool webhook = peer->sign[0].data || peer->sign[1].data;
+    error *err = http_answer_check(answer);
+    if (!err || !webhook) return err;
+    error *told = error_new(answer->status == 410 ? ERROR_REJECTED : ERROR_UNREACHABLE, "%s", error_text(err));
+    error_free(err);
+    return told;
+}
+
 /* The service's answer to the one request is the delivery: nothing is left to be published. */
 static error *http_stage(
     adapter_session *session, const char *path, const char *identity, const adapter_source *source) {
-    const http_field fields[] = {
-        {SPAN("Idempotency-Key"), span_of(identity)}, {SPAN("Content-Type"), SPAN("application/octet-stream")}};
+    span type = span_of(source->content_type ? source->content_type : "application/octet-stream");
+    http_field fields[5] = {{SPAN("Idempotency-Key"), span_of(identity)}, {SPAN("Content-Type"), type}};
+    size_t count = 2;
+    char time[24];
+    buf signatures = BUF_MAX(SIGNATURES_MAX);
     http_call call = http_call_to("POST", "");
     http_answer answer;
     int fd = -1;
@@ -142,12 +183,14 @@ static error *http_stage(
         call.body = buf_span(&bytes);
         if (large) call.body_fd = fd;
         call.body_size = source->size;
-        err = exchange(session, session->peer->method, path, fields, 2, &call, &answer);
+        err = sign(session->peer, identity, &call, time, &signatures, fields, &count);
     }
+    if (!err) err = exchange(session, session->peer->method, path, fields, count, &call, &answer);
     if (!err) {
-        err = http_answer_check(&answer);
+        err = judge(session->peer, &answer);
         http_answer_free(&answer);
     }
+    buf_free(&signatures);
     buf_free(&bytes);
     io_close(&fd);
     return err;

@@ -1,6 +1,8 @@
 /* adapters/http/peer.c: see peer.h. */
 #include "adapters/http/peer.h"
 
+#include "adapters/http/sign.h"
+
 #include "core/base/base64.h"
 #include "core/base/memory.h"
 
@@ -84,6 +86,19 @@ const setting http_peer_settings[] = {
         .min = 1000,
         .max = 3600000,
         .help = "How long a transfer may stand still"},
+    {.name = "sign_secret",
+        .type = SETTING_TEXT,
+        .secret = true,
+        .check_secret = sign_check_secret,
+        .max = 128,
+        .help = "Deliveries are signed as Standard Webhooks has it (webhook-id, webhook-timestamp, webhook-signature): "
+                "whsec_ and the base64 of 24 to 64 random bytes, which the receiver has too"},
+    {.name = "sign_secret_before",
+        .type = SETTING_TEXT,
+        .secret = true,
+        .check_secret = sign_check_secret,
+        .max = 128,
+        .help = "The secret before this one: deliveries are signed with both while receivers change over"},
     {.name = "method", .type = SETTING_CHOICE, .choices = "POST PUT", .fallback = "POST", .help = "How flows deliver"},
     {.name = "path",
         .type = SETTING_TEXT,
@@ -234,6 +249,9 @@ error *http_peer_new(const json_t *settings, const json_t *secrets, http_peer **
         add_header(peer, span_of(name), span_of(json_string_value(value)));
     add_credentials(peer, settings, secrets);
     read_tls(peer, settings, secrets);
+    span sign = json_get_span(secrets, "sign_secret"), before = json_get_span(secrets, "sign_secret_before");
+    if (sign.data) peer->sign[0] = span_of(keep(peer, sign));
+    if (before.data) peer->sign[1] = span_of(keep(peer, before));
     char *host = host_of(url);
     error *err = address_rule_new(host, json_get_array(settings, "networks"), &peer->addresses);
     if (!err) err = buf_check(&peer->texts, "the connection's certificates and header fields");

@@ -20,6 +20,7 @@ typedef struct http_peer {
     http_version_choice version;
     bool keep_host;     /* the back-end sees the Host that the client named */
     const char *method; /* of deliveries */
+    span sign[2];       /* secrets that they are signed with; {NULL, 0}: none */
     buf texts;          /* what fields and TLS point into; wiped when freed */
 } http_peer;
 

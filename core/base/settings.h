@@ -36,7 +36,8 @@ struct setting {
     int64_t min, max;
     const char *reference; /* the kind of object that a name points to: "connections", "scripts", ... */
     const setting *nested;
-    const char *help; /* one sentence, for people */
+    const char *help;                   /* one sentence, for people */
+    error *(*check_secret)(span value); /* what a secret must be like, asked before it is sealed; NULL: anything */
 };
 
 /* Faults found, in order, each with its place; a check goes on after a fault so that all are told at once. */

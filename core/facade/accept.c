@@ -3,6 +3,7 @@
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
 #include "core/facade/reply.h"
+#include "core/flow/callback.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/template.h"
 #include "core/flow/translate.h"
@@ -90,6 +91,7 @@ static error *add_own_delivery(exchange *x, store_change *change) {
     if (!err) {
         json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", target->replace, "attempts",
             retry->attempts, "first_ms", (json_int_t)retry->first_ms, "maximum_ms", (json_int_t)retry->maximum_ms);
+        json_put_span(detail, "content_type", http_request_header(x->request, "Content-Type"));
         store_job job = {.kind = "deliver",
             .message = x->id,
             .connection = target->connection->name,
@@ -125,6 +127,7 @@ void exchange_accept(exchange *x) {
     memcpy(x->body.sha256, sha256, sizeof sha256);
     error *err = scripted ? add_results(x, change) : add_own_delivery(x, change);
     if (!err && reply_expected(x)) err = reply_announce(x, change);
+    if (!err && x->endpoint->callback.target.connection) callback_watch(change, x->endpoint, x->id);
     if (err) {
         store_change_free(change);
         bool by_address = !scripted && (error_code_of(err) == ERROR_INVALID || error_code_of(err) == ERROR_LIMIT);

@@ -343,7 +343,7 @@ static const char fixed[] =
     "\"format\":\"uuid\"},\"state\":{\"enum\":[\"processing\",\"waiting\",\"completed\",\"failed\",\"rejected\"]},"
     "\"created\":{\"type\":\"string\",\"format\":\"date-time\"},\"reason\":{\"type\":\"string\"},\"documents\":{"
     "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
-    "}}"
+    ",\"links\":{\"type\":\"object\"}}}"
     "}}";
 
 static const char status_path[] =
@@ -354,6 +354,22 @@ static const char status_path[] =
     "to "
     "do\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
     "\"security\":[{},{\"key\":[]},{\"key_header\":[]},{\"key_basic\":[]}]}}";
+
+/* What endpoints with `callback` send (core/flow/callback.h). */
+static const char webhooks[] =
+    "{\"request\":{\"post\":{\"operationId\":\"request_decided\",\"tags\":[\"status\"],\"summary\":\"A request that "
+    "was "
+    "answered 202 is completed, failed or rejected\",\"description\":\"Signed as Standard Webhooks has it; sent again, "
+    "under the same webhook-id, until it is answered 2xx or 410.\",\"parameters\":["
+    "{\"name\":\"webhook-id\",\"in\":\"header\",\"schema\":{\"type\":\"string\"}},"
+    "{\"name\":\"webhook-timestamp\",\"in\":\"header\",\"schema\":{\"type\":\"string\"}},"
+    "{\"name\":\"webhook-signature\",\"in\":\"header\",\"schema\":{\"type\":\"string\"}}],"
+    "\"requestBody\":{\"required\":true,\"content\":{\"application/"
+    "json\":{\"schema\":{\"type\":\"object\",\"required\":["
+    "\"type\",\"timestamp\",\"data\"],\"properties\":{\"type\":{\"enum\":[\"request.completed\",\"request.failed\","
+    "\"request.rejected\"]},\"timestamp\":{\"type\":\"string\",\"format\":\"date-time\"},\"data\":{\"$ref\":"
+    "\"#/components/schemas/status\"}}}}}},\"responses\":{\"2XX\":{\"description\":\"Taken\"},\"410\":{\"description\":"
+    "\"Not wanted any more: this one is given up\"},\"default\":{\"description\":\"It is sent again\"}}}}}";
 
 static json_t *parsed(const char *text) {
     json_t *value = NULL;
@@ -370,6 +386,8 @@ http_response *openapi_document(const estate *e, const char *version) {
     json_object_set_new(paths, "/status/{id}", parsed(status_path));
     json_t *document = json_pack("{s:s, s:{s:s, s:s}, s:[{s:s}], s:o, s:o}", "openapi", "3.1.0", "info", "title",
         "Endpoints", "version", version, "servers", "url", "/", "paths", paths, "components", components);
+    for (size_t i = 0; i < e->endpoint_count && !json_object_get(document, "webhooks"); i++)
+        if (has(&e->endpoints[i], "callback")) json_object_set_new(document, "webhooks", parsed(webhooks));
     http_response *response = http_response_take_text(200, "application/json", json_text(document, false));
     http_response_header(response, "X-Content-Type-Options", "nosniff");
     http_response_header(response, "Cache-Control", "no-cache");

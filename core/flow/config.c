@@ -157,7 +157,8 @@ static error *seal_secrets(config *c, const char *kind, const char *name, json_t
         buf sealed = BUF_MAX(SECRET_BYTES_MAX);
         record_name(record, kind, name, s->name);
         fingerprint(c, plain, mark);
-        err = secret_seal(c->key, span_of(record), plain, &sealed);
+        err = s->check_secret ? error_at(s->check_secret(plain), "/%s/%s/%s", kind, name, s->name) : NULL;
+        if (!err) err = secret_seal(c->key, span_of(record), plain, &sealed);
         if (!err) store_put_secret(change, record, buf_span(&sealed));
         buf_free(&sealed);
         json_object_set_new(body, s->name, json_pack("{s:s}", "sealed", mark));

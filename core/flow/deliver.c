@@ -32,7 +32,8 @@ static error *stage(work *w, const estate_connection *connection) {
     payload_view view;
     error *err = store_payload_open(w->engine->options.store, id, &view);
     if (err) return err;
-    json_t *members = json_pack("{s:s, s:s}", "path", json_get_text(w->job->detail, "path", ""), "identity", id);
+    json_t *members = json_pack("{s:s, s:s, s:O?}", "path", json_get_text(w->job->detail, "path", ""), "identity", id,
+        "content_type", json_object_get(w->job->detail, "content_type"));
     err = ask_courier(w, connection, OPERATION_STAGE, members, &view);
     payload_view_close(&view);
     if (err) return err;

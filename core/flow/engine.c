@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/flow/callback.h"
 #include "core/flow/exchange_parts.h"
 #include "core/flow/expiry.h"
 #include "core/flow/intake.h"
@@ -179,6 +180,8 @@ static void run_job(engine *e, const claimed_job *job) {
         err = work_receipt(&w);
     else if (strcmp(job->kind, "overdue") == 0)
         err = work_overdue(&w);
+    else if (strcmp(job->kind, "callback") == 0)
+        err = work_callback(&w);
     else
         err = error_new(ERROR_UNSUPPORTED, "a job of the kind \"%s\" is not known to this version", job->kind);
     if (err) work_failed(&w, err);

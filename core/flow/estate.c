@@ -457,6 +457,25 @@ static estate_repeat read_repeat(builder *b, const json_t *body, const char *pat
     return repeat;
 }
 
+static estate_callback read_callback(builder *b, const json_t *body, const char *path) {
+    const json_t *object = json_get_object(body, "callback"), *on = json_get_array(object, "on");
+    char place[PLACE_ROOM];
+    estate_callback callback = {.on = on};
+    if (!object) return callback;
+    snprintf(place, sizeof place, "%s/callback", path);
+    callback.target = read_destination(b, object, place);
+    callback.retry = read_retry(object);
+    const estate_connection *to = callback.target.connection;
+    need(b, to, can_deliver(to), place, "be delivered to");
+    for (size_t i = 0; i < json_array_size(on); i++) {
+        const char *state = json_string_value(json_array_get(on, i));
+        bool known = state && (strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 ||
+                                  strcmp(state, "rejected") == 0);
+        if (!known) fault(b, path, "callback", "callback: on: completed, failed and rejected are what there is");
+    }
+    return callback;
+}
+
 static void build_endpoint(builder *b, const json_t *body, const char *path) {
     const setting *table = estate_settings("endpoints");
     check_object(b, table, body, path);
@@ -473,6 +492,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         .expect = read_expectation(body),
         .retry = read_retry(body),
         .repeat = read_repeat(b, body, path),
+        .callback = read_callback(b, body, path),
         .timeout_ms = settings_integer(table, body, "timeout"),
         .body_bytes_max = settings_integer(table, body, "body_limit"),
     };

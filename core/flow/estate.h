@@ -82,6 +82,13 @@ typedef struct estate_flow {
     bool enabled;
 } estate_flow;
 
+/* Where whoever handed a request over is told how it fared. */
+typedef struct estate_callback {
+    estate_destination target; /* its connection NULL: nobody is told */
+    const json_t *on;          /* the states that are told of; NULL: all that are final */
+    estate_retry retry;
+} estate_callback;
+
 typedef enum estate_access { ACCESS_LOCAL, ACCESS_PUBLIC, ACCESS_KEY } estate_access;
 typedef enum estate_track { TRACK_ALL, TRACK_ERRORS, TRACK_NONE } estate_track;
 
@@ -106,6 +113,7 @@ typedef struct estate_endpoint {
     estate_expectation expect;
     estate_retry retry;
     estate_repeat repeat;
+    estate_callback callback;
     int64_t timeout_ms;
     int64_t body_bytes_max; /* 0: what limits.body says */
 } estate_endpoint;

@@ -37,6 +37,26 @@ static const setting estate_modern_settings[] = {
     {.name = NULL},
 };
 
+static const setting callback_settings[] = {
+    {.name = "connection",
+        .type = SETTING_NAME,
+        .required = true,
+        .reference = "connections",
+        .help = "Where it is told; one of kind http signs it with its sign_secret."},
+    {.name = "path",
+        .type = SETTING_TEXT,
+        .required = true,
+        .min = 1,
+        .max = 1024,
+        .help = "Path there, with {variables}: hooks/orders."},
+    {.name = "on", .type = SETTING_TEXTS, .help = "Only of these: completed, failed, rejected; all when left out."},
+    {.name = "retry",
+        .type = SETTING_OBJECT,
+        .nested = estate_retry_settings,
+        .help = "When it is told again after a failure."},
+    {.name = NULL},
+};
+
 const setting estate_endpoint_settings[] = {
     {.name = "route",
         .type = SETTING_TEXT,
@@ -78,6 +98,10 @@ const setting estate_endpoint_settings[] = {
         .type = SETTING_OBJECT,
         .nested = estate_retry_settings,
         .help = "When a delivery is tried again."},
+    {.name = "callback",
+        .type = SETTING_OBJECT,
+        .nested = callback_settings,
+        .help = "Who is told, by a webhook, when a request that was answered 202 is completed, failed or rejected."},
     {.name = "policies",
         .type = SETTING_NAMES,
         .reference = "policies",

@@ -147,6 +147,7 @@ error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id
     json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", o->destination->replace,
         "attempts", o->retry.attempts, "first_ms", (json_int_t)o->retry.first_ms, "maximum_ms",
         (json_int_t)o->retry.maximum_ms);
+    json_put_text(detail, "content_type", content_type);
     store_job job = {.kind = "deliver",
         .message = id,
         .connection = connection->name,

@@ -261,6 +261,7 @@ static error *do_stage(errand *e) {
     if (!e->self->kind->stage) return cannot(e, "be written to");
     if (!identity) return error_new(ERROR_INVALID, "the request has no identity");
     error *err = open_source(e, &from, &source);
+    source.content_type = json_get_text(e->head, "content_type", NULL);
     if (!err) err = get_path(e, "path", path);
     return err ? err : e->self->kind->stage(e->self->session, path, identity, &source);
 }

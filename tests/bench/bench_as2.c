@@ -79,7 +79,7 @@ static error *give_again(void *context) {
 
 static json_t *pack(side *s, span payload, buf *body) {
     memory_source from = {.bytes = payload};
-    const adapter_source source = {give_bytes, give_again, &from, payload.len};
+    const adapter_source source = {.read = give_bytes, .rewind = give_again, .context = &from, .size = payload.len};
     const adapter_sink into = {.write = take_bytes, .context = body};
     json_t *order = json_pack("{s:s, s:s, s:s, s:s}", "message_id", "<bench@bench>", "from", "US", "to", "THEM",
                "filename", "bench.edi"),
@@ -92,7 +92,7 @@ static json_t *pack(side *s, span payload, buf *body) {
 
 static json_t *unpack(side *s, const json_t *headers, span body, bool answer, buf *documents) {
     memory_source from = {.bytes = body};
-    const adapter_source source = {give_bytes, give_again, &from, body.len};
+    const adapter_source source = {.read = give_bytes, .rewind = give_again, .context = &from, .size = body.len};
     const adapter_sink into = {.write = take_bytes, .context = documents};
     json_t *order = json_pack("{s:s, s:s, s:O, s:b}", "from", answer ? "THEM" : "US", "to", answer ? "US" : "THEM",
                "headers", headers, "answer", answer),

@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     json_t *headers = read_fields(&rest), *outcome = NULL;
     input in = {.body = rest.data ? rest : SPAN("")};
     size_t written = 0;
-    const adapter_source source = {give, again, &in, in.body.len};
+    const adapter_source source = {.read = give, .rewind = again, .context = &in, .size = in.body.len};
     const adapter_sink into = {.write = take, .rewind = forget, .context = &written};
     json_t *order = json_pack("{s:s, s:s, s:o}", "from", "THEM", "to", "US", "headers", headers);
     error *err = adapter_as2.unpack(session, order, &source, &into, &outcome);

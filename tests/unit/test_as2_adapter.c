@@ -116,7 +116,7 @@ static error *take_again(void *context) {
 
 static json_t *pack(side *s, span payload, buf *body) {
     memory from = {.bytes = payload};
-    const adapter_source source = {give, give_again, &from, payload.len};
+    const adapter_source source = {.read = give, .rewind = give_again, .context = &from, .size = payload.len};
     const adapter_sink into = {.write = take, .rewind = take_again, .context = body};
     json_t *order = json_pack(
                "{s:s, s:s, s:s, s:s}", "message_id", "<1@test>", "from", "US", "to", "THEM", "filename", "f.txt"),
@@ -129,7 +129,7 @@ static json_t *pack(side *s, span payload, buf *body) {
 
 static json_t *unpack(side *s, json_t *headers, span body, size_t step, buf *documents) {
     memory from = {.bytes = body, .step = step};
-    const adapter_source source = {give, give_again, &from, body.len};
+    const adapter_source source = {.read = give, .rewind = give_again, .context = &from, .size = body.len};
     const adapter_sink into = {.write = take, .rewind = take_again, .context = documents};
     json_t *order = json_pack("{s:s, s:s, s:O}", "from", "US", "to", "THEM", "headers", headers), *told = NULL;
     buf_clear(documents);
