@@ -98,7 +98,7 @@ static void serve_status(facade *f, routes *r, http_request *request, const rout
     else if (match->own == OWN_REPLY)
         reply_serve(services, routes_estate(r), request, id, name);
     else
-        status_start(services->store, services->blocking, request, id, name);
+        status_start(services, request, id, name);
     free(id);
 }
 

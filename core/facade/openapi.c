@@ -346,14 +346,28 @@ static const char fixed[] =
     ",\"links\":{\"type\":\"object\"}}}"
     "}}";
 
+#define PROBLEM                                                                                                        \
+    "\"default\":{\"description\":\"What went wrong and what to do\",\"content\":{\"application/problem+json\":{"      \
+    "\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}"
+#define STATUS_ID "{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}"
+#define WHOEVER "\"security\":[{},{\"key\":[]},{\"key_header\":[]},{\"key_basic\":[]}]"
+
 static const char status_path[] =
     "{\"get\":{\"operationId\":\"get_status\",\"tags\":[\"status\"],\"summary\":\"How an accepted request fares\","
-    "\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}],"
+    "\"description\":\"With Prefer: wait=N the answer waits until it is decided, or, with If-None-Match, until it has "
+    "changed; as text/event-stream each change is an event.\",\"parameters\":[" STATUS_ID
+    ",{\"name\":\"Prefer\",\"in\":\"header\",\"required\":false,\"description\":\"wait=N: up to so many seconds (at "
+    "most "
+    "300)\",\"schema\":{\"type\":\"string\"}},{\"name\":\"If-None-Match\",\"in\":\"header\",\"required\":false,"
+    "\"schema\":{\"type\":\"string\"}}],"
     "\"responses\":{\"200\":{\"description\":\"Its state, steps and documents\",\"content\":{\"application/json\":{"
-    "\"schema\":{\"$ref\":\"#/components/schemas/status\"}}}},\"default\":{\"description\":\"What went wrong and what "
-    "to "
-    "do\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
-    "\"security\":[{},{\"key\":[]},{\"key_header\":[]},{\"key_basic\":[]}]}}";
+    "\"schema\":{\"$ref\":\"#/components/schemas/status\"}},\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}},"
+    "\"304\":{\"description\":\"As it was\"}," PROBLEM "}," WHOEVER "}}";
+
+static const char reply_path[] =
+    "{\"get\":{\"operationId\":\"get_status_reply\",\"tags\":[\"status\"],\"summary\":\"The reply to a request that "
+    "waited for one\",\"parameters\":[" STATUS_ID "],\"responses\":{\"200\":{\"description\":\"The reply\","
+    "\"content\":{\"*/*\":{}}}," PROBLEM "}," WHOEVER "}}";
 
 /* What endpoints with `callback` send (core/flow/callback.h). */
 static const char webhooks[] =
@@ -384,6 +398,7 @@ http_response *openapi_document(const estate *e, const char *version) {
     for (size_t i = 0; i < e->endpoint_count; i++)
         add_endpoint(paths, names, schemas, &e->endpoints[i]);
     json_object_set_new(paths, "/status/{id}", parsed(status_path));
+    json_object_set_new(paths, "/status/{id}/reply", parsed(reply_path));
     json_t *document = json_pack("{s:s, s:{s:s, s:s}, s:[{s:s}], s:o, s:o}", "openapi", "3.1.0", "info", "title",
         "Endpoints", "version", version, "servers", "url", "/", "paths", paths, "components", components);
     for (size_t i = 0; i < e->endpoint_count && !json_object_get(document, "webhooks"); i++)

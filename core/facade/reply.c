@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
 #include "core/facade/policies.h"
+#include "core/facade/prefer.h"
 #include "core/flow/estate_policy_settings.h"
 #include "core/flow/template.h"
 
@@ -197,30 +198,9 @@ static void look(void *context) {
     worker_pool_submit(w->x->services->pool, &work);
 }
 
-/* Seconds that the caller wants to wait: -1 without a word of it (RFC 7240 §2, §4.1, §4.3). */
-static int64_t wanted_wait(const http_request *request) {
-    size_t fields;
-    const http_field *all_fields = http_request_headers(request, &fields);
-    for (size_t i = 0; i < fields; i++) {
-        span rest = all_fields[i].value, one;
-        if (!http_name_equal(all_fields[i].name, SPAN("Prefer"))) continue;
-        while (rest.data && span_split(&rest, ',', &one)) {
-            span preference;
-            uint64_t seconds;
-            span_split(&one, ';', &preference);
-            preference = span_trim(preference);
-            if (span_is(preference, "respond-async")) return 0;
-            if (span_starts(preference, SPAN("wait=")) &&
-                span_to_u64(span_make(preference.data + 5, preference.len - 5), 0, 86400, &seconds))
-                return (int64_t)seconds;
-        }
-    }
-    return -1;
-}
-
 void reply_wait(exchange *x) {
     const json_t *object = settings_of(x->endpoint);
-    int64_t within_ms = settings_integer(estate_reply_settings, object, "within"), wanted = wanted_wait(x->request);
+    int64_t within_ms = settings_integer(estate_reply_settings, object, "within"), wanted = prefer_wait(x->request);
     waiting *w = xcalloc(1, sizeof *w);
     w->x = x;
     w->connection = connection_of(x->estate, x->endpoint);

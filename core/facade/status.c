@@ -2,23 +2,56 @@
 #include "core/facade/status.h"
 
 #include "core/base/memory.h"
+#include "core/crypto/digest.h"
 #include "core/facade/answer.h"
+#include "core/facade/prefer.h"
 #include "core/flow/outcome.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+enum { FIRST_LOOK_MS = 100, LAST_LOOK_MS = 1000, BEAT_MS = 15000, PENDING_BYTES = 256 * 1024, TAG_SIZE = 40 };
+
+static atomic_int watchers;
+
+/* One who asks. The request holds it, and so does a stream of events, which may end before or after. */
 typedef struct asking {
-    store *store;
-    http_request *request;
+    atomic_int holders;
+    const exchange_services *services;
+    http_request *request; /* until it is answered */
+    http_stream *stream;   /* of events; NULL: none */
     char id[ID_SIZE];
     char *principal;
+    char known[TAG_SIZE]; /* what the caller has seen; "": nothing */
+    int64_t began_ms, until_ms, told_ms;
+    int64_t wait_s; /* that he wants to wait; 0: not */
+    bool streams, watches;
+    atomic_bool gone; /* the client */
 } asking;
 
-static void free_asking(void *owner, http_outcome outcome) {
-    asking *a = owner;
-    (void)outcome;
+/* How it is now. */
+typedef struct view {
+    char *text; /* JSON; NULL: there is no such request, or it is not his */
+    char tag[TAG_SIZE];
+    bool final;
+    error *failure;
+} view;
+
+static void let_go(asking *a) {
+    if (atomic_fetch_sub(&a->holders, 1) > 1) return;
+    if (a->watches) atomic_fetch_sub(&watchers, 1);
     free(a->principal);
     free(a);
+}
+
+static void request_done(void *owner, http_outcome outcome) {
+    (void)outcome;
+    let_go(owner);
+}
+
+static void request_aborted(void *owner) {
+    atomic_store(&((asking *)owner)->gone, true);
 }
 
 static bool may_see(const asking *a, const json_t *message) {
@@ -27,40 +60,180 @@ static bool may_see(const asking *a, const json_t *message) {
     return !owner || (a->principal && strcmp(owner, a->principal) == 0);
 }
 
-static error *tell(const asking *a, const json_t *message, http_response **response) {
-    json_t *body = NULL;
-    error *err = outcome_of(a->store, message, &body);
-    if (err) return err;
-    *response = http_response_take_text(200, "application/json", json_text(body, false));
-    http_response_header(*response, "Cache-Control", "no-store");
-    json_decref(body);
-    return NULL;
-}
-
-static void answer(void *context) {
-    asking *a = context;
-    json_t *message = NULL;
-    http_response *response = NULL;
-    error *err = id_is_valid(span_of(a->id)) ? store_message_json(a->store, a->id, &message) : NULL;
-    if (!err && message && may_see(a, message)) err = tell(a, message, &response);
-    json_decref(message);
+static void look_at(const asking *a, view *v) {
+    json_t *message = NULL, *outcome = NULL;
+    store *kept = a->services->store;
+    char hex[DIGEST_HEX_SIZE];
+    *v = (view){.text = NULL};
+    error *err = id_is_valid(span_of(a->id)) ? store_message_json(kept, a->id, &message) : NULL;
+    if (!err && message && may_see(a, message)) err = outcome_of(kept, message, &outcome);
     if (err && error_code_of(err) == ERROR_NOT_FOUND) {
         error_free(err);
         err = NULL;
     }
-    if (err) response = answer_failure(err, NULL);
-    if (!response)
-        response = answer_problem(404, "not-found", "There is no such request",
+    v->failure = err;
+    if (outcome) {
+        v->text = json_text(outcome, false);
+        v->final = outcome_is_final(outcome);
+        snprintf(v->tag, sizeof v->tag, "\"%.32s\"", digest_sha256_hex(span_of(v->text), hex));
+    }
+    json_decref(message);
+    json_decref(outcome);
+}
+
+/* ---- one answer ---- */
+
+static http_response *response_of(view *v) {
+    if (v->failure) return answer_failure(v->failure, NULL);
+    if (!v->text)
+        return answer_problem(404, "not-found", "There is no such request",
             "The address comes with the answer to a request, in Location.", NULL);
+    http_response *response = http_response_take_text(200, "application/json", v->text);
+    http_response_header(response, "Cache-Control", "no-store");
+    http_response_header(response, "ETag", v->tag);
+    return response;
+}
+
+static void answer(asking *a, view *v) {
+    bool same = v->text && strcmp(v->tag, a->known) == 0;
+    http_response *response = same ? http_response_new(304) : response_of(v);
+    if (same) {
+        http_response_header(response, "ETag", v->tag);
+        free(v->text);
+    }
+    if (a->wait_s > 0) {
+        char applied[32];
+        snprintf(applied, sizeof applied, "wait=%lld", (long long)a->wait_s);
+        http_response_header(response, "Preference-Applied", applied);
+    }
     http_respond(a->request, response);
 }
 
-void status_start(store *s, blocking *b, http_request *request, const char *id, const char *caller) {
+/* ---- waiting ---- */
+
+static void look(void *context);
+
+static void look_on_a_thread(void *context) {
+    asking *a = context;
+    blocking_run(a->services->blocking, look, a);
+}
+
+/* An eighth of the time so far, so that a short work is seen soon and a long one costs little. */
+static void look_again(asking *a) {
+    int64_t now = clock_monotonic_ms(), wait_ms = (now - a->began_ms) / 8;
+    if (wait_ms < FIRST_LOOK_MS) wait_ms = FIRST_LOOK_MS;
+    if (wait_ms > LAST_LOOK_MS) wait_ms = LAST_LOOK_MS;
+    if (!a->streams && now + wait_ms > a->until_ms) wait_ms = a->until_ms - now;
+    later_run(a->services->later, wait_ms, look_on_a_thread, a);
+}
+
+static bool is_worth_an_answer(const asking *a, const view *v) {
+    bool over = clock_monotonic_ms() >= a->until_ms || later_is_over(a->services->later) || atomic_load(&a->gone);
+    return over || !v->text || v->final || (a->known[0] && strcmp(v->tag, a->known) != 0);
+}
+
+/* ---- events ---- */
+
+static void open_stream(asking *a) {
+    http_response *response = http_response_new(200);
+    http_response_header(response, "Content-Type", "text/event-stream");
+    http_response_header(response, "Cache-Control", "no-store");
+    a->stream = http_response_body_stream(response, PENDING_BYTES);
+    http_stream_write(a->stream, SPAN("retry: 2000\n\n"));
+    atomic_fetch_add(&a->holders, 1);
+    http_request *request = a->request;
+    a->request = NULL;
+    http_respond(request, response);
+}
+
+/* False: nobody listens any more. */
+static bool tell(asking *a, const view *v) {
+    int64_t now = clock_monotonic_ms();
+    bool changed = strcmp(v->tag, a->known) != 0;
+    if (!changed && now - a->told_ms < BEAT_MS) return http_stream_is_open(a->stream);
+    a->told_ms = now;
+    if (!changed) return http_stream_write(a->stream, SPAN(":\n\n"));
+    char *event = xasprintf("event: status\nid: %s\ndata: %s\n\n", v->tag, v->text);
+    bool open = http_stream_write(a->stream, span_of(event));
+    memcpy(a->known, v->tag, sizeof a->known);
+    free(event);
+    return open;
+}
+
+static void look_for_events(asking *a, view *v) {
+    if (!v->text && a->request) {
+        a->streams = false;
+        http_respond(a->request, response_of(v));
+        return;
+    }
+    if (a->request) open_stream(a);
+    bool on = v->text && tell(a, v) && !v->final && !later_is_over(a->services->later);
+    error_free(v->failure);
+    free(v->text);
+    if (on) {
+        look_again(a);
+        return;
+    }
+    http_stream_close(a->stream);
+    let_go(a);
+}
+
+/* On a thread that may wait for the disk. */
+static void look(void *context) {
+    asking *a = context;
+    view v;
+    look_at(a, &v);
+    if (a->streams) {
+        look_for_events(a, &v);
+    } else if (is_worth_an_answer(a, &v)) {
+        answer(a, &v);
+    } else {
+        error_free(v.failure);
+        free(v.text);
+        look_again(a);
+    }
+}
+
+/* ---- the request ---- */
+
+static bool wants_events(const http_request *request) {
+    span accept = http_request_header(request, "Accept"), one;
+    while (accept.data && span_split(&accept, ',', &one)) {
+        span type;
+        span_split(&one, ';', &type);
+        if (http_name_equal(span_trim(type), SPAN("text/event-stream"))) return true;
+    }
+    return false;
+}
+
+static bool find_room(asking *a) {
+    a->watches = atomic_fetch_add(&watchers, 1) < STATUS_WATCHERS_MAX;
+    if (!a->watches) atomic_fetch_sub(&watchers, 1);
+    return a->watches;
+}
+
+void status_start(const exchange_services *services, http_request *request, const char *id, const char *caller) {
     asking *a = xcalloc(1, sizeof *a);
-    a->store = s;
+    atomic_init(&a->holders, 1);
+    a->services = services;
     a->request = request;
     a->principal = caller ? xstrdup(caller) : NULL;
+    a->streams = wants_events(request);
+    a->began_ms = a->told_ms = clock_monotonic_ms();
+    int64_t wait_s = a->streams ? 0 : prefer_wait(request);
+    a->wait_s = wait_s > STATUS_WAIT_MAX_S ? STATUS_WAIT_MAX_S : wait_s;
+    span known = http_request_header(request, a->streams ? "Last-Event-ID" : "If-None-Match");
+    snprintf(a->known, sizeof a->known, "%.*s", known.len < TAG_SIZE ? (int)known.len : 0, known.data);
     if (strlen(id) < sizeof a->id) memcpy(a->id, id, strlen(id) + 1);
-    http_own(request, a, free_asking, NULL);
-    blocking_run(b, answer, a);
+    http_own(request, a, request_done, request_aborted);
+    if ((a->streams || a->wait_s > 0) && !find_room(a)) {
+        http_response *response = answer_problem(
+            503, "too-many-watchers", "Too many wait already", "Ask without waiting, or try again later.", NULL);
+        http_response_header(response, "Retry-After", "5");
+        a->streams = false;
+        http_respond(request, response);
+        return;
+    }
+    a->until_ms = a->began_ms + (a->wait_s > 0 ? a->wait_s * 1000 : 0);
+    blocking_run(services->blocking, look, a);
 }
