@@ -4,15 +4,50 @@
 #include "core/base/clock.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <sys/random.h>
+
+enum { HANDFUL = 256 };
 
 void id_random(void *bytes, size_t size) {
     for (size_t done = 0; done < size;) {
         ssize_t n = getrandom((char *)bytes + done, size - done, 0);
         if (n > 0) done += (size_t)n;
     }
+}
+
+/* Random bytes for ids, which the kernel is asked for by the handful: one call an id costs more than the id. A child
+ * process draws its own. */
+typedef struct handful {
+    unsigned char bytes[HANDFUL];
+    size_t left;
+    unsigned process;
+} handful;
+
+static atomic_uint process_number = 1; /* raised in a child */
+
+static void note_fork(void) {
+    atomic_fetch_add(&process_number, 1);
+}
+
+static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, note_fork);
+}
+
+static void draw(unsigned char *bytes, size_t size) {
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    static _Thread_local handful mine;
+    pthread_once(&watched, watch_forks);
+    unsigned process = atomic_load(&process_number);
+    if (mine.left < size || mine.process != process) {
+        id_random(mine.bytes, sizeof mine.bytes);
+        mine.left = sizeof mine.bytes;
+        mine.process = process;
+    }
+    mine.left -= size;
+    memcpy(bytes, mine.bytes + mine.left, size);
+    explicit_bzero(mine.bytes + mine.left, size);
 }
 
 /* Milliseconds and a 12-bit counter that breaks ties within one (RFC 9562 §6.2, method 1). */
@@ -34,14 +69,32 @@ static void next_tick(uint64_t *ms, unsigned *counter) {
     pthread_mutex_unlock(&lock);
 }
 
+static char *add_hex(char *at, const unsigned char *bytes, size_t size) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+    return at;
+}
+
 char *id_new(char *text) {
     uint64_t ms;
     unsigned counter;
-    unsigned char r[8];
+    unsigned char id[16];
     next_tick(&ms, &counter);
-    id_random(r, sizeof r);
-    snprintf(text, ID_SIZE, "%08x-%04x-7%03x-%02x%02x-%02x%02x%02x%02x%02x%02x", (unsigned)(ms >> 16 & 0xFFFFFFFFu),
-        (unsigned)(ms & 0xFFFF), counter, 0x80u | (r[0] & 0x3Fu), r[1], r[2], r[3], r[4], r[5], r[6], r[7]);
+    for (int i = 0; i < 6; i++)
+        id[i] = (unsigned char)(ms >> (40 - 8 * i));
+    id[6] = (unsigned char)(0x70u | counter >> 8);
+    id[7] = (unsigned char)counter;
+    draw(id + 8, 8);
+    id[8] = (unsigned char)(0x80u | (id[8] & 0x3Fu));
+    char *at = text;
+    for (size_t i = 0; i < sizeof id; i += 2) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+        at = add_hex(at, id + i, 2);
+    }
+    *at = '\0';
     return text;
 }
 

@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -161,6 +163,25 @@ static void ids_of_many_threads_are_all_different(void **state) {
         assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
+/* The child has the same memory, and the same random bytes that were drawn ahead in it. */
+static void a_child_process_makes_other_ids(void **state) {
+    (void)state;
+    char ours[ID_SIZE], theirs[ID_SIZE] = "";
+    int ends[2], status;
+    id_new(ours);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(write(ends[1], id_new(theirs), ID_SIZE) == ID_SIZE ? 0 : 1);
+    id_new(ours);
+    assert_int_equal(read(ends[0], theirs, ID_SIZE), ID_SIZE);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(id_is_valid(span_of(theirs)));
+    assert_string_not_equal(ours + 19, theirs + 19); /* behind the time and the counter */
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* ---- mailbox ---- */
 
 typedef struct parcel {
@@ -246,6 +267,7 @@ int main(void) {
         cmocka_unit_test(ids_are_version_7_and_never_decrease),
         cmocka_unit_test(only_the_text_of_a_uuid_is_an_id),
         cmocka_unit_test(ids_of_many_threads_are_all_different),
+        cmocka_unit_test(a_child_process_makes_other_ids),
         cmocka_unit_test(a_mailbox_gives_all_items_in_order_and_wakes_its_owner),
         cmocka_unit_test(nothing_that_many_threads_post_is_lost_or_reordered),
     };
