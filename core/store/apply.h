@@ -47,6 +47,7 @@ typedef struct applier {
     int64_t last_document;             /* seq of the document that the next keys belong to */
     unsigned char known_id[UUID_SIZE]; /* the message looked up last in this change */
     int64_t known_seq;
+    int64_t known_events; /* events of that message; -1: not counted yet */
     tally counts;
     news_entry *news; /* grows; reused by every batch */
     size_t news_count, news_room;

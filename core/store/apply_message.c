@@ -24,6 +24,7 @@ error *apply_find_message(applier *a, const unsigned char *uuid, int64_t *seq) {
     if (!database_next(a->db, statement, "find a message", &err)) return err ? err : no_message(uuid);
     *seq = a->known_seq = column_integer(statement, 0);
     memcpy(a->known_id, uuid, UUID_SIZE);
+    a->known_events = -1;
     database_reset(statement);
     return NULL;
 }
@@ -233,6 +234,7 @@ error *apply_add_message(applier *a, const step *s) {
     if (reason) apply_queue_words(a, seq, SEARCH_SLOT_REASON, reason, NULL, false);
     memcpy(a->known_id, uuid, UUID_SIZE);
     a->known_seq = seq;
+    a->known_events = 0;
     count_status(a, status, 1);
     if (value_integer(s, 1))
         a->counts.out++;
@@ -242,18 +244,32 @@ error *apply_add_message(applier *a, const step *s) {
     return NULL;
 }
 
+static const char COUNT_EVENTS[] = "select coalesce(max(position) + 1, 0) from events where message = ?1";
 static const char ADD_EVENT[] =
-    "insert into events (message, position, at, kind, text, detail) select ?1, "
-    "coalesce((select max(position) + 1 from events where message = ?1), 0), ?2, ?3, ?4, ?5";
+    "insert into events (message, position, at, kind, text, detail) values (?1, ?2, ?3, ?4, ?5, ?6)";
+
+/* How many lines the timeline of the known message has. Of one that came in this change nobody need be asked. */
+static error *count_events(applier *a) {
+    error *err = NULL;
+    if (a->known_events >= 0) return NULL;
+    sqlite3_stmt *statement = database_statement(a->db, COUNT_EVENTS, &err);
+    if (err) return err;
+    bind_integer(statement, 1, a->known_seq);
+    if (database_next(a->db, statement, "count events", &err)) a->known_events = column_integer(statement, 0);
+    database_reset(statement);
+    return err;
+}
 
 error *apply_add_event(applier *a, const step *s) {
     int64_t seq = 0;
     error *err = apply_find_message(a, value_uuid(a->change, s, 0), &seq);
+    if (!err) err = count_events(a);
     sqlite3_stmt *statement = err ? NULL : database_statement(a->db, ADD_EVENT, &err);
     if (err) return err;
     bind_integer(statement, 1, seq);
-    bind_integer(statement, 2, a->now);
-    value_bind(statement, 3, a->change, s, 1, 3);
+    bind_integer(statement, 2, a->known_events++);
+    bind_integer(statement, 3, a->now);
+    value_bind(statement, 4, a->change, s, 1, 3);
     return database_run(a->db, statement, "add an event");
 }
 

@@ -34,6 +34,8 @@ struct store {
     atomic_bool stopping;
     atomic_bool refusing; /* store_admit said no the last time */
     atomic_bool full;     /* the reserve was given up: nothing is admitted until it is back */
+    /* What may be admitted, in bytes, without asking the file system again before a monotonic time. */
+    _Atomic int64_t plenty, plenty_until_ms;
 };
 
 /* An error after which the store would lie if it went on. Does not return. */

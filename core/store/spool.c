@@ -3,6 +3,7 @@
  * DATA/spool/xx/NAME: xx are the first two digits of NAME. Names are random, never a partner's; they end in the epoch
  * that made them, so that a file of an earlier epoch that no row names is known to be garbage without asking a clock.
  */
+#include "core/base/clock.h"
 #include "core/base/crash.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
@@ -17,7 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { SPOOL_PATH_SIZE = 48 };
+enum { SPOOL_PATH_SIZE = 48, PLENTY_MS = 100 };
 static const uint64_t FREE_MINIMUM = UINT64_C(1) << 30, RESERVE = UINT64_C(64) << 20;
 
 static error *keep_reserve(store *s);
@@ -212,11 +213,28 @@ void spool_give_up_reserve(store *s) {
     log_error("the disk is full: the reserve was given up, nothing more is taken in until there is space");
 }
 
+/* The file system is asked ten times a second at most while it has far more room than what comes. */
+static bool there_is_plenty(store *s, uint64_t size) {
+    if (atomic_load(&s->full) || atomic_load(&s->refusing) || size > INT64_MAX / 4) return false;
+    if (clock_monotonic_ms() >= atomic_load(&s->plenty_until_ms)) return false;
+    int64_t need = 2 * (int64_t)size;
+    return atomic_fetch_sub(&s->plenty, need) >= need;
+}
+
+static void note_plenty(store *s, const struct statvfs *room) {
+    uint64_t available = (uint64_t)room->f_bavail * room->f_frsize, kept = 2 * free_minimum(s);
+    bool inodes = room->f_files == 0 || room->f_favail > room->f_files / 10;
+    bool plenty = inodes && available > kept;
+    atomic_store(&s->plenty, plenty ? (int64_t)(available - kept) : 0);
+    atomic_store(&s->plenty_until_ms, clock_monotonic_ms() + PLENTY_MS);
+}
+
 static error *judge_room(store *s, uint64_t size) {
     struct statvfs room;
     uint64_t wanted = free_minimum(s);
     if (size > UINT64_MAX / 2) return error_new(ERROR_LIMIT, "a payload of %llu bytes", (unsigned long long)size);
     if (fstatvfs(s->spool_fd, &room) < 0) return error_from_errno(errno, "cannot ask for free space");
+    note_plenty(s, &room);
     uint64_t available = (uint64_t)room.f_bavail * room.f_frsize;
     if (wanted < size + size / 2) wanted = size + size / 2;
     /* What the reserve left behind is not for payloads: it is the reserve's again, as soon as there is more. */
@@ -236,6 +254,7 @@ static error *judge_room(store *s, uint64_t size) {
 
 /* The log tells when it begins and when it is over, not each refusal; that one payload is too large says nothing. */
 error *store_admit(store *s, uint64_t size) {
+    if (there_is_plenty(s, size)) return NULL;
     error *err = judge_room(s, size);
     if (size > free_minimum(s) / 2) return err;
     bool is_full = err && error_code_of(err) == ERROR_FULL;

@@ -3,7 +3,8 @@
  * Changes queue in the order of their submission. A batch begins with the first that waits and is committed when the
  * queue is empty, or 256 are in, or 2 ms have passed; only then are the replies given. When there is a crowd (those
  * of the batch before and those who waited meanwhile), the batch stays open for it, 1 ms at most: who was answered last
- * is about to come again, and one commit for all costs less than two. Who comes alone never waits. One refused change
+ * is about to come again, and one commit for all costs less than two; meanwhile the writer is woken for a handful at a
+ * time, not for each. Who comes alone never waits. One refused change
  * rolls back alone. Savepoints make that so and cost a third of the rate; so a batch runs without them until a change
  * is refused, and is then rolled back and run again, each change in a savepoint, as are the CAREFUL_BATCHES that
  * follow. What cannot be made durable for lack of space refuses the whole batch; any other failure of the file stops
@@ -16,7 +17,7 @@
 
 #include <stdlib.h>
 
-enum { BATCH_MAX = 256, BATCH_MS = 2, GATHER_MS = 1, IDLE_MS = 1000, CAREFUL_BATCHES = 32 };
+enum { BATCH_MAX = 256, BATCH_MS = 2, GATHER_MS = 1, GATHER_COUNT = 16, IDLE_MS = 1000, CAREFUL_BATCHES = 32 };
 enum { FRAMES_A_MIB = 256, CHECKPOINT_FRAMES = 32 * FRAMES_A_MIB, RESTART_FRAMES = 64 * FRAMES_A_MIB };
 enum { ALARM_FRAMES = 256 * FRAMES_A_MIB };
 
@@ -28,6 +29,7 @@ struct store_writer {
     pthread_cond_t wake;
     store_change *first, *last; /* the queue, under the lock */
     size_t waiting;             /* changes in it */
+    size_t wanted;              /* the writer sleeps until so many wait; 0: it does not sleep */
     bool stop;                  /* under the lock */
 
     /* The writer thread's own. */
@@ -58,14 +60,12 @@ static error *copy_of(const error *err) {
 void store_writer_submit(store_writer *w, store_change *take) {
     take->next = NULL;
     pthread_mutex_lock(&w->lock);
-    bool was_empty = !w->first;
-    if (was_empty)
-        w->first = take;
-    else
+    if (w->first)
         w->last->next = take;
+    else
+        w->first = take;
     w->last = take;
-    w->waiting++;
-    if (was_empty) pthread_cond_signal(&w->wake);
+    if (++w->waiting == w->wanted) pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -73,7 +73,7 @@ void store_writer_submit(store_writer *w, store_change *take) {
 static void take_queue(store_writer *w) {
     w->taken = w->first;
     w->first = w->last = NULL;
-    w->waiting = 0;
+    w->waiting = w->wanted = 0;
 }
 
 /* All that wait, without waiting for more. */
@@ -84,11 +84,12 @@ static void refill(store_writer *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
-/* As refill, but waits for one change until `until`. */
-static void refill_until(store_writer *w, const struct timespec *until) {
+/* As refill, but waits for `count` changes until `until`: to be woken for each of them costs more than to run it. */
+static void refill_until(store_writer *w, size_t count, const struct timespec *until) {
     bool timed_out = false;
     pthread_mutex_lock(&w->lock);
-    while (!w->first && !w->stop && !timed_out)
+    w->wanted = count < GATHER_COUNT ? count : GATHER_COUNT;
+    while (w->waiting < w->wanted && !w->stop && !timed_out)
         timed_out = pthread_cond_timedwait(&w->wake, &w->lock, until) != 0;
     take_queue(w);
     pthread_mutex_unlock(&w->lock);
@@ -101,6 +102,7 @@ static bool wait_for_changes(store_writer *w) {
     struct timespec until = clock_monotonic_in(IDLE_MS);
     pthread_mutex_lock(&w->lock);
     bool timed_out = false;
+    w->wanted = 1;
     while (!w->first && !w->stop && !timed_out) {
         if (w->frames > w->frames_done)
             timed_out = pthread_cond_timedwait(&w->wake, &w->lock, &until) != 0;
@@ -194,7 +196,7 @@ static error *run_changes(store_writer *w) {
         err = run_change(w, change, &refused);
         if (!err && refused) err = run_again_carefully(w);
         if (!err) refill(w);
-        if (!err && !w->taken && w->in_count < w->crowd) refill_until(w, &gathered);
+        if (!err && !w->taken && w->in_count < w->crowd) refill_until(w, w->crowd - w->in_count, &gathered);
     } while (!err && w->taken && w->in_count < BATCH_MAX && clock_monotonic_ms() < deadline);
     return err;
 }
