@@ -50,6 +50,32 @@ char *json_pretty(const json_t *value) {
     return text ? text : xstrdup("null");
 }
 
+static size_t plain_length(span text) {
+    size_t len = 0;
+    while (len < text.len && (unsigned char)text.data[len] >= 0x20 && text.data[len] != '"' && text.data[len] != '\\')
+        len++;
+    return len;
+}
+
+void json_add_string(buf *out, span text) {
+    json_t *mended = span_is_utf8(text) ? NULL : json_from_span(text);
+    if (mended) text = span_make(json_string_value(mended), json_string_length(mended));
+    buf_add_char(out, '"');
+    for (;;) {
+        size_t plain = plain_length(text);
+        buf_add(out, span_make(text.data, plain));
+        if (plain == text.len) break;
+        unsigned char c = (unsigned char)text.data[plain];
+        if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_add(out, span_make((const char[]){'\\', (char)c}, 2));
+        text = span_make(text.data + plain + 1, text.len - plain - 1);
+    }
+    buf_add_char(out, '"');
+    json_decref(mended);
+}
+
 const char *json_get_text(const json_t *object, const char *key, const char *fallback) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : fallback;

@@ -20,6 +20,10 @@ must_check error *json_parse(span text, json_t **value);
 char *json_text(const json_t *value, bool canonical);
 char *json_pretty(const json_t *value);
 
+/* `text` as a JSON string with its quotes (RFC 8259 §7), what is no UTF-8 replaced as by json_from_span: for the few
+ * texts that are made a thousand times a second and need no tree. */
+void json_add_string(buf *out, span text);
+
 /* Members by name; borrowed; the fallback when absent or of another type. */
 const char *json_get_text(const json_t *object, const char *key, const char *fallback);
 span json_get_span(const json_t *object, const char *key); /* {NULL,0} when absent; keeps NULs */

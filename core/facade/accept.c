@@ -7,6 +7,7 @@
 #include "core/flow/outgoing.h"
 #include "core/flow/template.h"
 #include "core/flow/translate.h"
+#include "core/http/loop.h"
 
 #include "core/base/io.h"
 #include "core/base/memory.h"
@@ -36,6 +37,12 @@ static void after_duplicate(void *owner) {
     json_decref(first);
 }
 
+static void answer_kept(void *owner) {
+    exchange *x = owner;
+    exchange_respond(x, answer_accepted(x->id, x->endpoint->respond_status));
+}
+
+/* On the writer's thread, which has the next batch to think of: the answer is made where it is sent. */
 static void after_commit(void *owner, error *failure, const store_commit_result *result) {
     exchange *x = owner;
     if (!failure && reply_expected(x)) {
@@ -43,7 +50,7 @@ static void after_commit(void *owner, error *failure, const store_commit_result 
         return;
     }
     if (!failure) {
-        exchange_respond(x, answer_accepted(x->id, x->endpoint->respond_status));
+        http_loop_post(x->services->loop, answer_kept, x);
         return;
     }
     if (error_code_of(failure) == ERROR_CONFLICT && result && result->conflict[0]) {
@@ -80,7 +87,6 @@ static error *add_result(exchange *x, store_change *change, const json_t *result
 static error *add_own_delivery(exchange *x, store_change *change) {
     const estate_destination *target = x->target;
     const char *template = target->path ? target->path : target->connection->path;
-    const estate_retry *retry = &x->endpoint->retry;
     char path[PATH_ROOM];
     buf expanded = BUF_MAX(PATH_ROOM - 1);
     json_t *variables = json_copy(x->parameters);
@@ -88,19 +94,8 @@ static error *add_own_delivery(exchange *x, store_change *change) {
     if (!json_object_get(variables, "filename")) json_put_text(variables, "filename", x->id);
     error *err = template_expand(template, variables, &expanded);
     if (!err) err = io_path_clean(buf_span(&expanded), path, sizeof path);
-    if (!err) {
-        json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", target->replace, "attempts",
-            retry->attempts, "first_ms", (json_int_t)retry->first_ms, "maximum_ms", (json_int_t)retry->maximum_ms);
-        json_put_span(detail, "content_type", http_request_header(x->request, "Content-Type"));
-        store_job job = {.kind = "deliver",
-            .message = x->id,
-            .connection = target->connection->name,
-            .detail = detail,
-            .run_at = outgoing_due(target->connection, x->started_at)};
-        id_new(job.id);
-        store_add_job(change, &job);
-        json_decref(detail);
-    }
+    span type = http_request_header(x->request, "Content-Type");
+    if (!err) outgoing_add_delivery(change, target, &x->endpoint->retry, x->id, path, type, x->started_at);
     json_decref(variables);
     buf_free(&expanded);
     return err;

@@ -87,11 +87,9 @@ http_response *answer_fixed(const estate_endpoint *endpoint, span body) {
 http_response *answer_accepted(const char *id, int status) {
     char location[64];
     snprintf(location, sizeof location, "/status/%s", id);
-    json_t *body = json_pack("{s:s, s:s, s:{s:s}}", "id", id, "state", "accepted", "links", "status", location);
-    http_response *response =
-        http_response_take_text(status ? status : 202, "application/json", json_text(body, false));
+    char *body = xasprintf("{\"id\":\"%s\",\"state\":\"accepted\",\"links\":{\"status\":\"%s\"}}", id, location);
+    http_response *response = http_response_take_text(status ? status : 202, "application/json", body);
     http_response_header(response, "Location", location);
-    json_decref(body);
     return response;
 }
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PATH_ROOM = 2048 };
+enum { PATH_ROOM = 2048, DETAIL_ROOM = 256 * 1024 };
 
 bool outgoing_is_acknowledgement(const char *type) {
     static const char *const types[] = {"997", "999", "TA1", "CONTRL"};
@@ -111,6 +111,30 @@ int64_t outgoing_due(const estate_connection *connection, int64_t now) {
     return connection->enabled ? now : STORE_HELD;
 }
 
+void outgoing_add_delivery(store_change *change, const estate_destination *destination, const estate_retry *retry,
+    const char *id, const char *path, span content_type, int64_t now) {
+    const estate_connection *connection = destination->connection;
+    buf detail = BUF_MAX(DETAIL_ROOM);
+    buf_add_text(&detail, "{\"path\":");
+    json_add_string(&detail, span_of(path));
+    buf_printf(&detail, ",\"replace\":%s,\"attempts\":%d,\"first_ms\":%lld,\"maximum_ms\":%lld",
+        destination->replace ? "true" : "false", retry->attempts, (long long)retry->first_ms,
+        (long long)retry->maximum_ms);
+    if (content_type.data) {
+        buf_add_text(&detail, ",\"content_type\":");
+        json_add_string(&detail, content_type);
+    }
+    buf_add_char(&detail, '}');
+    store_job job = {.kind = "deliver",
+        .message = id,
+        .connection = connection->name,
+        .written = buf_text(&detail),
+        .run_at = outgoing_due(connection, now)};
+    id_new(job.id);
+    store_add_job(change, &job);
+    buf_free(&detail);
+}
+
 error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id[ID_SIZE]) {
     char path[PATH_ROOM], filename[256];
     const estate_connection *connection = o->destination->connection;
@@ -144,17 +168,7 @@ error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id
     add_documents(change, o, id, now);
     add_keys_document(change, o, id);
     store_add_event(change, id, "created", o->why, NULL);
-    json_t *detail = json_pack("{s:s, s:b, s:i, s:I, s:I}", "path", path, "replace", o->destination->replace,
-        "attempts", o->retry.attempts, "first_ms", (json_int_t)o->retry.first_ms, "maximum_ms",
-        (json_int_t)o->retry.maximum_ms);
-    json_put_text(detail, "content_type", content_type);
-    store_job job = {.kind = "deliver",
-        .message = id,
-        .connection = connection->name,
-        .detail = detail,
-        .run_at = outgoing_due(connection, now)};
-    id_new(job.id);
-    store_add_job(change, &job);
-    json_decref(detail);
+    span type = content_type ? span_of(content_type) : (span){NULL, 0};
+    outgoing_add_delivery(change, o->destination, &o->retry, id, path, type, now);
     return NULL;
 }

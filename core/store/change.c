@@ -258,7 +258,10 @@ void store_add_job(store_change *change, const store_job *job) {
     add_text(change, job->kind);
     add_id(change, job->message, true, "message");
     add_text(change, job->connection);
-    add_json(change, job->detail);
+    if (job->written)
+        add_text(change, job->written);
+    else
+        add_json(change, job->detail);
     add_integer(change, job->run_at);
     add_integer(change, job->claimed);
     end_step(change);

@@ -147,6 +147,7 @@ typedef struct store_job {
     const char *message;    /* NULL: none */
     const char *connection; /* NULL: none */
     const json_t *detail;   /* what the engine needs to do it; borrowed */
+    const char *written;    /* or the same as compact JSON, written already */
     int64_t run_at;         /* wall ms; now or earlier: ready; STORE_HELD: waits for store_release_jobs */
     bool claimed;           /* born leased to this node: the engine goes on with it at once, without a second commit */
 } store_job;

@@ -179,6 +179,25 @@ static void bytes_that_are_no_utf8_become_replacement_characters(void **state) {
     json_decref(object);
 }
 
+static void a_string_that_is_written_without_a_tree_reads_back_the_same(void **state) {
+    (void)state;
+    static const char *const rows[] = {
+        "", "in/ORD1.edi", "\"quoted\"", "back\\slash", "line\nbreak\ttab\x01", "Größe €", "\\", "ends with \""};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *value = NULL;
+        buf text = BUF_MAX(1000);
+        json_add_string(&text, span_of(rows[i]));
+        assert_null(json_parse(buf_span(&text), &value));
+        assert_string_equal(json_string_value(value), rows[i]);
+        json_decref(value);
+        buf_free(&text);
+    }
+    buf text = BUF_MAX(1000);
+    json_add_string(&text, SPAN("a\xff\"b"));
+    assert_string_equal(buf_text(&text), "\"a\xef\xbf\xbd\\\"b\"");
+    buf_free(&text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nesting_has_a_limit),
@@ -189,6 +208,7 @@ int main(void) {
         cmocka_unit_test(members_keep_their_order_and_canonical_text_sorts_them),
         cmocka_unit_test(a_member_of_another_type_is_as_good_as_none),
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
+        cmocka_unit_test(a_string_that_is_written_without_a_tree_reads_back_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
