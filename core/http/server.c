@@ -152,8 +152,9 @@ static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {
     add_option(&list, MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_is, NULL);
     if (options->threads > 1 && !options->loop)
         add_option(&list, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)options->threads, NULL);
-    unsigned flags =
-        (options->loop ? MHD_USE_EPOLL : MHD_USE_EPOLL_INTERNAL_THREAD) | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    /* Our loop knows by itself when something was resumed: it needs no write to a descriptor for each. */
+    if (options->loop) flags = MHD_USE_EPOLL | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC) | MHD_USE_ERROR_LOG;
     if (options->tls_certificate) {
         flags |= MHD_USE_TLS;
         add_option(&list, MHD_OPTION_HTTPS_PRIORITIES, 0, tls_priorities);
@@ -194,7 +195,7 @@ static void nothing(void *context) {
 void server_resume(http_server *server, struct MHD_Connection *handle) {
     http_loop *loop = server->options.loop;
     MHD_resume_connection(handle);
-    atomic_store(&server->resumed, true);
+    if (atomic_exchange(&server->resumed, true)) return; /* the loop is about to look */
     if (loop && http_loop_is_here(loop))
         http_loop_hurry(loop);
     else if (loop)

@@ -182,6 +182,21 @@ static inline void appliance_end(appliance *a) {
     if (waitpid(a->pid, NULL, 0) < 0) bench_stop("the appliance is gone");
 }
 
+/* Seconds of processor that the desk has used so far, all its threads. */
+static inline double appliance_processor(const appliance *a) {
+    char path[64], line[1024] = "";
+    unsigned long user = 0, system = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)a->pid);
+    FILE *f = fopen(path, "re");
+    if (!f || !fgets(line, sizeof line, f)) bench_stop(path);
+    fclose(f);
+    const char *after_name = strrchr(line, ')');
+    if (!after_name ||
+        sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        bench_stop("cannot read the processor time of the appliance");
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static inline void appliance_new(appliance *a, const char *parent) {
     *a = (appliance){.directory = bench_directory(parent)};
 }

@@ -135,12 +135,14 @@ int main(int argc, char **argv) {
     const char *parent = argc > 1 ? argv[1] : "/tmp";
     if (argc > 2) seconds_a_round = atof(argv[2]);
     log_setup("bench", LOG_WARNING, false);
-    double intake[ROUNDS], bare[ROUNDS], median[ROUNDS], slow[ROUNDS];
+    double intake[ROUNDS], bare[ROUNDS], median[ROUNDS], slow[ROUNDS], busy[ROUNDS];
     appliance a;
     start_appliance(&a, parent);
     for (int i = 0; i < ROUNDS; i++) {
         bare[i] = run_bare(parent);
+        double used = appliance_processor(&a);
         load_result got = drive(&a);
+        busy[i] = 1e6 * (appliance_processor(&a) - used) / (double)got.good;
         if (got.bad > 0) bench_stop("not every request was accepted");
         intake[i] = got.rate;
         median[i] = got.median_ms;
@@ -153,6 +155,7 @@ int main(int argc, char **argv) {
     double ours = bench_median(intake, ROUNDS), theirs = bench_median(bare, ROUNDS);
     printf("%-36s %8.0f /s    answered in %.1f ms (median), %.1f ms (99 of 100)\n", "durable intake, 64 clients, 1 KiB",
         ours, bench_median(median, ROUNDS), bench_median(slow, ROUNDS));
+    printf("%-36s %8.1f us   of the desk's threads together\n", "processor a message", bench_median(busy, ROUNDS));
     printf("%-36s %8.0f /s\n", "bare SQLite, the same rows", theirs);
     printf("%-36s %8.2f       target >= 0.50\n", "ratio", ours / theirs);
     return 0;
