@@ -39,17 +39,20 @@ error *message_explain(call *c, http_response **response) {
     call_scope scope;
     frame reply;
     char as[TEXT_ROOM];
-    json_t *answer = NULL, *head = json_object();
+    json_t *answer = NULL, *message = NULL, *head = json_object();
     json_put_text(head, "as", call_parameter(c, "as", as, sizeof as));
-    error *err = store_payload_open(options->store, c->parts[0], &view);
+    error *err = store_message_json(options->store, c->parts[0], &message);
+    if (!err) err = store_payload_open(options->store, c->parts[0], &view);
     if (!err) {
         call_scope_begin(&scope, snapshot, options->numbers);
+        scope.partner = estate_find_partner(snapshot, json_get_text(message, "partner", NULL));
         err = call_translator(options->pool, &scope, OPERATION_EXPLAIN, json_incref(head), &view, &reply, &answer);
         if (!err) frame_clear(&reply);
         call_scope_end(&scope);
         payload_view_close(&view);
     }
     if (!err) *response = call_json(200, answer);
+    json_decref(message);
     json_decref(head);
     estate_release(snapshot);
     return err;

@@ -35,6 +35,9 @@ static error *ask(const call *c, estate *snapshot, frame_operation operation, js
     call_scope scope;
     call_scope_begin(&scope, snapshot, c->admin->options.numbers);
     scope.rehearsal = true;
+    const json_t *called = json_get_object(take_head, "call"); /* of a replay */
+    const json_t *message = json_get_object(called ? called : take_head, "message");
+    if (snapshot) scope.partner = estate_find_partner(snapshot, json_get_text(message, "partner", NULL));
     error *err = call_translator(c->admin->options.pool, &scope, operation, take_head, view, reply, answer);
     call_scope_end(&scope);
     return err;

@@ -182,7 +182,8 @@ const command apply_commands[] = {
         .most = -1,
         .summary = "Make the appliance's configuration equal to these files",
         .details =
-            "A PATH is a YAML or JSON file, a directory with such files and scripts/*.lua, or - for standard input.\n"
+            "A PATH is a YAML or JSON file, a directory with such files, scripts/*.lua and\n"
+            "schemas/*.schema, or - for standard input.\n"
             "All of it is checked first, every fault is told with its file and line, and it takes effect as a whole "
             "or\n"
             "not at all. {file: PATH} and {env: NAME} stand for a text that is kept elsewhere, such as a password.",

@@ -42,9 +42,9 @@ static const command basic_commands[] = {
         .arguments = "[COMMAND | settings | KIND | library [MODULE]]",
         .most = 2,
         .summary = "Show the help of a command, the settings of the appliance, or those of a kind of object",
-        .details =
-            "KIND is what an estate holds: certificates, stations, partners, connections, scripts, tables, flows or "
-            "endpoints. `library` tells what scripts may require.",
+        .details = "KIND is what an estate holds: certificates, schemas, stations, partners, connections, scripts, "
+                   "tables, flows "
+                   "or endpoints. `library` tells what scripts may require.",
         .run = run_help},
     {.name = "version",
         .arguments = "",

@@ -3,6 +3,7 @@
 
 #include "core/admin/admin.h"
 #include "core/app/bootstrap.h"
+#include "core/app/check_schemas.h"
 #include "core/app/configuration.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
@@ -40,6 +41,7 @@ struct desk {
     http_server *public_server, *admin_server;
     char *public_address;
     retention *retention;
+    map *good_schemas;     /* of check_schemas.h */
     bootstrap *first_user; /* on its way, at the very first start */
 };
 
@@ -80,8 +82,9 @@ static error *check_script(void *context, const char *name, span source) {
 }
 
 static void check_estate(void *context, const estate *candidate, fault_list *faults) {
-    (void)context;
+    desk *d = context;
     facade_check(candidate, faults);
+    check_schemas(d->pool, d->good_schemas, candidate, faults);
 }
 
 static void reconfigured(void *context, estate *now) {
@@ -300,6 +303,7 @@ static error *announce(desk *d, const json_t *configuration, const char *directo
 
 error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     desk *d = xcalloc(1, sizeof *d);
+    d->good_schemas = map_new();
     const char *directory = configuration_data(configuration);
     error *err = io_make_directories(directory);
     *out = d;
@@ -356,5 +360,6 @@ void desk_stop(desk *d) {
     control_numbers_free(d->numbers);
     accounts_close(d->accounts);
     free(d->public_address);
+    map_free(d->good_schemas, NULL);
     free(d);
 }

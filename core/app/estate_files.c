@@ -364,13 +364,42 @@ static void read_script(estate_files *e, const char *path) {
     free(samples);
 }
 
+/* `path` ends in ".schema". */
+static void read_schema(estate_files *e, const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t file = add_file(e, path);
+    json_t *schema = json_object();
+    json_put_span(schema, "name", span_make(base, strlen(base) - strlen(".schema")));
+    error *err = put_file_text(schema, "source", path);
+    if (err)
+        fault_list_add(e->faults, err);
+    else
+        add_item(e, "schemas", file, "", schema);
+    json_decref(schema);
+}
+
+/* The files of a directory below an estate whose names end so, but for those that end in `but` (NULL: none). */
+static void read_below(estate_files *e, const char *path, const char *directory, const char *end, const char *but,
+    void (*read)(estate_files *e, const char *path)) {
+    char **names, *inside = xasprintf("%s/%s", path, directory);
+    size_t count;
+    fault_list_add(e->faults, list_directory(inside, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        char *file = xasprintf("%s/%s", inside, names[i]);
+        if (ends_with(names[i], end) && !(but && ends_with(names[i], but))) read(e, file);
+        free(file);
+    }
+    free_names(names, count);
+    free(inside);
+}
+
 static bool is_configuration(const char *name) {
     if (strcmp(name, "banyan.yaml") == 0 || strcmp(name, "banyan.yml") == 0) return false;
     return ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
 }
 
 static void read_directory(estate_files *e, const char *path) {
-    char **names, *scripts = xasprintf("%s/scripts", path);
+    char **names;
     size_t count, before = e->file_count;
     fault_list_add(e->faults, list_directory(path, &names, &count));
     for (size_t i = 0; i < count; i++) {
@@ -379,17 +408,11 @@ static void read_directory(estate_files *e, const char *path) {
         free(inside);
     }
     free_names(names, count);
-    fault_list_add(e->faults, list_directory(scripts, &names, &count));
-    for (size_t i = 0; i < count; i++) {
-        char *inside = xasprintf("%s/%s", scripts, names[i]);
-        if (ends_with(names[i], ".lua") && !ends_with(names[i], "_test.lua")) read_script(e, inside);
-        free(inside);
-    }
-    free_names(names, count);
-    free(scripts);
+    read_below(e, path, "scripts", ".lua", "_test.lua", read_script);
+    read_below(e, path, "schemas", ".schema", NULL, read_schema);
     if (e->file_count == before)
-        fault_list_add(
-            e->faults, error_new(ERROR_NOT_FOUND, "%s holds no *.yaml, *.yml, *.json or scripts/*.lua", path));
+        fault_list_add(e->faults,
+            error_new(ERROR_NOT_FOUND, "%s holds no *.yaml, *.yml, *.json, scripts/*.lua or schemas/*.schema", path));
 }
 
 static void read_argument(estate_files *e, const char *path) {
@@ -400,6 +423,8 @@ static void read_argument(estate_files *e, const char *path) {
         read_directory(e, path);
     else if (ends_with(path, ".lua"))
         read_script(e, path);
+    else if (ends_with(path, ".schema"))
+        read_schema(e, path);
     else
         read_configuration(e, path);
 }

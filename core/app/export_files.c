@@ -89,17 +89,37 @@ static error *write_script(const char *directory, const json_t *script, size_t *
     return err;
 }
 
+static error *write_schema(const char *directory, const json_t *schema, size_t *files) {
+    const char *name = json_get_text(schema, "name", "");
+    if (!settings_is_name(span_of(name)))
+        return error_new(ERROR_INVALID, "the schema \"%s\" has a name that no file may have", name);
+    char *file = xasprintf("%s.schema", name);
+    error *err = write_text(directory, file, json_get_span(schema, "source"), files);
+    free(file);
+    return err;
+}
+
+/* Scripts and schemas are files of their own, in a directory of their kind. */
+static error *write_files(const char *directory, const char *kind, json_t *items, size_t *files) {
+    char *inside = xasprintf("%s/%s", directory, kind);
+    error *err = io_make_directories(inside);
+    bool scripts = strcmp(kind, "scripts") == 0;
+    for (size_t i = 0; !err && i < json_array_size(items); i++) {
+        const json_t *one = json_array_get(items, i);
+        err = scripts ? write_script(inside, one, files) : write_schema(inside, one, files);
+    }
+    free(inside);
+    return err;
+}
+
 error *export_write(const json_t *estate, const char *directory, size_t *files) {
-    char *scripts = xasprintf("%s/scripts", directory);
-    error *err = io_make_directories(json_object_get(estate, "scripts") ? scripts : directory);
+    error *err = io_make_directories(directory);
     const char *kind;
     json_t *items;
     json_object_foreach((json_t *)estate, kind, items) {
-        bool as_files = strcmp(kind, "scripts") == 0;
-        for (size_t i = 0; !err && as_files && i < json_array_size(items); i++)
-            err = write_script(scripts, json_array_get(items, i), files);
-        if (!err && !as_files) err = write_kind(directory, kind, items, files);
+        bool as_files = strcmp(kind, "scripts") == 0 || strcmp(kind, "schemas") == 0;
+        if (err) break;
+        err = as_files ? write_files(directory, kind, items, files) : write_kind(directory, kind, items, files);
     }
-    free(scripts);
     return err;
 }

@@ -426,6 +426,8 @@ void exchange_start(
     frame_init(&x->outcome_frame, FRAME_REPLY, OPERATION_NONE, 0);
     frame_init(&x->answer.frame, FRAME_REPLY, OPERATION_NONE, 0);
     call_scope_begin(&x->scope, x->estate, services->numbers);
+    const estate_connection *behind = x->endpoint->legacy ? x->endpoint->legacy : x->endpoint->modern.connection;
+    x->scope.partner = behind ? behind->partner : NULL;
     http_own(request, x, exchange_free, pass_aborted);
     exchange_go_on(x);
 }

@@ -75,6 +75,7 @@ static void run_script(
     json_t *connections = json_get_array(x->endpoint->body, "calls");
     if (connections) json_object_set(take_call, "connections", connections);
     if (x->call_answers) json_object_set(take_call, "answers", x->call_answers);
+    call_scope_tell(&x->scope, take_call);
     call_prepare(&request.call, OPERATION_SCRIPT, take_call, bytes);
     worker_pool_submit(x->services->pool, &request);
 }

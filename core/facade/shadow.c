@@ -134,6 +134,7 @@ shadow *shadow_prepare(exchange *x, const http_response *response) {
     frame_init(&s->other.frame, FRAME_REPLY, OPERATION_NONE, 0);
     frame_init(&s->scripted, FRAME_REPLY, OPERATION_NONE, 0);
     call_scope_begin(&s->scope, x->estate, x->services->numbers);
+    s->scope.partner = x->scope.partner;
     return s;
 }
 
@@ -306,6 +307,7 @@ static void run_script(shadow *s) {
         .ask = answer_question,
         .context = s,
     };
+    call_scope_tell(&s->scope, s->script_call);
     call_prepare(&work.call, OPERATION_SCRIPT, json_incref(s->script_call), &view);
     worker_pool_submit(s->services->pool, &work);
 }

@@ -77,6 +77,22 @@ void call_scope_raise(const call_scope *scope, store_change *change) {
         store_raise_counter(change, sequence, (int64_t)json_integer_value(value));
 }
 
+void call_scope_tell(const call_scope *scope, json_t *head) {
+    const estate_partner *partner = scope ? scope->partner : NULL;
+    if (!partner || !partner->schemas_key) return;
+    json_object_set_new(
+        head, "schemas", json_pack("{s:s, s:O}", "key", partner->schemas_key, "names", partner->schemas));
+}
+
+static error *answer_schema(const call_scope *scope, const json_t *head, frame *answer) {
+    const char *name = json_get_text(head, "name", "");
+    const estate_schema *schema = estate_find_schema(scope->estate, name);
+    if (!schema) return error_new(ERROR_NOT_FOUND, "there is no schema \"%s\"", name);
+    frame_put(answer, TAG_JSON, SPAN("{}"));
+    frame_put(answer, TAG_PAYLOAD, schema->source);
+    return NULL;
+}
+
 static error *answer_source(const call_scope *scope, const json_t *head, frame *answer) {
     const char *name = json_get_text(head, "name", "");
     const estate_script *script = estate_find_script(scope->estate, name);
@@ -137,6 +153,7 @@ error *call_answer(void *context, const frame *question, frame *answer) {
         case QUESTION_SOURCE: err = answer_source(scope, head, answer); break;
         case QUESTION_CONTROL: err = answer_control(scope, head, answer); break;
         case QUESTION_TABLE: err = answer_table(scope, head, answer); break;
+        case QUESTION_SCHEMA: err = answer_schema(scope, head, answer); break;
         default: err = error_new(ERROR_UNSUPPORTED, "a question that is not known");
         }
     }
@@ -213,6 +230,7 @@ static error *call_worker(worker_pool *pool, worker_request *request, call_scope
 error *call_translator(worker_pool *pool, call_scope *scope, frame_operation operation, json_t *take_head,
     const payload_view *view, frame *reply, json_t **head) {
     worker_request request = {.kind = WORKER_TRANSLATOR, .deadline_ms = CALL_TRANSLATOR_DEADLINE_MS};
+    call_scope_tell(scope, take_head);
     call_prepare(&request.call, operation, take_head, view);
     return call_worker(pool, &request, scope, reply, head);
 }

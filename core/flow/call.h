@@ -21,7 +21,8 @@ must_check error *control_numbers_next(control_numbers *numbers, const char *seq
 
 /* What a translator's call may ask for and what it has used; one a call. */
 typedef struct call_scope {
-    const estate *estate; /* modules and tables */
+    const estate *estate;          /* modules and tables */
+    const estate_partner *partner; /* by whose schemas EDI is read; NULL: by the built-in ones */
     control_numbers *numbers;
     bool rehearsal; /* nothing is used up: control numbers begin at 1 in this call */
     json_t *used;   /* sequence → highest number given out; owned by the scope */
@@ -31,6 +32,9 @@ void call_scope_begin(call_scope *scope, const estate *e, control_numbers *numbe
 void call_scope_end(call_scope *scope);
 /* Raises in the store what the call used: part of the transaction that keeps its results. */
 void call_scope_raise(const call_scope *scope, store_change *change);
+
+/* Tells a translator in the head of a request which schemas hold. call_translator() does it. */
+void call_scope_tell(const call_scope *scope, json_t *head);
 
 /* For worker_request.ask, with a call_scope as context. */
 error *call_answer(void *scope, const frame *question, frame *answer);

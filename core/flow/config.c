@@ -298,9 +298,9 @@ static void tell(change_plan *plan, const char *action, const char *kind, const 
         json_pack("{s:s, s:s, s:s, s:o}", "action", action, "kind", kind, "name", name, "fields", take_fields));
 }
 
-/* What the appliance itself adds to an object: the hash of a script's source. */
+/* What the appliance itself adds to an object: the hash of the source of a script or schema. */
 static void complete(const char *kind, json_t *body) {
-    if (strcmp(kind, "scripts") != 0) return;
+    if (strcmp(kind, "scripts") != 0 && strcmp(kind, "schemas") != 0) return;
     unsigned char sum[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
     void *state = crypto_sha256.begin();

@@ -46,6 +46,7 @@ FIND(estate_find_partner, estate_partner, partners, partner_count, name)
 FIND(estate_find_flow, estate_flow, flows, flow_count, name)
 FIND(estate_find_endpoint, estate_endpoint, endpoints, endpoint_count, route)
 FIND(estate_find_script, estate_script, scripts, script_count, name)
+FIND(estate_find_schema, estate_schema, schemas, schema_count, name)
 
 const estate_connection *estate_find_exchange(const estate *e, const char *kind, const char *from, const char *to) {
     for (size_t i = 0; i < e->connection_count; i++) {
@@ -152,6 +153,20 @@ static void build_station(builder *b, const json_t *body, const char *path) {
     };
 }
 
+/* "acme@0123abcd4567 acme_856@…"; NULL for no names. */
+static const char *schemas_key(builder *b, const json_t *names) {
+    buf key = BUF_MAX(PLACE_ROOM * 64);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const estate_schema *schema = name ? estate_find_schema(b->e, name) : NULL;
+        if (schema) buf_printf(&key, "%s%s@%s", key.len ? " " : "", schema->name, schema->hash);
+    }
+    const char *kept =
+        key.len && !key.overflow ? arena_copy(b->arena, span_make(buf_text(&key), key.len + 1)).data : NULL;
+    buf_free(&key);
+    return kept;
+}
+
 static void build_partner(builder *b, const json_t *body, const char *path) {
     static const char *const id_members[] = {"as2_id", "x12_id", "edifact_id"};
     check_object(b, estate_settings("partners"), body, path);
@@ -161,6 +176,8 @@ static void build_partner(builder *b, const json_t *body, const char *path) {
         .x12_id = text_of(body, "x12_id"),
         .edifact_id = text_of(body, "edifact_id"),
         .certificates = json_get_array(body, "certificates"),
+        .schemas = json_get_array(body, "schemas"),
+        .schemas_key = schemas_key(b, json_get_array(body, "schemas")),
     };
     for (size_t i = 0; i < b->e->partner_count; i++) {
         const estate_partner *other = &b->e->partners[i];
@@ -302,6 +319,16 @@ static void build_script(builder *b, const json_t *body, const char *path) {
     check_object(b, estate_settings("scripts"), body, path);
     if (!json_is_string(json_object_get(body, "source"))) fault(b, path, "source", "source: must be text");
     b->e->scripts[b->e->script_count++] = (estate_script){
+        .name = text_of(body, "name"),
+        .hash = json_get_text(body, "hash", "draft"),
+        .source = json_get_span(body, "source"),
+    };
+}
+
+static void build_schema(builder *b, const json_t *body, const char *path) {
+    check_object(b, estate_settings("schemas"), body, path);
+    if (!json_is_string(json_object_get(body, "source"))) fault(b, path, "source", "source: must be text");
+    b->e->schemas[b->e->schema_count++] = (estate_schema){
         .name = text_of(body, "name"),
         .hash = json_get_text(body, "hash", "draft"),
         .source = json_get_span(body, "source"),
@@ -530,6 +557,7 @@ static void build_object(builder *b, const char *kind, const json_t *object) {
     const json_t *body = json_get_object(object, "body");
     const char *name = text_of(object, "name");
     snprintf(path, sizeof path, "/%s/%s", kind, name);
+    if (strcmp(kind, "schemas") == 0) build_schema(b, body, path);
     if (strcmp(kind, "stations") == 0) build_station(b, body, path);
     if (strcmp(kind, "partners") == 0) build_partner(b, body, path);
     if (strcmp(kind, "connections") == 0) build_connection(b, body, path, json_get_integer(object, "revision", 0));
@@ -566,6 +594,7 @@ void estate_build(const json_t *objects, estate **out, fault_list *faults) {
     e->partners = arena_alloc(memory, room * sizeof *e->partners);
     e->connections = arena_alloc(memory, room * sizeof *e->connections);
     e->scripts = arena_alloc(memory, room * sizeof *e->scripts);
+    e->schemas = arena_alloc(memory, room * sizeof *e->schemas);
     e->flows = arena_alloc(memory, room * sizeof *e->flows);
     e->endpoints = arena_alloc(memory, room * sizeof *e->endpoints);
     index_objects(&b);

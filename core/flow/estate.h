@@ -22,6 +22,8 @@ typedef struct estate_station {
 typedef struct estate_partner {
     const char *name, *as2_id, *x12_id, *edifact_id;
     const json_t *certificates; /* array of names, may be NULL */
+    const json_t *schemas;      /* array of names; NULL: what is built in holds as it is */
+    const char *schemas_key;    /* names and hashes of them: the same key, the same definitions; NULL without */
 } estate_partner;
 
 typedef struct estate_connection {
@@ -123,6 +125,11 @@ typedef struct estate_script {
     span source;
 } estate_script;
 
+typedef struct estate_schema {
+    const char *name, *hash; /* hash: as of a script */
+    span source;
+} estate_schema;
+
 typedef struct estate {
     int64_t generation; /* grows with every snapshot */
     estate_station *stations;
@@ -131,7 +138,8 @@ typedef struct estate {
     estate_flow *flows;
     estate_endpoint *endpoints;
     estate_script *scripts;
-    size_t station_count, partner_count, connection_count, flow_count, endpoint_count, script_count;
+    estate_schema *schemas;
+    size_t station_count, partner_count, connection_count, flow_count, endpoint_count, script_count, schema_count;
     map *tables;     /* name → json_t object of rows */
     json_t *objects; /* what it was built from */
     struct estate_memory *memory;
@@ -167,6 +175,7 @@ const estate_partner *estate_find_partner(const estate *e, const char *name);
 const estate_flow *estate_find_flow(const estate *e, const char *name);
 const estate_endpoint *estate_find_endpoint(const estate *e, const char *route);
 const estate_script *estate_find_script(const estate *e, const char *name);
+const estate_schema *estate_find_schema(const estate *e, const char *name);
 /* The partner with this identity in that standard ("X12", "EDIFACT"); NULL: nobody. */
 const estate_partner *estate_partner_by_id(const estate *e, const char *standard, const char *id);
 

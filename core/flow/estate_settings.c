@@ -41,6 +41,10 @@ static const setting partner_settings[] = {
         .type = SETTING_NAMES,
         .reference = "certificates",
         .help = "Certificates of the partner."},
+    {.name = "schemas",
+        .type = SETTING_NAMES,
+        .reference = "schemas",
+        .help = "Its guides: what its documents are held against, laid over the built-in definitions in this order."},
     {.name = "contacts", .type = SETTING_TEXTS, .help = "Whom to ask."},
     {.name = NULL},
 };
@@ -221,6 +225,17 @@ static const setting script_settings[] = {
     {.name = NULL},
 };
 
+static const setting schema_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How partners refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "source",
+        .type = SETTING_ANY,
+        .required = true,
+        .help = "Definitions and overlays in the text format of EDI schemas."},
+    {.name = "hash", .type = SETTING_TEXT, .help = "First digits of the source's SHA-256; made by the appliance."},
+    {.name = NULL},
+};
+
 static const setting table_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How scripts refer to it."},
     {.name = "description", .type = SETTING_TEXT, .help = "For people."},
@@ -260,14 +275,15 @@ static const setting certificate_settings[] = {
     {.name = NULL},
 };
 
-const char *const estate_kind_names[] = {
-    "certificates", "stations", "partners", "connections", "scripts", "tables", "flows", "policies", "endpoints", NULL};
+const char *const estate_kind_names[] = {"certificates", "schemas", "stations", "partners", "connections", "scripts",
+    "tables", "flows", "policies", "endpoints", NULL};
 
 static const struct {
     const char *kind;
     const setting *table;
 } tables[] = {
     {"certificates", certificate_settings},
+    {"schemas", schema_settings},
     {"stations", station_settings},
     {"partners", partner_settings},
     {"connections", connection_settings},

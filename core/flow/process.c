@@ -64,7 +64,7 @@ static error *inspect_large(processing *p) {
     return NULL;
 }
 
-static error *inspect(processing *p) {
+static error *inspect_once(processing *p) {
     frame reply;
     if (p->payload.fd >= 0 && p->payload.size > WHOLE_BYTES_MAX) return inspect_large(p);
     json_t *head = json_pack("{s:s?, s:s?}", "filename", json_get_text(p->message, "filename", NULL), "content_type",
@@ -89,6 +89,19 @@ static const estate_partner *find_partner(const processing *p) {
     return first ? estate_partner_by_id(
                        p->w->estate, json_get_text(first, "standard", ""), json_get_text(first, "sender", ""))
                  : NULL;
+}
+
+/* Held against the guides of the connection's partner; when the envelope tells who the partner is, a second time. */
+static error *inspect(processing *p) {
+    call_scope *scope = &p->w->scope;
+    scope->partner = p->connection ? p->connection->partner : NULL;
+    error *err = inspect_once(p);
+    const estate_partner *partner = err ? NULL : find_partner(p);
+    if (!partner || partner == scope->partner || !partner->schemas_key) return err;
+    scope->partner = partner;
+    json_decref(p->findings);
+    p->findings = NULL;
+    return inspect_once(p);
 }
 
 /* An envelope that names somebody else than the partner whose connection it came by (ED-20). */

@@ -80,6 +80,16 @@ static json_t *make_call(const translation *t) {
     return call;
 }
 
+/* The partner whose guides hold: whom the message came from; of what is our own, the first whom it goes to. */
+static const estate_partner *guided_by(const translation *t) {
+    const estate_partner *partner = estate_find_partner(t->w->estate, json_get_text(t->message, "partner", NULL));
+    for (size_t i = 0; i < t->flow->to_count && !(partner && partner->schemas_key); i++) {
+        const estate_partner *other = t->flow->to[i].connection->partner;
+        if (other && other->schemas_key) partner = other;
+    }
+    return partner;
+}
+
 /* What the script asks of other systems is asked, unless the appliance may send nothing: then the translation waits. */
 static error *ask_others(translation *t, json_t *requests, int64_t until_ms) {
     json_t *answers = NULL;
@@ -98,6 +108,7 @@ static error *ask_others(translation *t, json_t *requests, int64_t until_ms) {
 /* Runs it from its beginning, with the answers so far, until it waits for none. */
 static error *run_script(translation *t, const payload_view *bytes) {
     worker_pool *pool = t->w->engine->options.pool;
+    t->w->scope.partner = guided_by(t);
     int64_t until_ms = clock_monotonic_ms() + t->flow->timeout_ms;
     json_t *call = make_call(t);
     error *err = NULL;

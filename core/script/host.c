@@ -25,7 +25,7 @@ error *script_host_new(const script_services *services, script_host **out) {
     script_host *host = xcalloc(1, sizeof *host);
     host->services = *services;
     host->chunks = chunk_cache_new();
-    host->schemas = edi_library_new();
+    host->schemas = host->built_in = edi_library_new();
     *out = host;
     return NULL;
 }
@@ -41,8 +41,17 @@ void script_host_free(script_host *host) {
     for (size_t i = 0; i < WARM_MAX; i++)
         free_warm(&host->warm[i]);
     chunk_cache_free(host->chunks);
-    edi_library_free(host->schemas);
+    edi_library_free(host->built_in);
     free(host);
+}
+
+void script_host_use_schemas(script_host *host, edi_library *library) {
+    host->schemas = library ? library : host->built_in;
+}
+
+void script_host_cool(script_host *host) {
+    for (size_t i = 0; i < WARM_MAX; i++)
+        free_warm(&host->warm[i]);
 }
 
 void script_outcome_free(script_outcome *outcome) {

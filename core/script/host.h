@@ -63,9 +63,17 @@ typedef struct script_services {
 } script_services;
 
 typedef struct script_host script_host;
+struct edi_library;
 
 must_check error *script_host_new(const script_services *services, script_host **out);
 void script_host_free(script_host *host);
+
+/* Scripts that are run from now on read EDI by these definitions; NULL: by the built-in ones. Lent for as long as runs
+ * follow, and until script_host_cool() when they were run on it. */
+void script_host_use_schemas(script_host *host, struct edi_library *library);
+
+/* Throws away the states that are kept warm: what they still hold of documents is gone. */
+void script_host_cool(script_host *host);
 
 typedef struct script_outcome {
     json_t *result; /* owned */

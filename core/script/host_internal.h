@@ -19,7 +19,8 @@ typedef struct warm_state {
 struct script_host {
     script_services services;
     chunk_cache *chunks;
-    edi_library *schemas;
+    edi_library *built_in;
+    edi_library *schemas; /* what scripts see: built_in, or one that somebody lent */
     struct coverage *coverage; /* borrowed; NULL: nobody counts lines */
     warm_state warm[WARM_MAX];
     uint64_t runs;

@@ -26,6 +26,7 @@ typedef enum frame_operation {
     OPERATION_ACKNOWLEDGE,
     OPERATION_EXPLAIN,
     OPERATION_CHECK_SCRIPT,
+    OPERATION_CHECK_SCHEMAS,
     OPERATION_TEST_SCRIPT,
     OPERATION_REPLAY_SCRIPT,
     OPERATION_STRUCTURE,
@@ -48,6 +49,7 @@ typedef enum frame_operation {
     QUESTION_SOURCE,  /* text of a Lua module of the estate */
     QUESTION_CONTROL, /* the next control number of a sequence */
     QUESTION_TABLE,   /* a row of a code table */
+    QUESTION_SCHEMA,  /* text of a schema of the estate */
     /* between the pool and its workers */
     OPERATION_WITHDRAW, /* a request of that id needs no answer any more; the worker replies in its turn with the same
                          */

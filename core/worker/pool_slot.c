@@ -193,7 +193,7 @@ static void answer_question(slot *s, const frame *question) {
 static void take_frame(worker_pool *pool, slot *s, frame *f) {
     flight *head = s->first;
     bool in_hand = head && f->id == head->id && frame_channel_written(s->channel, head->ticket);
-    bool question = f->kind == FRAME_QUESTION && f->operation >= QUESTION_SOURCE && f->operation <= QUESTION_TABLE;
+    bool question = f->kind == FRAME_QUESTION && f->operation >= QUESTION_SOURCE && f->operation <= QUESTION_SCHEMA;
     bool reply = f->kind == FRAME_REPLY && head &&
                  (f->operation == head->operation || (f->operation == OPERATION_WITHDRAW && !head->work));
     if (in_hand && question)

@@ -11,6 +11,7 @@
 #include "core/script/host.h"
 #include "core/worker/attachment.h"
 #include "core/worker/compare.h"
+#include "core/worker/guides.h"
 #include "core/worker/inspect.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
@@ -27,7 +28,7 @@ enum {
 
 typedef struct translator {
     script_host *host;
-    edi_library *library;
+    guides *guides;
     worker *worker; /* while a request is done */
     frame source;   /* the answer that holds the script last asked for */
     char *hash;
@@ -108,6 +109,18 @@ static error *ask_table(void *context, const char *table, const char *code, bool
     return buf_check(value, "a value of a table");
 }
 
+static error *ask_schema(void *context, const char *name, buf *text) {
+    json_t *head, *asked = json_object();
+    frame answer;
+    json_put_text(asked, "name", name);
+    error *err = ask_desk(context, QUESTION_SCHEMA, asked, &answer, &head);
+    if (err) return err;
+    buf_add(text, frame_get(&answer, TAG_PAYLOAD, 0));
+    json_decref(head);
+    frame_clear(&answer);
+    return buf_check(text, "a schema");
+}
+
 static int64_t wall_time(void *context) {
     (void)context;
     return clock_wall_ms();
@@ -116,14 +129,20 @@ static int64_t wall_time(void *context) {
 /* ---- EDI ---- */
 
 static error *inspect(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL;
     attachment body = {0};
-    error *err = attachment_of_request(request, &body);
-    if (err) return err;
-    json_t *findings = inspect_payload(body.bytes, t->library);
-    frame_put_json(reply, findings);
-    json_decref(findings);
+    edi_library *library = NULL;
+    error *err = frame_get_json(request, &head);
+    if (!err) err = guides_choose(t->guides, head, &library);
+    if (!err) err = attachment_of_request(request, &body);
+    if (!err) {
+        json_t *findings = inspect_payload(body.bytes, library);
+        frame_put_json(reply, findings);
+        json_decref(findings);
+    }
     attachment_close(&body);
-    return NULL;
+    json_decref(head);
+    return err;
 }
 
 static error *acknowledge(translator *t, frame *request, frame *reply) {
@@ -131,11 +150,13 @@ static error *acknowledge(translator *t, frame *request, frame *reply) {
     attachment body = {0};
     buf out = BUF_MAX(ACKNOWLEDGEMENT_BYTES_MAX);
     const inspect_numbers numbers = {.control = ask_control, .context = t};
+    edi_library *library = NULL;
     error *err = frame_get_json(request, &head);
+    if (!err) err = guides_choose(t->guides, head, &library);
     if (!err) err = attachment_of_request(request, &body);
     if (!err)
         err = inspect_acknowledge(
-            body.bytes, json_get_text(head, "kind", ""), t->library, &numbers, clock_wall_ms(), &out, &answer);
+            body.bytes, json_get_text(head, "kind", ""), library, &numbers, clock_wall_ms(), &out, &answer);
     if (!err) err = buf_check(&out, "the acknowledgement");
     span bytes = buf_span(&out);
     if (!err) err = attachment_put_all(reply, &bytes, 1, &place);
@@ -164,11 +185,13 @@ static error *explain(translator *t, frame *request, frame *reply) {
     json_t *order = NULL;
     const edi_explain_options options = {.colour = false};
     const edi_json_options json_options = {.compact = false};
+    edi_library *library = NULL;
     error *err = frame_get_json(request, &order);
+    if (!err) err = guides_choose(t->guides, order, &library);
     if (!err) err = attachment_of_request(request, &body);
     bool as_json = strcmp(json_get_text(order, "as", ""), "json") == 0;
-    if (!err && as_json) err = edi_to_json(body.bytes, t->library, &json_options, take_piece, &text);
-    if (!err && !as_json) err = edi_explain(body.bytes, t->library, &options, take_piece, &text);
+    if (!err && as_json) err = edi_to_json(body.bytes, library, &json_options, take_piece, &text);
+    if (!err && !as_json) err = edi_explain(body.bytes, library, &options, take_piece, &text);
     if (text.overflow) {
         error_free(err);
         err = NULL;
@@ -216,7 +239,9 @@ static error *run_script(translator *t, frame *request, frame *reply) {
     json_t *call = NULL;
     attachment body = {0};
     script_outcome outcome = {0};
+    edi_library *library;
     error *err = frame_get_json(request, &call);
+    if (!err) err = guides_choose(t->guides, call, &library);
     if (!err) err = attachment_of_request(request, &body);
     set_draft(t, json_get_text(call, "script", NULL), json_get_span(call, "source"));
     if (!err) err = script_run(t->host, call, body.bytes, &outcome);
@@ -245,6 +270,18 @@ static error *check_script(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+/* {"sources": [{"name","source"}]}: do they compile, each upon those before it? */
+static error *check_schemas(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL;
+    (void)t;
+    error *err = frame_get_json(request, &head);
+    if (err) return err;
+    err = guides_check(json_get_array(head, "sources"));
+    if (!err) frame_put(reply, TAG_JSON, SPAN("{}"));
+    json_decref(head);
+    return err;
+}
+
 static error *test_script(translator *t, frame *request, frame *reply) {
     json_t *head = NULL;
     error *err = frame_get_json(request, &head);
@@ -260,8 +297,13 @@ static error *test_script(translator *t, frame *request, frame *reply) {
 static error *replay_script(translator *t, frame *request, frame *reply) {
     const script_services services = {
         .source = ask_source, .control = ask_control, .table = ask_table, .now_ms = wall_time, .context = t};
-    error *err = workbench_replay(&services, request, reply);
+    json_t *head = NULL;
+    edi_library *library = NULL;
+    error *err = frame_get_json(request, &head);
+    if (!err) err = guides_choose(t->guides, head, &library);
+    if (!err) err = workbench_replay(&services, library, request, reply);
     forget_source(t);
+    json_decref(head);
     return err;
 }
 
@@ -296,7 +338,13 @@ static error *validate(translator *t, frame *request, frame *reply) {
 }
 
 static error *tell_structure(translator *t, frame *request, frame *reply) {
-    return workbench_structure(t->library, request, reply);
+    json_t *head = NULL;
+    edi_library *library = NULL;
+    error *err = frame_get_json(request, &head);
+    if (!err) err = guides_choose(t->guides, head, &library);
+    if (!err) err = workbench_structure(library, request, reply);
+    json_decref(head);
+    return err;
 }
 
 /* Two payload fields and the options of compare.h: {"differences": [...]}. */
@@ -322,6 +370,7 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_EXPLAIN] = explain,
     [OPERATION_SCRIPT] = run_script,
     [OPERATION_CHECK_SCRIPT] = check_script,
+    [OPERATION_CHECK_SCHEMAS] = check_schemas,
     [OPERATION_TEST_SCRIPT] = test_script,
     [OPERATION_REPLAY_SCRIPT] = replay_script,
     [OPERATION_STRUCTURE] = tell_structure,
@@ -354,12 +403,12 @@ int translator_main(frame_channel *channel) {
         log_failure(LOG_ERROR, "scripts cannot be run", err);
         return WORKER_EXIT_SANDBOX;
     }
-    self.library = edi_library_new();
+    self.guides = guides_new(self.host, ask_schema, &self);
     int status = worker_serve(channel, translate, &self);
     json_schema_free(self.schema);
     json_decref(self.schema_document);
-    edi_library_free(self.library);
     forget_source(&self);
-    script_host_free(self.host);
+    script_host_free(self.host); /* what it keeps warm may look at the guides */
+    guides_free(self.guides);
     return status;
 }

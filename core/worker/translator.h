@@ -16,6 +16,7 @@
  *                failure comes with the outcome's "log" beside it.
  *                A "source" in the call stands in the place of the script's published text.
  *   CHECK_SCRIPT {"name","source"}  ->  {} or the error with its line
+ *   CHECK_SCHEMAS {"sources": [{"name","source"}]}  ->  {} or the error, at "NAME.schema:LINE"
  *   TEST_SCRIPT  {"name","source"?,"files": as script_test_options}
  *                ->  {"tests": [{"name","ok","text"?,"elapsed_ms"}], "coverage": {"lines": {"12": 3}},
  * "passed","failed"} REPLAY_SCRIPT  payload + {"call","source"}: the published script and that source, on the same
@@ -25,8 +26,10 @@
  *   STRUCTURE    payload  ->  {"standard","type","version","segments": [{"tag","name","loop"?,"elements":
  *                [{"position","name","example"}]}]}, or "paths": [{"path","type","example"}], or "columns": [..]
  *
+ * Where EDI is read the head may have "schemas": {"key","names"}: those of a partner (core/worker/guides.h).
+ *
  * Questions: SOURCE {"name"} -> {"hash"} + TAG_PAYLOAD; CONTROL {"sequence"} -> {"number"}; TABLE
- * {"table","code","reverse"} -> {"found"} + TAG_PAYLOAD.
+ * {"table","code","reverse"} -> {"found"} + TAG_PAYLOAD; SCHEMA {"name"} -> {} + TAG_PAYLOAD.
  */
 #ifndef BANYAN_CORE_WORKER_TRANSLATOR_H
 #define BANYAN_CORE_WORKER_TRANSLATOR_H

@@ -41,6 +41,7 @@ error *workbench_test(script_host *host, frame *request, frame *reply) {
 
 typedef struct replay {
     const script_services *outer;
+    edi_library *library;
     const char *name; /* of the script that has a draft */
     span draft;
     bool drafted; /* the draft runs */
@@ -85,6 +86,7 @@ static json_t *run_side(replay *r, const json_t *call, span payload, bool drafte
     map_free(r->counters, free);
     r->counters = map_new();
     error *err = script_host_new(&services, &host);
+    if (!err) script_host_use_schemas(host, r->library);
     if (!err) err = script_run(host, call, payload, outcome);
     const json_t *rejected = json_get_object(outcome->result, "rejected");
     if (err) json_put_text(told, "error", error_text(err));
@@ -173,11 +175,11 @@ static void compare_results(const script_outcome *before, const script_outcome *
     }
 }
 
-error *workbench_replay(const script_services *services, frame *request, frame *reply) {
+error *workbench_replay(const script_services *services, edi_library *library, frame *request, frame *reply) {
     json_t *head = NULL, *list = json_array();
     attachment body = {0};
     script_outcome before = {0}, after = {0};
-    replay r = {.outer = services, .now_ms = clock_wall_ms()};
+    replay r = {.outer = services, .library = library, .now_ms = clock_wall_ms()};
     error *err = frame_get_json(request, &head);
     if (!err) err = attachment_of_request(request, &body);
     if (!err) {

@@ -9,7 +9,7 @@
 #include "edi/schema.h"
 
 must_check error *workbench_test(script_host *host, frame *request, frame *reply);
-must_check error *workbench_replay(const script_services *services, frame *request, frame *reply);
+must_check error *workbench_replay(const script_services *services, edi_library *library, frame *request, frame *reply);
 must_check error *workbench_structure(edi_library *library, frame *request, frame *reply);
 
 #endif

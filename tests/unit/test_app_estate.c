@@ -68,6 +68,8 @@ static void an_estate_is_gathered_from_files_and_scripts(void **state) {
     write_file("e/scripts/order_samples/in.edi", "ISA*00~");
     write_file("e/scripts/order_samples/latin.txt", "\xE4");
     write_file("e/scripts/plain.lua", "return {}\n");
+    write_file("e/schemas/acme.schema", "overlay acme of X12 004010 850\n");
+    write_file("e/schemas/notes.txt", "not read");
     estate_files *e = read_good("e/");
     char *text = json_text(estate_files_body(e), true), *absolute = xasprintf("%s/e/erp", directory);
     assert_string_equal(json_get_text(item_of(e, "connections", 0), "directory", ""), absolute);
@@ -77,7 +79,10 @@ static void an_estate_is_gathered_from_files_and_scripts(void **state) {
     assert_non_null(strstr(text,
         "{\"name\":\"order\",\"samples\":[{\"name\":\"in.edi\",\"text\":\"ISA*00~\"},{\"base64\":\"5A==\",\"name\":"
         "\"latin.txt\"}],\"source\":\"return {}\\n\",\"test\":\"-- test\\n\"},{\"name\":\"plain\",\"source\":"));
-    assert_int_equal(json_object_size(estate_files_body(e)), 5);
+    assert_int_equal(json_object_size(estate_files_body(e)), 6);
+    assert_string_equal(json_get_text(item_of(e, "schemas", 0), "name", ""), "acme");
+    assert_string_equal(json_get_text(item_of(e, "schemas", 0), "source", ""), "overlay acme of X12 004010 850\n");
+    assert_int_equal(json_array_size(json_object_get(estate_files_body(e), "schemas")), 1);
     free(text);
     free(absolute);
     estate_files_free(e);
@@ -189,14 +194,15 @@ static void what_is_exported_applies_as_the_same_estate(void **state) {
     static const char all[] =
         "{\"stations\":[{\"name\":\"us\",\"x12_id\":\"01:0123\",\"revision\":3,\"updated_at\":\"x\"}],\"flows\":[],"
         "\"scripts\":[{\"name\":\"order\",\"source\":\"return {}\\n\",\"test\":\"-- t\\n\",\"samples\":[{\"name\":"
-        "\"a.edi\",\"text\":\"ISA\"},{\"name\":\"b.bin\",\"base64\":\"AP/+Cg==\"}]}]}";
+        "\"a.edi\",\"text\":\"ISA\"},{\"name\":\"b.bin\",\"base64\":\"AP/+Cg==\"}]}],"
+        "\"schemas\":[{\"name\":\"acme\",\"source\":\"overlay acme of X12 004010 850\\nCUR forbidden\\n\"}]}";
     json_t *exported;
     size_t files = 0;
     assert_null(json_parse(span_of(all), &exported));
     export_strip(exported);
     assert_null(json_object_get(exported, "flows"));
     assert_null(export_write(exported, "out", &files));
-    assert_int_equal(files, 5);
+    assert_int_equal(files, 6);
     estate_files *e = read_good("out");
     if (!json_equal(exported, (json_t *)estate_files_body(e))) fail_msg("%s", json_text(estate_files_body(e), false));
     json_decref(exported);
@@ -208,6 +214,7 @@ static void a_script_name_that_leaves_the_directory_is_not_written(void **state)
     static const char *const rows[] = {
         "{\"scripts\":[{\"name\":\"../evil\",\"source\":\"\"}]}",
         "{\"scripts\":[{\"name\":\"a/b\",\"source\":\"\"}]}",
+        "{\"schemas\":[{\"name\":\"../evil\",\"source\":\"\"}]}",
         "{\"scripts\":[{\"name\":\"a\",\"source\":\"\",\"samples\":[{\"name\":\"../x\",\"text\":\"\"}]}]}",
         "{\"scripts\":[{\"name\":\"a\",\"source\":\"\",\"samples\":[{\"name\":\"..\",\"text\":\"\"}]}]}",
     };

@@ -31,6 +31,7 @@ export const groups: Group[] = [
       {title: "Endpoints", path: ["config", "endpoints"], key: "e"},
       {title: "Scripts", path: ["config", "scripts"], key: "s"},
       {title: "Tables", path: ["config", "tables"], key: "t"},
+      {title: "Schemas", path: ["config", "schemas"], key: "x"},
     ],
   },
   {

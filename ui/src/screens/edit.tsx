@@ -235,7 +235,13 @@ function Editing({kind, name, schemas, start}: EditingProps): JSX.Element {
             faults={faults}
             fixed={name === null ? [] : [member(kind)]}
             hidden={
-              kind.name === "certificates" ? ["details"] : kind.name === "scripts" ? ["source", "test", "samples", "hash"] : []
+              kind.name === "certificates"
+                ? ["details"]
+                : kind.name === "scripts"
+                  ? ["source", "test", "samples", "hash"]
+                  : kind.name === "schemas"
+                    ? ["hash"]
+                    : []
             }
             change={change}
           />

@@ -221,6 +221,22 @@ export const kinds: Kind[] = [
     ],
   },
   {
+    name: "schemas",
+    title: "Schemas",
+    one: "schema",
+    about: "A partner's guide: what its EDI documents are held against, over the built-in definitions.",
+    columns: [
+      first("schemas", "Name"),
+      moment("Changed", "updated_at", {grow: true}),
+      {
+        title: "Lines",
+        align: "end",
+        cell: (item) => (typeof item["source"] === "string" ? count(item["source"].split("\n").length) : "–"),
+      },
+      setting("About", "description", {grow: true, weight: 2}),
+    ],
+  },
+  {
     name: "certificates",
     title: "Certificates",
     one: "certificate",

@@ -108,7 +108,7 @@ function title(kind: Kind, item: Item): string {
 }
 
 function Settings({kind, item}: {kind: Kind; item: Item}): JSX.Element {
-  const source = kind.name === "scripts" && typeof item["source"] === "string" ? item["source"] : null;
+  const source = (kind.name === "scripts" || kind.name === "schemas") && typeof item["source"] === "string" ? item["source"] : null;
   const rows = kind.name === "tables" ? item["rows"] : undefined;
   const rest = Object.entries(item).filter(([name, value]) => {
     if (value === title(kind, item)) return false; // Said already, by the heading.
