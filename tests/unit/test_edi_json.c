@@ -66,6 +66,23 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
     expect_round_trip(span_of(both));
 }
 
+/* EJ01: the loops of guides are named 2000A, 2300: no letter, or none at first. */
+static void loops_whose_names_are_numbers_come_back_byte_for_byte(void **state) {
+    (void)state;
+    const char *body =
+        "ST*835*0001*005010X221A1~BPR*I*100*C*CHK************20260101~TRN*1*1*1512345678~N1*PR*PAYER~N3*A~"
+        "N4*B*NY*10001~PER*BL*C*TE*1~N1*PE*PAYEE*XX*1~LX*1~CLP*1*1*100*100**12*1~NM1*QC*1*A*B~"
+        "SVC*HC:1*100*100~DTM*472*20260101~CLP*2*1*0*0**12*1~NM1*QC*1*A*B~SE*16*0001~";
+    char file[2048];
+    snprintf(file, sizeof file, "%sGS*HP*SENDER*RECEIVER*20260101*1200*1*X*005010X221A1~%sGE*1*1~IEA*1*000000001~",
+        ISA_FIXED, body);
+    expect_round_trip(span_of(file)); /* in one walk and from the tape */
+    char *json = to_json(span_of(file), false);
+    assert_non_null(strstr(json, "{\"2000\":"));
+    assert_non_null(strstr(json, "{\"1000a\":"));
+    free(json);
+}
+
 /* ED-19 */
 static void random_interchanges_come_back_byte_for_byte(void **state) {
     (void)state;
@@ -213,6 +230,7 @@ static void what_is_not_well_formed_is_refused_with_its_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_well_formed_file_comes_back_byte_for_byte),
+        cmocka_unit_test(loops_whose_names_are_numbers_come_back_byte_for_byte),
         cmocka_unit_test(random_interchanges_come_back_byte_for_byte),
         cmocka_unit_test(trailers_follow_what_was_edited),
         cmocka_unit_test(wrong_json_is_refused_with_its_path),
