@@ -19,13 +19,22 @@ error *edi_counter_control(void *context, edi_level level, const char *kind, cha
     return NULL;
 }
 
-static edi_envelope answer_envelope(const edi_interchange *received, const edi_acknowledge_options *options) {
+/* ISA12 as it came, when it is one; else the writer says it by the document. */
+static const char *answer_version(const edi_interchange *received, edi_library *library) {
+    if (received->delimiters.standard != EDI_X12) return received->version;
+    const edi_segment_type *isa = edi_library_segment(library, EDI_X12, "envelope", SPAN("ISA"));
+    const edi_codes *known = isa && isa->slots.count >= 12 ? edi_slot_codes(&isa->slots.list[11]) : NULL;
+    return !known || edi_codes_find(known, span_of(received->version)) ? received->version : NULL;
+}
+
+static edi_envelope answer_envelope(
+    const judgement *j, const edi_interchange *received, const edi_acknowledge_options *options) {
     edi_envelope envelope = {.delimiters = received->delimiters,
         .una = received->una,
         .suffix = options->suffix,
         .sender = received->receiver,
         .receiver = received->sender,
-        .version = received->version,
+        .version = answer_version(received, j->library),
         .syntax = received->syntax,
         .usage = received->usage[0] ? received->usage : NULL,
         .date = options->date,
@@ -160,7 +169,8 @@ static error *write_details(answer *a, fault_run run) {
         const edi_fault *fault = &a->judged->faults[run.first + i];
         const edi_fault_kind *kind = edi_fault_kind_of(fault->code);
         bool header = strcmp(fault->tag, "ST") == 0 || strcmp(fault->tag, "SE") == 0;
-        if (kind->level < EDI_LEVEL_SEGMENT || header || !kind->x12) continue;
+        bool named = strlen(fault->tag) >= 2; /* 721 is mandatory and has two characters */
+        if (kind->level < EDI_LEVEL_SEGMENT || header || !kind->x12 || !named) continue;
         if (kind->level == EDI_LEVEL_SEGMENT) {
             open = NULL;
             err = write_segment_error(a, fault, segment_code(a, kind));
@@ -257,7 +267,7 @@ static bool answers_group(const judged_group *group) {
 
 static error *write_functional(const judgement *j, const judged_interchange *interchange,
     const edi_acknowledge_options *options, buf *out, edi_acknowledge_result *result) {
-    edi_envelope envelope = answer_envelope(&interchange->header, options);
+    edi_envelope envelope = answer_envelope(j, &interchange->header, options);
     error *err = NULL;
     edi_writer *writer = NULL;
     const judged_group *open = NULL; /* the one that the group being written answers */
@@ -319,7 +329,7 @@ static error *write_ta1(const judgement *j, const judged_interchange *interchang
         return error_new(ERROR_INVALID, "ISA13 \"%s\" cannot be repeated in a TA1", header->control);
     char control[12];
     snprintf(control, sizeof control, "%09llu", (unsigned long long)number);
-    edi_envelope envelope = answer_envelope(header, options);
+    edi_envelope envelope = answer_envelope(j, header, options);
     edi_writer *w = edi_writer_new(out, &envelope, options->control, options->control_context);
     error *err = edi_writer_interchange(w);
     if (!err) {
@@ -405,8 +415,8 @@ static error *write_ucm(
     edi_writer_segment(w, "UCM");
     edi_writer_text(w, header->control);
     edi_writer_text(w, header->type);
-    edi_writer_component(w, span_make(header->version, header->version[0] ? 1 : 0));
-    edi_writer_component(w, span_of(header->version[0] ? header->version + 1 : ""));
+    edi_writer_component(w, span_make(header->version, strlen(header->version) - strlen(header->release)));
+    edi_writer_component(w, span_of(header->release));
     edi_writer_component(w, span_of(header->agency));
     edi_writer_component(w, span_of(header->association));
     edi_writer_text(w, document->rejected ? "4" : "7");
@@ -423,7 +433,7 @@ static error *write_contrl(const judgement *j, const judged_interchange *interch
     if (!header->control[0] || !header->sender.id[0] || !header->receiver.id[0])
         return error_new(ERROR_INVALID,
             "UNB lacks what a CONTRL must repeat (reference, sender or receiver): it cannot be answered");
-    edi_envelope envelope = answer_envelope(header, options);
+    edi_envelope envelope = answer_envelope(j, header, options);
     edi_writer *w = edi_writer_new(out, &envelope, options->control, options->control_context);
     bool version4 = header->syntax >= 4;
     error *err = edi_writer_document(w, "CONTRL", version4 ? "41" : "D3", "UN", NULL);

@@ -174,11 +174,11 @@ static void fill_document(edi_reader *r) {
         break;
     case EDI_EDIFACT: {
         unsigned identifier = r->interchange.interactive ? 1 : 2;
-        char version[8], release[12];
+        char version[8];
         KEEP(t->type, reader_component(r, identifier, 1));
         KEEP(version, reader_component(r, identifier, 2));
-        KEEP(release, reader_component(r, identifier, 3));
-        snprintf(t->version, sizeof t->version, "%s%s", version, release);
+        KEEP(t->release, reader_component(r, identifier, 3));
+        snprintf(t->version, sizeof t->version, "%s%s", version, t->release);
         KEEP(t->agency, reader_component(r, identifier, 4));
         KEEP(t->association, reader_component(r, identifier, 5));
         KEEP(t->control, reader_element(r, r->interchange.interactive ? 2 : 1));

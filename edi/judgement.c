@@ -84,7 +84,8 @@ static bool is_acknowledgement(const char *type) {
 }
 
 static uint32_t keep_header(judgement *j, const edi_transaction *header) {
-    const char *const texts[] = {header->type, header->version, header->association, header->agency, header->control};
+    const char *const texts[] = {
+        header->type, header->version, header->release, header->association, header->agency, header->control};
     size_t start = j->headers.len;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         buf_add(&j->headers, span_make(texts[i], strlen(texts[i]) + 1));
@@ -97,8 +98,8 @@ edi_transaction judgement_header(const judgement *j, const judged_document *docu
         char *room;
         size_t size;
     } texts[] = {{header.type, sizeof header.type}, {header.version, sizeof header.version},
-        {header.association, sizeof header.association}, {header.agency, sizeof header.agency},
-        {header.control, sizeof header.control}};
+        {header.release, sizeof header.release}, {header.association, sizeof header.association},
+        {header.agency, sizeof header.agency}, {header.control, sizeof header.control}};
     if (j->headers.overflow) return header; /* four gigabytes of control numbers */
     const char *text = j->headers.data + document->header;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -110,7 +111,7 @@ edi_transaction judgement_header(const judgement *j, const judged_document *docu
 }
 
 void judgement_read(judgement *j, span file, edi_library *library, const edi_acknowledge_options *options) {
-    *j = (judgement){.headers = BUF_MAX(UINT32_MAX)};
+    *j = (judgement){.library = library, .headers = BUF_MAX(UINT32_MAX)};
     edi_validator *v = edi_validator_new(file, library, &options->validate);
     edi_reader *reader = edi_validator_reader(v);
     bool in_interchange = false, in_group = false, in_document = false;

@@ -39,7 +39,8 @@ typedef struct judged_interchange {
 typedef struct judgement {
     edi_fault *faults; /* errors only, in the order of the levels' runs */
     size_t fault_count, fault_room;
-    buf headers; /* of documents: type, version, association, agency and control number, each with its NUL */
+    edi_library *library; /* borrowed */
+    buf headers; /* of documents: type, version, release, association, agency and control number, each with its NUL */
     judged_document *documents;
     size_t document_count, document_room;
     judged_group *groups;

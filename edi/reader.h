@@ -82,6 +82,7 @@ typedef struct edi_transaction {
     uint64_t offset;
     char type[12];        /* "850", "ORDERS" */
     char version[40];     /* "004010", "005010X222A1", "D96A" */
+    char release[12];     /* EDIFACT: what of it is 0054, "96A"; before it stands 0052 */
     char association[16]; /* UNH 0057: "EAN008" */
     char agency[8];       /* UNH 0051: "UN" */
     char control[EDI_ID_SIZE];

@@ -206,6 +206,26 @@ static void contrl_answers_at_each_level(void **state) {
     assert_string_equal(part("UCI", "UNT"), "UCI+REF1+SENDER:14+RECEIVER:14+8'");
 }
 
+/* EA05: what came cannot always be copied: no version that there is, a tag that is none, a UN version of two digits. */
+static void the_answer_is_valid_although_what_came_is_not(void **state) {
+    (void)state;
+    char file[2048];
+    snprintf(file, sizeof file, "%s", x12_around("850", "PO", BEG PO1));
+    memcpy(strstr(file, "*00401*"), "*99999*", 7);
+    answer(file, kind(EDI_ACKNOWLEDGE_USUAL));
+    assert_non_null(strstr(buf_text(&answered), "*00401*"));
+    assert_string_equal(faults_with(buf_span(&answered), NULL, NULL), "");
+    answer(file, kind(EDI_ACKNOWLEDGE_TA1));
+    assert_non_null(strstr(buf_text(&answered), "~TA1*"));
+    assert_string_equal(faults_with(buf_span(&answered), NULL, NULL), "");
+    answer(x12_around("850", "PO", BEG "*1*2~X*1~" PO1), kind(EDI_ACKNOWLEDGE_999));
+    assert_null(strstr(buf_text(&answered), "IK3**"));
+    assert_string_equal(part("IK5", "~"), "IK5*R*5");
+    assert_string_equal(faults_with(buf_span(&answered), NULL, NULL), "");
+    answer(edifact_around("ORDERS:90:1:UN", "BGM+220+1'"), kind(EDI_ACKNOWLEDGE_USUAL));
+    assert_string_equal(part("UCM", "'"), "UCM+1+ORDERS:90:1:UN+7");
+}
+
 /* EA08, ED-16 */
 static void acknowledgements_are_never_acknowledged(void **state) {
     (void)state;
@@ -302,6 +322,7 @@ int main(void) {
         cmocka_unit_test(contrl_answers_at_each_level),
         cmocka_unit_test(acknowledgements_are_never_acknowledged),
         cmocka_unit_test(what_cannot_be_answered_is_refused_with_its_reason),
+        cmocka_unit_test(the_answer_is_valid_although_what_came_is_not),
         cmocka_unit_test(incoming_acknowledgements_become_judgements),
         cmocka_unit_test(our_own_answers_read_back_as_what_was_found),
     };
