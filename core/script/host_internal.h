@@ -20,7 +20,7 @@ struct script_host {
     script_services services;
     chunk_cache *chunks;
     edi_library *built_in;
-    edi_library *schemas; /* what scripts see: built_in, or one that somebody lent */
+    edi_library *schemas;      /* what scripts see: built_in, or one that somebody lent */
     struct coverage *coverage; /* borrowed; NULL: nobody counts lines */
     warm_state warm[WARM_MAX];
     uint64_t runs;
