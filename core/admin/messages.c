@@ -180,6 +180,7 @@ error *stats_show(call *c, http_response **response) {
     json_object_set_new(stats, "workers", worker_pool_status(options->pool));
     json_object_set_new(stats, "connections", engine_health(options->engine));
     json_put_text(stats, "public", options->public_address);
+    json_put_text(stats, "public_url", engine_public_url(options->engine));
     json_object_set_new(stats, "back_ends", guard_states());
     int64_t held_since = engine_held_since_ms(options->engine);
     if (held_since) {

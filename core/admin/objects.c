@@ -3,13 +3,14 @@
 
 #include "core/base/memory.h"
 #include "core/flow/config.h"
+#include "core/flow/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* What the appliance adds to every object that it shows; a client may send it back. What it adds to a certificate is
  * the business of core/flow/keys.h. */
-static const char *const shown_only[] = {"revision", "updated_at", "updated_by", "health", NULL};
+static const char *const shown_only[] = {"revision", "updated_at", "updated_by", "health", "back_end", NULL};
 
 /* The details of a certificate stand at its top level, where people look for them. */
 static void spread_details(json_t *body) {
@@ -43,12 +44,15 @@ static error *check_kind(const char *kind) {
 /* Connections are shown with how they fare. */
 static void add_health(call *c, const char *kind, json_t *items) {
     if (strcmp(kind, "connections") != 0) return;
-    json_t *all = engine_health(c->admin->options.engine);
+    json_t *all = engine_health(c->admin->options.engine), *guards = guard_states();
     for (size_t i = 0; i < json_array_size(items); i++) {
         json_t *item = json_array_get(items, i);
-        json_t *one = json_object_get(all, json_get_text(item, "name", ""));
+        const char *name = json_get_text(item, "name", "");
+        json_t *one = json_object_get(all, name), *guarded = json_object_get(guards, name);
         if (one) json_object_set(item, "health", one);
+        if (guarded) json_object_set(item, "back_end", guarded);
     }
+    json_decref(guards);
     json_decref(all);
 }
 

@@ -512,6 +512,10 @@ void engine_reached_at(engine *e, const char *url) {
     if (!atomic_load(&e->public_url)) atomic_store(&e->public_url, xstrdup(url));
 }
 
+const char *engine_public_url(const engine *e) {
+    return atomic_load(&e->public_url);
+}
+
 json_t *engine_health(engine *e) {
     return health_json(e->health);
 }

@@ -56,6 +56,7 @@ must_check error *engine_release(engine *e, const char *who);
 
 /* The public listener is there: this is how partners reach us, unless the options said otherwise. Once. */
 void engine_reached_at(engine *e, const char *url);
+const char *engine_public_url(const engine *e); /* NULL: not known yet */
 
 /* {"name": {"state": "ok"|"failing"|"idle", "error", "since", "last"}}: what is known of each connection since the
  * start. New reference. */

@@ -42,6 +42,7 @@ struct guard {
     int64_t concurrent; /* as it was last read */
     int64_t running, waiting, failures, opened, refused, longer;
     int64_t open_until_ms; /* monotonic; 0: closed */
+    int64_t open_since_ms; /* wall */
     int64_t open_ms;
     int64_t repeats; /* what is left of the budget, in parts of 10,000 of one */
     int64_t repeated, not_repeated;
@@ -133,6 +134,7 @@ static void note_outcome(guard *g, bool probe, bool failed, int64_t now) {
     if (!opens) return;
     g->longer = g->longer ? g->longer * 2 : 1;
     if (g->longer > LONGER_MAX) g->longer = LONGER_MAX;
+    if (g->open_until_ms == 0) g->open_since_ms = clock_wall_ms();
     g->open_until_ms = now + g->open_ms * g->longer;
     g->opened++;
     log_warning("connection %s: %lld failures in a row, the breaker opens", g->name, (long long)g->failures);
@@ -206,13 +208,18 @@ json_t *guard_states(void) {
     while (all && map_next(all, &cursor, &name, &value)) {
         guard *g = value;
         pthread_mutex_lock(&g->lock);
-        bool over = g->open_until_ms && clock_monotonic_ms() >= g->open_until_ms;
-        const char *state = !g->open_until_ms ? "closed" : over ? "half-open" : "open";
-        json_object_set_new(states, g->name,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "breaker", state, "running", (json_int_t)g->running,
-                "waiting", (json_int_t)g->waiting, "failures", (json_int_t)g->failures, "opened", (json_int_t)g->opened,
-                "refused", (json_int_t)g->refused, "repeated", (json_int_t)g->repeated, "not_repeated",
-                (json_int_t)g->not_repeated));
+        int64_t left_ms = g->open_until_ms - clock_monotonic_ms();
+        const char *state = !g->open_until_ms ? "closed" : left_ms <= 0 ? "half-open" : "open";
+        json_t *one = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "breaker", state, "running",
+            (json_int_t)g->running, "waiting", (json_int_t)g->waiting, "failures", (json_int_t)g->failures, "opened",
+            (json_int_t)g->opened, "refused", (json_int_t)g->refused, "repeated", (json_int_t)g->repeated,
+            "not_repeated", (json_int_t)g->not_repeated);
+        if (g->open_until_ms) {
+            char since[CLOCK_TEXT_SIZE];
+            json_put_text(one, "since", clock_format(g->open_since_ms, since));
+            json_object_set_new(one, "next_ms", json_integer(left_ms <= 0 ? 0 : (json_int_t)left_ms));
+        }
+        json_object_set_new(states, g->name, one);
         pthread_mutex_unlock(&g->lock);
     }
     pthread_mutex_unlock(&all_lock);

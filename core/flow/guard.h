@@ -41,7 +41,8 @@ void guard_earn_repeat(const estate_connection *connection, int share);
 bool guard_spend_repeat(const estate_connection *connection); /* false: nothing is left; it is counted */
 
 /* {"acme": {"breaker": "closed"|"open"|"half-open", "running", "waiting", "failures", "opened", "refused", "repeated",
- * "not_repeated"}}: failures are those in a row, the last four count since the start. New reference. */
+ * "not_repeated", "since", "next_ms"}}: failures are those in a row, the four after them count since the start; of a
+ * breaker that is not closed `since` tells when it opened first, `next_ms` how long nobody may try. New reference. */
 json_t *guard_states(void);
 
 extern const setting guard_breaker_settings[];

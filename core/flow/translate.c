@@ -231,11 +231,11 @@ static error *conclude(translation *t) {
     return err;
 }
 
-/* The lines of a script that failed help to find out why, and so do its calls: they stay, whatever becomes of the
- * attempt. */
-static void keep_log(const translation *t) {
-    if (json_array_size(json_get_array(t->outcome, "log")) == 0 && !t->answers) return;
+/* Which flow it was, in what version of its script, what that asked of others and logged: these help to find out why it
+ * failed, and stay, whatever becomes of the attempt. */
+static void keep_traces(const translation *t) {
     store_change *change = store_change_new();
+    store_set_facts(change, t->w->job->message, t->flow->name, NULL, json_get_text(t->outcome, "script", NULL));
     call_events(change, t);
     translate_log_events(change, t->w->job->message, t->outcome);
     store_submit(t->w->engine->options.store, change, NULL, NULL);
@@ -254,7 +254,7 @@ error *work_translate(work *w) {
     err = store_payload_open(w->engine->options.store, w->job->message, &view);
     if (!err) {
         if (t.flow->script) err = run_script(&t, &view);
-        if (err && t.outcome) keep_log(&t);
+        if (err) keep_traces(&t);
         if (!err && !t.held) err = t.flow->script ? add_results(&t) : pass_through(&t, &view);
         if (!err && !t.held) err = conclude(&t);
         payload_view_close(&view);

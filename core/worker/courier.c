@@ -374,7 +374,6 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
     }
     if (err && spoils_session(err)) close_session(self);
     if (!err && !frame_get(reply, TAG_JSON, 0).data) frame_put(reply, TAG_JSON, SPAN("{}"));
-    err = error_wrap(err, "connection %s", json_get_text(head, "connection", ""));
     json_decref(head);
     return err;
 }

@@ -188,3 +188,10 @@ test("banyan script run takes the same file, and tests may name it", () => {
   const tested = us.run("script", "test", bench);
   assert.equal(tested.code, 0, tested.out);
 });
+
+test("a message whose translation failed tells which flow and script it was", async () => {
+  const {id} = await ended("off-1", "failed");
+  const message = await us.get(`/api/v1/messages/${id}`);
+  assert.equal(message.flow, "off");
+  assert.match(message.reason, /off\.lua:4/);
+});

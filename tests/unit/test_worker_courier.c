@@ -338,7 +338,7 @@ static void bad_requests_are_refused_with_the_connection_s_name(void **state) {
         {OPERATION_STAGE, "{}", "{\"kind\":\"bare\",\"path\":\"a\"}", "cannot be written", ERROR_UNSUPPORTED},
         {OPERATION_REMOVE, "{}", "{\"kind\":\"bare\",\"path\":\"a\"}", "cannot remove", ERROR_UNSUPPORTED},
         {OPERATION_SCRIPT, "{}", "{}", "does not do that", ERROR_UNSUPPORTED},
-        {OPERATION_PROBE, "{\"refuses\":true}", "{}", "connection acme: wrong password", ERROR_DENIED},
+        {OPERATION_PROBE, "{\"refuses\":true}", "{}", "wrong password", ERROR_DENIED},
         {OPERATION_REMOVE, "{}", "{\"path\":\"gone\"}", "no such file", ERROR_NOT_FOUND},
     };
     rig r;

@@ -38,6 +38,7 @@ const NewScript = lazy(async () => (await import("./screens/workbench/start")).N
 
 const Onboarding = lazy(async () => (await import("./screens/onboarding")).Onboarding, "the page");
 const PartnerSheet = lazy(async () => (await import("./screens/sheet")).PartnerSheet, "the page");
+const NewCertificate = lazy(async () => (await import("./screens/certificate")).NewCertificate, "the page");
 const SetUp = lazy(async () => (await import("./screens/setup")).SetUp, "the page");
 const About = lazy(async () => (await import("./screens/about")).About, "the page");
 
@@ -59,6 +60,7 @@ function Configuration({path}: {path: string[]}): JSX.Element {
     route.value.query.get("copy") === null
   )
     return <Onboarding key={key} name={null} />;
+  if (kind.name === "certificates" && name === NEW && route.value.query.get("plain") === null) return <NewCertificate />;
   if (kind.name === "partners" && action === "onboarding") return <Onboarding key={key} name={name} />;
   if (kind.name === "partners" && action === "sheet") return <PartnerSheet key={key} name={name} />;
   if (name === NEW || action === "edit") return <EditPage key={key} kind={kind} name={name === NEW ? null : name} />;

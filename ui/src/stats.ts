@@ -19,6 +19,7 @@ export interface Needs {
   quarantined: number;
   overdue: number;
   dead: number;
+  cutOff: number; // Back-ends whose breaker is open.
   total: number;
 }
 
@@ -29,7 +30,8 @@ export const needs = computed<Needs>(() => {
   const overdue = figures?.acknowledgements?.overdue ?? 0;
   const dead = figures?.jobs?.dead ?? 0;
   // A job that was given up has its message among the failed: counting both would count one thing twice.
-  return {failed, quarantined, overdue, dead, total: failed + quarantined + overdue};
+  const cutOff = Object.values(figures?.back_ends ?? {}).filter((behind) => behind.breaker !== "closed").length;
+  return {failed, quarantined, overdue, dead, cutOff, total: failed + quarantined + overdue + cutOff};
 });
 
 export async function lookAtStats(): Promise<void> {

@@ -54,8 +54,19 @@ export interface Stats {
   version?: string;
   workers?: WorkerState[];
   connections?: {[name: string]: {state?: string; error?: string; since?: string; last?: string}};
+  back_ends?: {[connection: string]: BackEnd};
   public?: string;
+  public_url?: string;
   held_since?: string;
+}
+
+// A back-end that is guarded by a breaker or a limit.
+export interface BackEnd {
+  breaker: "closed" | "open" | "half-open";
+  failures: number;
+  refused: number;
+  since?: string;
+  next_ms?: number;
 }
 
 export interface WorkerState {

@@ -1,7 +1,7 @@
 // cases-config.mjs: changing what an appliance does, as its users would: connections, flows, tables, certificates, users, keys, partners.
 // Everything that a case makes it removes again.
 
-import {api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
+import {aMessage, api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
 
 // A changing call with the page's session.
 async function change(page, method, path, body) {
@@ -202,6 +202,97 @@ export const configuration = [
         ["certificates", "e2e-2031"],
       ])
         equal(await change(page, "DELETE", `${kind}/${name}`), 204, `removing ${name}`);
+    },
+  ],
+  [
+    "a new certificate begins with where it comes from, and is shown by what it is",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]/);
+      await go(page, "#/config/certificates/+new");
+      await change(page, "DELETE", "certificates/e2e-2040");
+      await page.check("text=Make a key and a certificate here");
+      await page.fill("#certificate-name", "e2e-2040");
+      await page.fill("#certificate-subject", "e2e company");
+      await page.click("button:has-text('Make it')");
+      await page.waitForSelector("h1:has-text('e2e-2040')");
+      await page.waitForSelector(".facts:has-text('CN=e2e company')");
+      await page.waitForSelector(".facts:has-text('never shown')");
+      await go(page, "#/config/certificates");
+      await page.waitForSelector("tr:has-text('e2e-2040'):has-text('ours')");
+      equal(await change(page, "DELETE", "certificates/e2e-2040"), 204, "removing it");
+    },
+  ],
+  [
+    "the overview says which back-end is cut off, since when, and when it is tried again",
+    async () => {
+      const page = await open();
+      await page.route(/\/api\/v1\/stats$/, async (route) => {
+        const answer = await route.fetch();
+        const body = await answer.json();
+        body.back_ends = {
+          "e2e <warehouse>": {breaker: "open", failures: 5, refused: 12, since: new Date().toISOString(), next_ms: 42_000},
+        };
+        return route.fulfill({response: answer, json: body});
+      });
+      await go(page, "#/");
+      const row = page.locator(".need-rows li:has-text('e2e <warehouse>')");
+      await row.waitFor();
+      const said = await row.textContent();
+      assert(/cut off/.test(said) && /5 failures in a row/.test(said) && /in 42 s/.test(said), said);
+      await page.waitForSelector(".tallies:has-text('1 back-end cut off')");
+    },
+  ],
+  [
+    "the evidence of an AS2 exchange tells who signed, whether the digests are the same, and what the receipt says",
+    async () => {
+      const page = await open();
+      await go(page, "#/messages");
+      const message = await aMessage(page, (item) => item.direction === "out" && item.connection, "message that went out");
+      const digest = {algorithm: "sha-256", value: "same="};
+      const evidence = {
+        direction: "out",
+        message_id: "<1@us>",
+        packed_at: "2026-11-30T10:00:00Z",
+        size: 3164,
+        ruled: "signed",
+        layers: [
+          {kind: "enveloped", cipher: "aes256-cbc", recipient: "acme-2026"},
+          {kind: "signed", digest: "sha-256", signer: "us-2026"},
+        ],
+        mics: {signed: {sha1: "other=", "sha-256": "same="}},
+        headers: [["AS2-To", "ACME <i>Corp</i>"]],
+        receipt: {
+          meaning: "good",
+          verdict: "accepted, receipt signed with acme-2026",
+          received_at: "2026-11-30T10:00:01Z",
+          signature_good: true,
+          layers: [{kind: "signed", digest: "sha-256", signer: "acme-2026"}],
+          answers: {disposition: "processed", words: "", human: "taken", mic: digest},
+        },
+        raw_receipt: "Content-Type: multipart/report\r\n\r\n<script>x</script>",
+      };
+      await page.route(/\/api\/v1\/connections\/[^/]+$/, (route) => route.fulfill({json: {name: "x", kind: "as2"}}));
+      await page.route(/\/evidence$/, (route) => route.fulfill({json: evidence}));
+      await go(page, "#/messages/" + message.id);
+      const section = page.locator("section[aria-labelledby=evidence]");
+      await section.waitFor();
+      const text = await section.textContent();
+      for (const words of [
+        "encrypted for acme-2026",
+        "signed with our us-2026",
+        "both sides have the same bytes",
+        "the signature is good",
+        "taken",
+      ])
+        assert(text.includes(words), `${words} is not said: ${text}`);
+      equal(await section.locator("i, script").count(), 0, "elements made of what came");
+      digest.value = "another=";
+      evidence.receipt.meaning = "bad";
+      evidence.receipt.verdict = "the digest is another one";
+      await page.reload();
+      await page.waitForSelector(".outcome.bad:has-text('the digest is another one')");
+      await page.waitForSelector("section[aria-labelledby=evidence] .bad-text:has-text('tells another one')");
     },
   ],
   [

@@ -215,4 +215,54 @@ export const scripts = [
       await leave(page);
     },
   ],
+  [
+    "calls of other systems are answered by a sample that is written beside the result, and nothing is sent",
+    async () => {
+      const page = await open();
+      expect(/status of 404/);
+      await bench(page);
+      await session(page, "PUT", `scripts/${NAME}`, {
+        source: `local connection = require "connection"
+return {translate = function(m) return {json = {there = connection.get("warehouse", "/stock/" .. m.json.number).json.quantity}} end}
+`,
+      });
+      await go(page, "#/config/scripts");
+      await go(page, `#/config/scripts/${NAME}`);
+      await page.waitForSelector(".cm-content");
+      await page.selectOption("#bench-input", "t");
+      await page.fill("textarea[aria-label='What comes in, typed']", '{"number": "4711"}');
+      await page.waitForSelector(".called:has-text('no answer')");
+      assert(
+        /nothing is sent from here/.test(await page.textContent(".output-pane .outcome")),
+        "it is not said that nothing is sent",
+      );
+      await page.click(".called button");
+      await page.waitForFunction(() => document.querySelector("#calls-text")?.value.includes("/stock/4711"));
+      await page.fill("#calls-text", '[{"connection": "warehouse"');
+      await page.waitForSelector("dialog .field-fault:has-text('no JSON yet')");
+      assert(await page.locator("dialog button.primary").isDisabled(), "what is no JSON can be saved");
+      await page.fill("#calls-text", '[{"connection": "warehouse", "path": "/stock/*", "json": {"quantity": 7}}]');
+      await page.click("dialog button.primary");
+      await page.waitForSelector(".result .code:has-text('\"there\": 7')");
+      await page.waitForSelector(".called:has-text('200')");
+      await leave(page);
+    },
+  ],
+  [
+    "what comes in is kept as a sample under a name of one's own, and changed where it is shown",
+    async () => {
+      const page = await open();
+      expect(/status of 404/);
+      await bench(page);
+      await page.click("text=Keep as a sample …");
+      await page.fill("input[aria-label='Name of the sample']", "first.json");
+      await page.click(".naming button");
+      await page.waitForFunction(() => document.querySelector("#bench-input")?.value === "s first.json");
+      await page.click(".input-pane >> text=Change");
+      await page.fill("textarea[aria-label='The sample, being changed']", '{"number": "99", "lines": []}');
+      await page.click(".input-pane >> text=Save");
+      await page.waitForSelector(".result .code:has-text('99')");
+      await leave(page);
+    },
+  ],
 ];

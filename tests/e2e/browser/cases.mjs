@@ -41,7 +41,7 @@ const screens = [
   "#/about",
   "#/setup",
   ...kinds.map((kind) => `#/config/${kind}`),
-  ...["partners", "flows", "users", "keys", "scripts", "tables"].map((kind) => `#/config/${kind}/+new`),
+  ...["partners", "flows", "users", "keys", "scripts", "tables", "certificates"].map((kind) => `#/config/${kind}/+new`),
   "#/config/connections/+new?kind=as2",
 ];
 const OPENED =

@@ -10,6 +10,30 @@ interface DialogProps {
   children: ComponentChildren;
 }
 
+// What every question ends with: leave it, or do it.
+export function DialogFoot({
+  close,
+  act,
+  word,
+  disabled = false,
+}: {
+  close: () => void;
+  act?: () => unknown; // Without it the form around is submitted.
+  word: ComponentChildren;
+  disabled?: boolean;
+}): JSX.Element {
+  return (
+    <div class="sheet-foot">
+      <button type="button" onClick={close}>
+        Cancel
+      </button>
+      <button type={act ? "button" : "submit"} class="primary" disabled={disabled} onClick={act && (() => void act())}>
+        {word}
+      </button>
+    </div>
+  );
+}
+
 export function Dialog({title, close, children}: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {

@@ -6,7 +6,7 @@ import type {JSX} from "preact";
 import {useEffect, useMemo, useRef} from "preact/hooks";
 import {address, asProblem, type Problem} from "../api";
 import {plural, size} from "../format";
-import {decode, fetchPayload, hexLines, WINDOW_BYTES, type Decoded, type Payload} from "../payload/decode";
+import {decode, fetchPayload, hexLines, kindOf, WINDOW_BYTES, type Decoded, type Payload} from "../payload/decode";
 import {pieces, segments, syntaxOf, type Segment, type Syntax} from "../payload/edi";
 import {layoutJson} from "../payload/json";
 import {useResource} from "../resource";
@@ -195,6 +195,27 @@ function Edi({text, syntax}: {text: string; syntax: Syntax}): JSX.Element {
     </li>
   );
   return <Many rows={rows} draw={row} />;
+}
+
+// A text that is no message yet, to be read in the same ways: what a script is given and what it makes.
+export function TextView({text}: {text: string}): JSX.Element {
+  const kind = useMemo(() => kindOf(text), [text]);
+  if (kind === "x12" || kind === "edifact") {
+    const syntax = syntaxOf(text, kind);
+    if (syntax) return <Edi text={text} syntax={syntax} />;
+  }
+  return <Lines text={kind === "json" ? layoutJson(text) : text} marks={false} />;
+}
+
+// The same as lines, for what compares them: a segment, or a member of JSON, a line.
+export function readable(text: string): string {
+  const kind = kindOf(text);
+  if (kind === "json") return layoutJson(text);
+  const syntax = kind === "x12" || kind === "edifact" ? syntaxOf(text, kind) : null;
+  if (!syntax) return text;
+  return segments(text, syntax)
+    .map((segment) => segment.tag + segment.rest + segment.end.trimEnd())
+    .join("\n");
 }
 
 // `marks` shows where lines really end, and with what.

@@ -68,6 +68,7 @@ const tones: {[status: string]: "good" | "calm" | "wait" | "bad" | "held"} = {
   ok: "good",
   expired: "bad",
   expiring: "wait",
+  "cut off": "bad",
 };
 
 export function StatusWord({status}: {status: string}): JSX.Element {
@@ -117,6 +118,7 @@ export function messageTitle(message: Message): string {
   const document = message.documents?.[0];
   const label = document ? documentLabel(document) : "";
   if (label || message.filename) return label || (message.filename ?? "");
+  if (message.endpoint) return message.endpoint;
   const type = message.content_type?.split(";")[0]?.trim().toLowerCase() ?? "";
   const other = message.partner ?? message.connection;
   return `${formats[type] ?? (type || "Message")}${other ? ` ${message.direction === "in" ? "from" : "to"} ${other}` : ""}`;

@@ -4,7 +4,8 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
 import {asProblem, call, getTagged, put, type Problem} from "../api";
-import {Dialog} from "../parts/dialog";
+import {Dialog, DialogFoot} from "../parts/dialog";
+import {words} from "../format";
 import {Icon} from "../parts/icon";
 import {Refused} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
@@ -107,6 +108,181 @@ export function Details({details}: {details: Item}): JSX.Element {
       <dt>SHA-256 fingerprint</dt>
       <dd class="mono">{brief(details["fingerprint"])}</dd>
     </dl>
+  );
+}
+
+// One that is kept: what it is first, its text when asked for.
+export function CertificateFacts({item}: {item: Item}): JSX.Element {
+  const pem = brief(item["certificate"]);
+  const key = brief(item["public_key"]);
+  const rest = (["description", "use", "valid_from", "valid_until", "serial", "revision"] as const).filter(
+    (name) => item[name],
+  );
+  return (
+    <>
+      {pem ? (
+        <Details details={item} />
+      ) : (
+        <p class="about">A key without a certificate: {brief(item["key"]) || "of unknown kind"}.</p>
+      )}
+      <dl class="facts card">
+        <div class="pair">
+          <dt>Private key</dt>
+          <dd>
+            {item["has_private_key"] === true ? "ours: it is here, sealed, and never shown" : "none: it is somebody else's"}
+          </dd>
+        </div>
+        {rest.map((name) => (
+          <div key={name} class="pair">
+            <dt>{words(name)}</dt>
+            <dd>
+              <Foreign text={brief(item[name])} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {pem && (
+        <details>
+          <summary>Certificate in PEM</summary>
+          <pre class="pem" tabIndex={0} aria-label="Certificate in PEM">
+            {pem}
+          </pre>
+        </details>
+      )}
+      {key && (
+        <details open={!pem}>
+          <summary>Public key, for the other side</summary>
+          <pre class="pem" tabIndex={0} aria-label="Public key">
+            {key}
+          </pre>
+        </details>
+      )}
+    </>
+  );
+}
+
+type Origin = "make" | "theirs" | "ours" | "ssh";
+
+const origins: [Origin, string, string][] = [
+  ["theirs", "A partner sent it", "Checks their signatures, encrypts for them."],
+  ["make", "Make a key and a certificate here", "Signs and decrypts for us. The partner gets the certificate."],
+  ["ours", "We have a key and a certificate already", "Made elsewhere, for example by an authority."],
+  ["ssh", "Make a key for SFTP", "The other side gets the public half, for its authorized_keys."],
+];
+
+// The first question is where it comes from; the rest follows from that.
+export function NewCertificate(): JSX.Element {
+  const origin = useSignal<Origin>("theirs");
+  const name = useSignal("");
+  const pem = useSignal("");
+  const key = useSignal("");
+  const subject = useSignal("");
+  const busy = useSignal(false);
+  const problem = useSignal<Problem | null>(null);
+  useEffect(() => {
+    document.title = "New certificate · Banyan";
+  }, []);
+  const body = (): Item => {
+    if (origin.value === "theirs") return {certificate: pem.value};
+    if (origin.value === "ours") return {certificate: pem.value, private_key: key.value};
+    if (origin.value === "ssh") return {generate: {kind: "ssh"}};
+    return {generate: {kind: "ec", common_name: subject.value || name.value}};
+  };
+  const missing =
+    !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name.value) ||
+    ((origin.value === "theirs" || origin.value === "ours") && !pem.value.trim()) ||
+    (origin.value === "ours" && !key.value.trim());
+  const save = async (): Promise<void> => {
+    busy.value = true;
+    problem.value = null;
+    try {
+      await put(objectPath("certificates", name.value), body(), "");
+      say(`${name.value} is kept.`);
+      navigate(link(["config", "certificates", name.value]));
+    } catch (cause) {
+      problem.value = asProblem(cause);
+      busy.value = false;
+    }
+  };
+  return (
+    <>
+      <div class="steps">
+        <a href={link(["config", "certificates"])} data-key="Escape">
+          <Icon name="back" /> Certificates
+        </a>
+      </div>
+      <div class="head">
+        <h1>New certificate or key</h1>
+        <a href={link(["config", "certificates", "+new"], {plain: ""})}>All settings at once</a>
+      </div>
+      <form
+        class="narrow-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!missing) void save();
+        }}
+      >
+        <fieldset class="field">
+          <legend>Where it comes from</legend>
+          {origins.map(([value, title, help]) => (
+            <label key={value} class="check">
+              <input type="radio" name="origin" checked={origin.value === value} onChange={() => (origin.value = value)} />
+              <span>
+                <b>{title}</b> <span class="quiet">{help}</span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+        <div class="field">
+          <label for="certificate-name">Name</label>
+          <input
+            id="certificate-name"
+            value={name.value}
+            maxLength={64}
+            required
+            spellcheck={false}
+            placeholder={origin.value === "theirs" ? "acme-2027" : origin.value === "ssh" ? "us-ssh" : "us-2027"}
+            onInput={(event) => (name.value = event.currentTarget.value)}
+          />
+          <p class="field-help">How other objects refer to it; with the year in it the next one is easy to name.</p>
+        </div>
+        {origin.value === "make" && (
+          <div class="field">
+            <label for="certificate-subject">Common name in the certificate</label>
+            <input
+              id="certificate-subject"
+              value={subject.value}
+              maxLength={64}
+              placeholder={name.value}
+              onInput={(event) => (subject.value = event.currentTarget.value)}
+            />
+            <p class="field-help">What the partner sees; our company, or our AS2 name. Good for two years.</p>
+          </div>
+        )}
+        {(origin.value === "theirs" || origin.value === "ours") && (
+          <CertificateInput value={pem.value} change={(text) => (pem.value = text)} />
+        )}
+        {origin.value === "ours" && (
+          <div class="field">
+            <label for="certificate-key">Private key (PEM)</label>
+            <textarea
+              id="certificate-key"
+              class="mono"
+              rows={6}
+              spellcheck={false}
+              autocomplete="off"
+              value={key.value}
+              onInput={(event) => (key.value = event.currentTarget.value)}
+            />
+            <p class="field-help">It is sealed when it is kept, and never shown again.</p>
+          </div>
+        )}
+        <Refused problem={problem.value} />
+        <button type="submit" class="primary" disabled={busy.value || missing}>
+          {origin.value === "make" || origin.value === "ssh" ? "Make it" : "Keep it"}
+        </button>
+      </form>
+    </>
   );
 }
 
@@ -233,19 +409,12 @@ function RollOver({name, own, close}: {name: string; own: boolean; close: () => 
         ))}
       </fieldset>
       <Refused problem={problem.value} />
-      <div class="sheet-foot">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        <button
-          type="button"
-          class="primary"
-          disabled={busy.value || next.value === "" || (how.value === "paste" && !pem.value)}
-          onClick={() => void go()}
-        >
-          Replace
-        </button>
-      </div>
+      <DialogFoot
+        close={close}
+        act={go}
+        word="Replace"
+        disabled={busy.value || next.value === "" || (how.value === "paste" && !pem.value)}
+      />
     </Dialog>
   );
 }

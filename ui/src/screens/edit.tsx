@@ -21,7 +21,7 @@ import type {Kind} from "./kinds";
 import {FlowPicture} from "./picture";
 
 const SHOWN_ONLY = [
-  "revision updated_at updated_by health details subject issuer serial fingerprint not_before not_after public_key has_private_key hash",
+  "revision updated_at updated_by health back_end details subject issuer serial fingerprint not_before not_after public_key has_private_key hash",
   "version state draft",
 ]
   .join(" ")

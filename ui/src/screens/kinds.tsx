@@ -102,7 +102,7 @@ function first(kind: string, title: string): Column<Item> {
 
 const DAY_MS = 86_400_000;
 
-function Expiry({value}: {value: Json | undefined}): JSX.Element {
+export function Expiry({value}: {value: Json | undefined}): JSX.Element {
   if (typeof value !== "string") return <span class="none">–</span>;
   const left = new Date(value).getTime() - Date.now();
   return (
@@ -244,7 +244,18 @@ export const kinds: Kind[] = [
     columns: [
       first("certificates", "Name"),
       setting("Subject", "subject", {grow: true}),
-      setting("Kind", "kind", {weight: 2}),
+      {
+        title: "Key",
+        weight: 2,
+        cell: (item) =>
+          item["has_private_key"] === true ? (
+            <>
+              ours, <Text value={item["key"]} />
+            </>
+          ) : (
+            <span class="quiet">theirs</span>
+          ),
+      },
       {title: "Ends", cell: (item) => <Expiry value={item["not_after"]} />},
       setting("Fingerprint", "fingerprint", {weight: 3, grow: true}),
     ],

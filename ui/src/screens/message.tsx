@@ -213,15 +213,25 @@ function Timeline({events}: {events: TimelineEvent[]}): JSX.Element {
           <Time at={event.at} />
           <div>
             <span class="kind">
-              <Foreign text={event.kind.replace(/[_.]/g, " ")} />
+              <Foreign text={kindOf(event)} />
             </span>{" "}
-            <Foreign text={event.text} />
+            <Foreign text={restOf(event)} />
             <Detail detail={event.detail} />
           </div>
         </li>
       ))}
     </ol>
   );
+}
+
+const kindOf = (event: TimelineEvent): string => event.kind.replace(/[_.]/g, " ");
+
+// "packed for acme" of the kind "packed" need not say it twice.
+function restOf(event: TimelineEvent): string {
+  const kind = kindOf(event);
+  return event.text.startsWith(kind) && !/^\w/.test(event.text.slice(kind.length))
+    ? event.text.slice(kind.length).trimStart()
+    : event.text;
 }
 
 function Detail({detail}: {detail: TimelineEvent["detail"]}): JSX.Element | null {

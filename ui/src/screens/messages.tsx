@@ -5,7 +5,7 @@ import type {JSX} from "preact";
 import {signal, useSignal} from "@preact/signals";
 import {useEffect, useMemo, useRef} from "preact/hooks";
 import {count, localTime, plural} from "../format";
-import {Dialog} from "../parts/dialog";
+import {Dialog, DialogFoot} from "../parts/dialog";
 import {Icon} from "../parts/icon";
 import {Empty} from "../parts/states";
 import {ListView, type Column} from "../parts/table";
@@ -356,14 +356,7 @@ function NameView({close, keep}: {close: () => void; keep: (title: string) => vo
           />
           <p class="field-help">It stands beside the other views, for you alone. To share it, send the address of this page.</p>
         </div>
-        <div class="sheet-foot">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Save
-          </button>
-        </div>
+        <DialogFoot close={close} word="Save" />
       </form>
     </Dialog>
   );

@@ -4,14 +4,15 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {asProblem, call, put, type Problem} from "../api";
 import {isSealed} from "../forms/schema";
-import {size, words} from "../format";
-import {Dialog} from "../parts/dialog";
+import {duration, plural, size, words} from "../format";
+import {Dialog, DialogFoot} from "../parts/dialog";
 import {Icon} from "../parts/icon";
 import {Refused} from "../parts/states";
-import {Foreign, Time} from "../parts/text";
+import {Foreign, StatusWord, Time} from "../parts/text";
 import {say} from "../parts/toast";
 import {link, navigate} from "../router";
 import {mayChange, mayResend} from "../session";
+import {stats} from "../stats";
 import type {Item, Json} from "../types";
 import {objectPath, settingsOf} from "./edit";
 import type {Kind} from "./kinds";
@@ -97,14 +98,7 @@ export function Remove({kind, name, item, close}: {kind: Kind; name: string; ite
           : "You can undo this right afterwards. What was tracked stays tracked."}
       </p>
       <Refused problem={problem.value} />
-      <div class="sheet-foot">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        <button type="button" class="primary" disabled={busy.value} onClick={() => void remove()}>
-          Remove
-        </button>
-      </div>
+      <DialogFoot close={close} act={remove} word="Remove" disabled={busy.value} />
     </Dialog>
   );
 }
@@ -139,6 +133,44 @@ async function probe(name: string, kind: string): Promise<Outcome> {
   );
   const body = (await response.json()) as {works?: boolean; error?: string; checks?: Step[]; message?: string};
   return {works: body.works === true, words: body.error ?? "", steps: body.checks ?? [], message: body.message ?? ""};
+}
+
+// How it fared since the start, and the breaker of a back-end.
+export function ConnectionState({name}: {name: string}): JSX.Element | null {
+  const figures = stats.data.value;
+  const state = figures?.connections?.[name];
+  const behind = figures?.back_ends?.[name];
+  if (!state && !behind) return null;
+  const open = behind !== undefined && behind.breaker !== "closed";
+  return (
+    <section aria-labelledby="state">
+      <h2 id="state">How it fares</h2>
+      {state && (
+        <p>
+          <StatusWord status={state.state ?? "idle"} /> since <Time at={state.since} relative />, last used{" "}
+          <Time at={state.last} relative />
+          {state.error && (
+            <>
+              : <Foreign text={state.error} />
+            </>
+          )}
+        </p>
+      )}
+      {behind && (
+        <p>
+          <StatusWord status={open ? "cut off" : "ok"} /> Its breaker is {behind.breaker}
+          {open && (
+            <>
+              {" "}
+              since <Time at={behind.since} relative />, after {plural(behind.failures, "failure")} in a row;{" "}
+              {behind.next_ms ? `tried again in ${duration(Math.ceil(behind.next_ms / 1000))}` : "the next request tries it"}
+            </>
+          )}
+          . {plural(behind.refused, "request")} refused since the start.
+        </p>
+      )}
+    </section>
+  );
 }
 
 export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX.Element {

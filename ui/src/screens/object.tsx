@@ -13,8 +13,9 @@ import {useResource} from "../resource";
 import {link} from "../router";
 import type {Item, Json} from "../types";
 import {nameOf, type Kind} from "./kinds";
-import {CertificateTools} from "./certificate";
-import {ConnectionTests, ObjectActions} from "./object-actions";
+import {CertificateFacts, CertificateTools} from "./certificate";
+import {ConnectionState, ConnectionTests, ObjectActions} from "./object-actions";
+import {PartnerFacts} from "./partner-health";
 import {FlowPicture} from "./picture";
 import {Strangler} from "./strangler";
 import {references, useUses} from "./uses";
@@ -67,7 +68,15 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
         <>
           <Stale problem={object.problem.value} again={object.reload} />
           {kind.name === "flows" && <FlowPicture flow={item} />}
-          {asJson.value ? <Lines text={JSON.stringify(item, null, 2)} marks={false} /> : <Settings kind={kind} item={item} />}
+          {kind.name === "partners" && <PartnerFacts name={name} item={item} />}
+          {asJson.value ? (
+            <Lines text={JSON.stringify(item, null, 2)} marks={false} />
+          ) : kind.name === "certificates" ? (
+            <CertificateFacts item={item} />
+          ) : (
+            <Settings kind={kind} item={item} />
+          )}
+          {kind.name === "connections" && <ConnectionState name={name} />}
           {kind.name === "connections" && <ConnectionTests name={name} kind={String(item["kind"])} />}
           {kind.name === "endpoints" && <Strangler name={name} item={item} />}
           {kind.name === "certificates" && <CertificateTools name={name} item={item} />}

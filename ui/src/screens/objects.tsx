@@ -16,7 +16,11 @@ import {asRecord} from "./picture";
 
 function connectionState(item: Item): JSX.Element {
   if (item["enabled"] === false) return <span class="quiet">switched off</span>;
+  const behind = asRecord(item["back_end"]);
+  if (behind["breaker"] === "open" || behind["breaker"] === "half-open") return <StatusWord status="cut off" />;
   const state = brief(asRecord(item["health"])["state"]);
+  if (state === "" && item["kind"] === "http")
+    return behind["breaker"] ? <StatusWord status="ok" /> : <span class="quiet">called on demand</span>;
   return state === "" || state === "idle" ? <span class="quiet">not used yet</span> : <StatusWord status={state} />;
 }
 

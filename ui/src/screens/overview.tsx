@@ -96,7 +96,7 @@ interface Need {
 const MOST_NEEDS = 6;
 
 function Needs(): JSX.Element {
-  const {failed, quarantined, overdue, total} = needs.value;
+  const {failed, quarantined, overdue, cutOff, total} = needs.value;
   const failures = useResource<{items?: Message[]}>(failed > 0 ? "api/v1/messages?status=failed" : null, ["message"]);
   const kept = useResource<{items?: Message[]}>(quarantined > 0 ? "api/v1/messages?status=quarantined" : null, ["message"]);
   const late = useResource<{items?: Acknowledgement[]}>(overdue > 0 ? "api/v1/acknowledgements?overdue=true" : null, [
@@ -104,10 +104,10 @@ function Needs(): JSX.Element {
   ]);
 
   const soon = useExpiring();
-  const broken = useBroken();
   const rows: Need[] = [
-    ...soon,
-    ...broken,
+    ...useCutOff(),
+    ...useBroken(),
+    ...soon.filter((need) => need.status === "expired"),
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
       key: `${item.message} ${item.control ?? ""} ${item.kind}`,
       href: link(["messages", item.message]),
@@ -118,6 +118,7 @@ function Needs(): JSX.Element {
       at: item.due_at,
     })),
     ...byCause([...(failures.data.value?.items ?? []), ...(kept.data.value?.items ?? [])]).slice(0, MOST_NEEDS),
+    ...soon.filter((need) => need.status !== "expired"),
   ];
 
   return (
@@ -126,8 +127,8 @@ function Needs(): JSX.Element {
       <Held />
       {total === 0 && rows.length === 0 ? (
         <p class="all-well">
-          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, every
-          connection works.
+          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, no breaker
+          is open, every connection works.
         </p>
       ) : (
         <>
@@ -147,6 +148,7 @@ function Needs(): JSX.Element {
               words={["overdue acknowledgement", "overdue acknowledgements"]}
               href={link(["acknowledgements"], {overdue: "true"})}
             />
+            <Tally number={cutOff} words={["back-end cut off", "back-ends cut off"]} href={link(["config", "connections"])} />
           </ul>
           <ul class="need-rows">
             {rows.map((row) => (
@@ -188,6 +190,7 @@ function useExpiring(): Need[] {
       (item) =>
         typeof item["not_after"] === "string" && new Date(item["not_after"]).getTime() < Date.now() + WARN_DAYS * DAY_MS,
     )
+    .sort((a, b) => String(a["not_after"]).localeCompare(String(b["not_after"])))
     .slice(0, MOST_NEEDS)
     .map((item) => {
       const at = String(item["not_after"]);
@@ -202,6 +205,24 @@ function useExpiring(): Need[] {
         at,
       };
     });
+}
+
+// Back-ends that nobody is sent to for now, because they failed so often in a row.
+function useCutOff(): Need[] {
+  return Object.entries(stats.data.value?.back_ends ?? {})
+    .filter(([, behind]) => behind.breaker !== "closed")
+    .slice(0, MOST_NEEDS)
+    .map(([name, behind]) => ({
+      key: `breaker ${name}`,
+      href: link(["config", "connections", name]),
+      status: "cut off",
+      what: <Foreign text={`connection ${name}`} />,
+      more: 0,
+      why: `Its breaker is open after ${plural(behind.failures, "failure")} in a row: callers get 503, ${plural(behind.refused, "request")} so far. ${
+        behind.next_ms ? `It is tried again in ${duration(Math.ceil(behind.next_ms / 1000))}.` : "The next request tries it."
+      }`,
+      at: behind.since,
+    }));
 }
 
 // Connections that fail now.
@@ -251,17 +272,22 @@ function Held(): JSX.Element | null {
   );
 }
 
+// What is the same in the reasons of one cause: not the numbers, names and addresses in them.
+function cause(reason: string): string {
+  return reason.replace(/"[^"]*"|'[^']*'|https?:\/\/\S+|\d+/g, "#");
+}
+
 // Messages that failed for the same reason are one row: the newest of them, and how many more.
 function byCause(messages: Message[]): Need[] {
   const groups = new Map<string, Message[]>();
   for (const message of messages) {
-    const cause = message.reason ? `${message.status} ${message.reason}` : message.id;
-    groups.set(cause, [...(groups.get(cause) ?? []), message]);
+    const key = message.reason ? `${message.status} ${cause(message.reason)}` : message.id;
+    groups.set(key, [...(groups.get(key) ?? []), message]);
   }
   return [...groups.values()].flatMap((group) => {
     const [first, ...others] = group;
     if (!first) return [];
-    const named = first.documents?.[0] || first.filename; // Else the title tells whose it is.
+    const named = first.documents?.[0] || first.filename || first.endpoint; // Else the title tells whose it is.
     const partner = named && first.partner ? ` ${first.direction === "in" ? "from" : "to"} ${first.partner}` : "";
     return {
       key: first.id,
@@ -385,7 +411,7 @@ function workerWords(figures: Stats): string {
   return [...kinds].map(([kind, number]) => plural(number, kind)).join(", ");
 }
 
-// Connections have no state of their own yet: what their jobs run into is what is wrong with them.
+// Connections whose jobs are tried again or were given up, unless "needs you" has them already.
 function Connections(): JSX.Element | null {
   const all = useResource<{items?: Item[]}>("api/v1/connections", ["config"]);
   const trouble = useResource<{items?: Job[]}>("api/v1/jobs", ["job"]);
@@ -395,14 +421,18 @@ function Connections(): JSX.Element | null {
   for (const job of trouble.data.value?.items ?? []) {
     if (job.connection && job.error) errors.set(job.connection, [...(errors.get(job.connection) ?? []), job]);
   }
-  const names = items.map((item) => String(item["name"])).filter((name) => errors.has(name));
-  const well = items.length - names.length;
+  const figures = stats.data.value;
+  const isAbove = (name: string): boolean =>
+    figures?.connections?.[name]?.state === "failing" || (figures?.back_ends?.[name]?.breaker ?? "closed") !== "closed";
+  const names = items.map((item) => String(item["name"]));
+  const troubled = names.filter((name) => errors.has(name) || isAbove(name));
+  const rows = troubled.filter((name) => errors.has(name) && !isAbove(name));
   return (
     <section aria-labelledby="connections">
       <h2 id="connections">Connections</h2>
-      {names.length > 0 && (
+      {rows.length > 0 && (
         <ul class="need-rows">
-          {names.map((name) => {
+          {rows.map((name) => {
             const jobs = errors.get(name) ?? [];
             const dead = jobs.filter((job) => job.status === "dead").length;
             return (
@@ -419,9 +449,9 @@ function Connections(): JSX.Element | null {
         </ul>
       )}
       <p class="quiet">
-        {names.length > 0
-          ? `${plural(well, "other connection")} without trouble.`
-          : `${plural(items.length, "connection")}, all without trouble.`}{" "}
+        {troubled.length > 0
+          ? `${plural(names.length - troubled.length, "other connection")} without trouble.`
+          : `${plural(names.length, "connection")}, all without trouble.`}{" "}
         <a href={link(["config", "connections"])}>Show all</a>
       </p>
     </section>

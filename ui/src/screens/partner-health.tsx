@@ -6,6 +6,7 @@ import {Foreign, Time} from "../parts/text";
 import {useResource} from "../resource";
 import {link} from "../router";
 import type {Item} from "../types";
+import {Expiry} from "./kinds";
 
 export interface Health {
   last_in: string | null;
@@ -39,6 +40,53 @@ export function HealthWord({health}: {health: Health | undefined}): JSX.Element 
       <span class="dot" aria-hidden="true" />
       {word}
     </span>
+  );
+}
+
+// How one partner fares, above its settings.
+export function PartnerFacts({name, item}: {name: string; item: Item}): JSX.Element {
+  const health = useHealth()[name];
+  const certificates = useResource<{items?: Item[]}>("api/v1/certificates", ["config"]);
+  const own = Array.isArray(item["certificates"]) ? item["certificates"] : [];
+  const known = (certificates.data.value?.items ?? []).filter((one) => own.includes(one["name"] ?? null) && one["not_after"]);
+  return (
+    <dl class="figures partner-figures">
+      <div>
+        <dt>now</dt>
+        <dd class="word">
+          <HealthWord health={health} />
+        </dd>
+      </div>
+      <div>
+        <dt>came in today</dt>
+        <dd>
+          <a href={link(["messages"], {partner: name, direction: "in", since: "24h"})}>{count(health?.in ?? 0)}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>went out today</dt>
+        <dd>
+          <a href={link(["messages"], {partner: name, direction: "out", since: "24h"})}>{count(health?.out ?? 0)}</a>
+        </dd>
+      </div>
+      <div>
+        <dt>last heard</dt>
+        <dd class="word">{health?.last_in ? <Time at={health.last_in} relative /> : "never"}</dd>
+      </div>
+      {known.length > 0 && (
+        <div>
+          <dt>{known.length === 1 ? "its certificate ends" : "its certificates end"}</dt>
+          <dd class="word">
+            {known.map((one, index) => (
+              <span key={String(one["name"])}>
+                {index > 0 && ", "}
+                <Expiry value={one["not_after"]} />
+              </span>
+            ))}
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

@@ -64,7 +64,17 @@ export function FlowPicture({flow}: {flow: Item}): JSX.Element {
         {asRecord(flow["answers"])["type"] !== undefined && <>answers our {brief(asRecord(flow["answers"])["type"])}</>}
       </Box>
       <Arrow />
-      {script ? <Box title="script" kind="scripts" name={script} /> : <Box title="script" name="none: as it is" />}
+      {script ? (
+        <Box title="script" kind="scripts" name={script}>
+          {asList(flow["calls"]).length > 0 && (
+            <>
+              asks <Foreign text={brief(flow["calls"])} />
+            </>
+          )}
+        </Box>
+      ) : (
+        <Box title="script" name="none: as it is" />
+      )}
       <Arrow />
       <div class="boxes">
         {asList(flow["to"]).map((entry, index) => (

@@ -4,7 +4,7 @@ import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {asProblem, call, type Problem} from "../api";
 import {plural, size} from "../format";
-import {Dialog} from "../parts/dialog";
+import {Dialog, DialogFoot} from "../parts/dialog";
 import {Refused} from "../parts/states";
 import {Foreign, messageTitle} from "../parts/text";
 import {say} from "../parts/toast";
@@ -43,14 +43,12 @@ export function Resend({message, close, done}: ResendProps): JSX.Element {
     <Dialog title={message.direction === "out" ? "Send this message again?" : "Process this message again?"} close={close}>
       {message.direction === "out" ? <Outward message={message} /> : <Inward message={message} />}
       <Refused problem={problem.value} />
-      <div class="sheet-foot">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        <button type="button" class="primary" disabled={busy.value} onClick={() => void send()}>
-          {message.direction === "out" ? "Send again" : "Process again"}
-        </button>
-      </div>
+      <DialogFoot
+        close={close}
+        act={send}
+        word={message.direction === "out" ? "Send again" : "Process again"}
+        disabled={busy.value}
+      />
     </Dialog>
   );
 }

@@ -49,7 +49,7 @@ export function PartnerSheet({name}: {name: string}): JSX.Element {
         </button>
       </div>
       <h1>
-        EDI parameters for <Foreign text={brief(them["description"]) || name} />
+        EDI parameters for <Foreign text={name} />
       </h1>
       <p class="quiet">
         As of <Time at={new Date().toISOString()} />. Please compare with what you have, and tell us what differs.
@@ -73,7 +73,7 @@ export function PartnerSheet({name}: {name: string}): JSX.Element {
             {mine.some((item) => item["kind"] === "as2") && (
               <div class="pair">
                 <dt>AS2 address</dt>
-                <dd class="mono">{stats.data.value?.public ? `${stats.data.value.public}/as2` : "ask us"}</dd>
+                <dd class="mono">{stats.data.value?.public_url ? `${stats.data.value.public_url}/as2` : "ask us"}</dd>
               </div>
             )}
           </dl>

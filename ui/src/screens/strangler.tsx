@@ -6,7 +6,7 @@ import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
 import {asProblem, call, type Problem} from "../api";
 import {count, plural} from "../format";
-import {Dialog} from "../parts/dialog";
+import {Dialog, DialogFoot} from "../parts/dialog";
 import {Icon} from "../parts/icon";
 import {Failed, Loading, Refused} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
@@ -255,14 +255,7 @@ function Turner({path, name, share, done}: {path: string; name: string; share: n
             />
           </div>
           <Refused problem={problem.value} />
-          <div class="sheet-foot">
-            <button type="button" onClick={() => (asking.value = false)}>
-              Cancel
-            </button>
-            <button type="button" class="primary" onClick={() => void turn()}>
-              Turn it
-            </button>
-          </div>
+          <DialogFoot close={() => (asking.value = false)} act={turn} word="Turn it" />
         </Dialog>
       )}
     </div>

@@ -60,7 +60,17 @@ export interface Run {
   error: RunError | null;
   rejected?: {reason?: string; place?: string; [name: string]: unknown} | null;
   passed?: boolean;
+  called?: Call[];
   elapsed_ms: number;
+}
+
+// A call of another system, with what a sample answered.
+export interface Call {
+  connection: string;
+  method: string;
+  path: string;
+  status?: number;
+  error?: string;
 }
 
 export interface TestResult {
@@ -281,12 +291,7 @@ export async function loadLibrary(): Promise<LibraryModule[]> {
 export function resultText(result: ScriptResult): string {
   if (typeof result.text === "string") return result.text;
   if (typeof result.body === "string") {
-    if (!/json/.test(result.content_type ?? "")) return result.body;
-    try {
-      return JSON.stringify(JSON.parse(result.body), null, 2);
-    } catch {
-      return result.body;
-    }
+    return result.body;
   }
   if (result.json !== undefined) return JSON.stringify(result.json, null, 2);
   if (typeof result.base64 === "string") {
@@ -296,6 +301,6 @@ export function resultText(result: ScriptResult): string {
   return "";
 }
 
-export function runText(run: Run): string {
-  return run.results.map(resultText).join("\n");
+export function runText(run: Run, shown: (text: string) => string): string {
+  return run.results.map((one) => shown(resultText(one))).join("\n");
 }

@@ -5,12 +5,13 @@ import type {JSX} from "preact";
 import {useEffect, useRef} from "preact/hooks";
 import {asProblem} from "../../api";
 import {fetchPayload, decode} from "../../payload/decode";
-import {Lines} from "../../parts/payload";
+import {TextView} from "../../parts/payload";
 import {messageTitle} from "../../parts/text";
 import {say} from "../../parts/toast";
 import {route} from "../../router";
 import type {Message} from "../../types";
 import type {Input, Sample, Scripts} from "./api";
+import {CALLS} from "./calls";
 
 interface InputPaneProps {
   scripts: Scripts;
@@ -33,6 +34,8 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
   const messages = useSignal<Message[]>([]);
   const text = useSignal("");
   const turn = useSignal(0);
+  const naming = useSignal<string | null>(null); // What comes in is being kept, under this name.
+  const changed = useSignal<string | null>(null); // The sample's text, while it is being changed.
   const now = useRef(input); // Somebody may choose while the lists are still on their way.
   now.current = input;
   useEffect(() => {
@@ -43,11 +46,12 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
         const asked = route.value.query.get("message");
         const wanted = asked ? real.find((one) => one.id === asked) : undefined;
         const {current} = now;
+        const first = saved.find((one) => one.name !== CALLS);
         if (current.kind === "message" && current.message.id === asked) return;
         if (!asked && current.kind !== "none") return;
         if (wanted) choose({kind: "message", message: wanted});
         else if (asked) choose({kind: "message", message: {id: asked, direction: "in", status: "completed", received_at: ""}});
-        else if (saved[0]) choose({kind: "sample", file: saved[0].name});
+        else if (first) choose({kind: "sample", file: first.name});
         else if (real[0]) choose({kind: "message", message: real[0]});
         else choose({kind: "text", body: "{}", content_type: "application/json"});
       },
@@ -58,6 +62,7 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
   useEffect(() => {
     const abort = new AbortController();
     text.value = "";
+    naming.value = changed.value = null;
     if (input.kind === "sample") {
       scripts.sample(input.file).then(
         (found) => (text.value = found),
@@ -83,14 +88,31 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
       if (message) choose({kind: "message", message});
     }
   };
-  const save = async (): Promise<void> => {
-    const own = input.kind === "message" ? (input.message.filename ?? `message-${input.message.id.slice(-6)}`) : "sample.txt";
-    const file = own.replace(/[^\w.-]+/g, "_").slice(0, 60) || "sample";
+  const ownName = (): string => {
+    const own =
+      input.kind === "message"
+        ? (input.message.filename ?? `message-${input.message.id.slice(-6)}`)
+        : `sample.${ending(input)}`;
+    return own.replace(/[^\w.-]+/g, "_").slice(0, 60) || "sample";
+  };
+  const save = async (file: string): Promise<void> => {
     try {
       await scripts.addSample(file, input.kind === "text" ? input.body : text.value);
       say(`Kept as the sample ${file}.`);
+      naming.value = null;
       choose({kind: "sample", file});
       turn.value++;
+    } catch (cause) {
+      say(asProblem(cause).message);
+    }
+  };
+  const change = async (file: string): Promise<void> => {
+    const now = changed.value ?? "";
+    try {
+      await scripts.addSample(file, now);
+      text.value = now;
+      changed.value = null;
+      choose({kind: "sample", file}); // Another object: the script runs again.
     } catch (cause) {
       say(asProblem(cause).message);
     }
@@ -141,16 +163,51 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
       </div>
       <div class="pane-actions">
         {editable && input.kind !== "sample" && input.kind !== "none" && (
-          <button type="button" class="plain" onClick={() => void save()}>
-            Keep as a sample
+          <button type="button" class="plain" onClick={() => (naming.value = ownName())}>
+            Keep as a sample …
           </button>
         )}
-        {editable && input.kind === "sample" && (
-          <button type="button" class="plain" onClick={() => void forget(input.file)}>
-            Remove
-          </button>
+        {editable && input.kind === "sample" && changed.value === null && (
+          <>
+            <button type="button" class="plain" onClick={() => (changed.value = text.value)}>
+              Change
+            </button>
+            <button type="button" class="plain" onClick={() => void forget(input.file)}>
+              Remove
+            </button>
+          </>
+        )}
+        {input.kind === "sample" && changed.value !== null && (
+          <>
+            <button type="button" class="plain" onClick={() => (changed.value = null)}>
+              Leave it
+            </button>
+            <button type="button" class="plain" onClick={() => void change(input.file)}>
+              Save
+            </button>
+          </>
         )}
       </div>
+      {naming.value !== null && (
+        <form
+          class="naming"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save(naming.value ?? "");
+          }}
+        >
+          <input
+            aria-label="Name of the sample"
+            value={naming.value}
+            pattern="[A-Za-z0-9_][A-Za-z0-9_.\-]*"
+            maxLength={64}
+            required
+            spellcheck={false}
+            onInput={(event) => (naming.value = event.currentTarget.value)}
+          />
+          <button type="submit">Keep</button>
+        </form>
+      )}
       {input.kind === "text" ? (
         <>
           <select
@@ -172,23 +229,30 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
             onInput={(event) => choose({...input, body: event.currentTarget.value})}
           />
         </>
+      ) : changed.value !== null ? (
+        <textarea
+          class="mono"
+          aria-label="The sample, being changed"
+          spellcheck={false}
+          value={changed.value}
+          onInput={(event) => (changed.value = event.currentTarget.value)}
+        />
       ) : (
-        <>
-          <Lines text={readable(text.value)} marks={false} />
-        </>
+        <TextView text={text.value} />
       )}
     </section>
   );
 }
 
-// EDI on one line becomes one segment a line, to be read.
-function readable(text: string): string {
-  const x12 = /^ISA.{102}(.)/s.exec(text);
-  if (x12?.[1] && !/[\r\n]/.test(x12[1]))
-    return text
-      .split(x12[1])
-      .map((one) => one.replace(/^[\r\n]+/, ""))
-      .join(x12[1] + "\n");
-  if (/^UN[AB]/.test(text)) return text.replace(/'[\r\n]*/g, "'\n");
-  return text;
+function ending(input: Input): string {
+  const type = input.kind === "text" ? input.content_type : "";
+  return (
+    {
+      "application/json": "json",
+      "application/edi-x12": "x12",
+      "application/edifact": "edi",
+      "application/xml": "xml",
+      "text/csv": "csv",
+    }[type] ?? "txt"
+  );
 }

@@ -7,8 +7,9 @@ import {asProblem, type Problem} from "../../api";
 import {plural} from "../../format";
 import {Diff} from "../../parts/diff";
 import {Icon} from "../../parts/icon";
-import {Lines} from "../../parts/payload";
+import {readable, TextView} from "../../parts/payload";
 import {Foreign} from "../../parts/text";
+import {Called, CALLS} from "./calls";
 import {resultText, runText, type Input, type Run, type Sample, type ScriptResult, type Scripts} from "./api";
 
 interface OutputProps {
@@ -20,15 +21,28 @@ interface OutputProps {
   problem: Problem | null;
   running: boolean;
   jump: (line: number) => void;
+  editable: boolean;
+  again: () => void;
 }
 
-export function Output({scripts, published, functionName, input, run, problem, running, jump}: OutputProps): JSX.Element {
+export function Output({
+  scripts,
+  published,
+  functionName,
+  input,
+  run,
+  problem,
+  running,
+  jump,
+  editable,
+  again,
+}: OutputProps): JSX.Element {
   const against = useSignal("nothing"); // "nothing", "published", or a sample's name.
   const samples = useSignal<Sample[]>([]);
   const other = useSignal<string | null>(null);
   useEffect(() => {
     scripts.samples().then(
-      (found) => (samples.value = found),
+      (found) => (samples.value = found.filter((one) => one.name !== CALLS)),
       () => undefined,
     );
   }, []);
@@ -38,8 +52,8 @@ export function Output({scripts, published, functionName, input, run, problem, r
     const abort = new AbortController();
     const load =
       against.value === "published"
-        ? scripts.run(published, functionName, input, abort.signal).then((done) => done.error?.text ?? runText(done))
-        : scripts.sample(against.value);
+        ? scripts.run(published, functionName, input, abort.signal).then((done) => done.error?.text ?? runText(done, readable))
+        : scripts.sample(against.value).then(readable);
     load.then(
       (text) => (other.value = text),
       (cause: unknown) => {
@@ -92,12 +106,13 @@ export function Output({scripts, published, functionName, input, run, problem, r
         </p>
       )}
       {run && against.value !== "nothing" && other.value !== null ? (
-        <Diff before={other.value} after={runText(run)} same="It is the same." />
+        <Diff before={other.value} after={runText(run, readable)} same="It is the same." />
       ) : (
         run?.results.map((result, index) => (
           <Result key={index} result={result} number={run.results.length > 1 ? index + 1 : 0} />
         ))
       )}
+      {run && (run.called ?? []).length > 0 && <Called run={run} scripts={scripts} editable={editable} again={again} />}
       {run && run.results.length === 0 && !run.error && !run.rejected && (
         <p class="quiet">Nothing comes out: the function gave nil.</p>
       )}
@@ -141,7 +156,7 @@ function Result({result, number}: {result: ScriptResult; number: number}): JSX.E
           ))}
         </dl>
       )}
-      <Lines text={resultText(result)} marks={false} />
+      <TextView text={resultText(result)} />
     </div>
   );
 }

@@ -5,7 +5,7 @@ import type {JSX} from "preact";
 import {useEffect} from "preact/hooks";
 import {asProblem, type Problem} from "../../api";
 import {plural} from "../../format";
-import {Dialog} from "../../parts/dialog";
+import {Dialog, DialogFoot} from "../../parts/dialog";
 import {Diff} from "../../parts/diff";
 import {Icon} from "../../parts/icon";
 import {Refused} from "../../parts/states";
@@ -140,19 +140,12 @@ export function Publish({scripts, before, broken, draft, close, done}: PublishPr
           Publish although its tests fail
         </label>
       )}
-      <div class="sheet-foot">
-        <button type="button" onClick={close}>
-          Cancel
-        </button>
-        <button
-          type="button"
-          class="primary"
-          disabled={busy.value || broken || !tests.value || (red && !force.value)}
-          onClick={() => void publish()}
-        >
-          {busy.value ? "Publishing …" : "Publish"}
-        </button>
-      </div>
+      <DialogFoot
+        close={close}
+        act={publish}
+        word={busy.value ? "Publishing …" : "Publish"}
+        disabled={busy.value || broken || !tests.value || (red && !force.value)}
+      />
     </Dialog>
   );
 }

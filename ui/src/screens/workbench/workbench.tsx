@@ -372,6 +372,8 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
           published={opened.published.source}
           functionName={functionName}
           input={input.value}
+          editable={editable}
+          again={() => (input.value = {...input.value})}
           run={run.value}
           problem={runProblem.value}
           running={running.value}
