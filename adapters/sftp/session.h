@@ -3,9 +3,8 @@
 #define BANYAN_ADAPTERS_SFTP_SESSION_H
 
 #include "adapters/adapter.h"
-#include "adapters/names.h"
+#include "adapters/remote_look.h"
 #include "adapters/sftp/protocol.h"
-#include "core/base/map.h"
 
 /* A file that is claimed keeps its directory and gets this before its name. */
 #define SFTP_CLAIM_PREFIX NAMES_OWN "-claim-"
@@ -16,15 +15,13 @@ struct adapter_session {
     host_keys *host_keys;
     const char *directory; /* the base at the server, as set */
     const char *archive;   /* relative path; NULL: picked-up files are removed */
-    int64_t stable_ms;
     uint64_t size_max;
     bool claims;           /* rename before reading */
     sftp_protocol *sftp;   /* NULL while not connected */
     int64_t used_ms;       /* when the connection last answered, monotonic */
     char *refused;         /* why the last login failed ... */
     int64_t refused_until; /* ... and until when no other is tried, monotonic */
-    map *seen;             /* path → sighting: what the last list found */
-    map *reported;         /* path → itself: refused entries that the log has seen */
+    remote_looker looker;
 };
 
 /* The connection, made when there is none, or none that still answers. */
@@ -43,6 +40,7 @@ must_check error *sftp_read_file(
 int64_t sftp_modified_ms(const sftp_attributes *attributes);
 
 /* pickup.c */
+error *sftp_list_for_look(void *context, const char *directory, remote_each *each, void *each_context);
 error *sftp_list(adapter_session *session, const char *pattern,
     error *(*found)(void *context, const adapter_entry *entry), void *context);
 error *sftp_get(adapter_session *session, const char *name, const adapter_sink *sink, adapter_entry *got);

@@ -266,8 +266,7 @@ static void session_close(adapter_session *session) {
     if (!session) return;
     disconnect(session);
     host_keys_free(session->host_keys);
-    map_free(session->seen, free);
-    map_free(session->reported, NULL);
+    remote_looker_end(&session->looker);
     free(session->refused);
     free(session);
 }
@@ -293,12 +292,19 @@ static error *session_open(const adapter_open_options *options, adapter_session 
             },
         .directory = settings_text(sftp_settings, settings, "directory"),
         .archive = settings_text(sftp_settings, settings, "archive"),
-        .stable_ms = settings_integer(sftp_settings, settings, "stable"),
         .size_max = (uint64_t)settings_integer(sftp_settings, settings, "max_size"),
         .claims = strcmp(settings_text(sftp_settings, settings, "claim"), "rename") == 0,
-        .seen = map_new(),
-        .reported = map_new(),
     };
+    session->looker = (remote_looker){
+        .host = session->options.host,
+        .archive = session->archive,
+        .claim_prefix = session->claims ? SFTP_CLAIM_PREFIX : NULL,
+        .size_max = session->size_max,
+        .stable_ms = settings_integer(sftp_settings, settings, "stable"),
+        .list = sftp_list_for_look,
+        .context = session,
+    };
+    remote_looker_begin(&session->looker);
     error *err = libssh2_init(0) == 0 ? NULL : error_new(ERROR_INTERNAL, "the SSH library cannot be set up");
     if (!err) err = host_keys_parse(settings_text(sftp_settings, settings, "host_key"), &session->host_keys);
     if (err) {
