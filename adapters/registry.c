@@ -3,6 +3,7 @@
 
 #include "adapters/as2/as2.h"
 #include "adapters/file/file.h"
+#include "adapters/ftp/ftp.h"
 #include "adapters/http/http.h"
 #include "adapters/sftp/sftp.h"
 
@@ -10,6 +11,7 @@ const adapter *const adapters[] = {
     &adapter_as2,
     &adapter_file,
     &adapter_sftp,
+    &adapter_ftp,
     &adapter_http,
     NULL,
 };
