@@ -1,6 +1,7 @@
 /* core/admin/probes.c: is it alive, is it ready, how does it fare; and the backup. */
 #include "core/admin/call.h"
 #include "core/flow/guard.h"
+#include "core/flow/tracing.h"
 
 #include "core/base/io.h"
 #include "core/base/memory.h"
@@ -67,6 +68,17 @@ static void add_back_ends(buf *out) {
     json_decref(states);
 }
 
+static void add_tracing(buf *out) {
+    json_t *counts = tracing_counts();
+    if (!counts) return;
+    buf_printf(out,
+        "# HELP banyan_trace_spans_total Spans for the collector, by what became of them.\n# TYPE "
+        "banyan_trace_spans_total counter\nbanyan_trace_spans_total{outcome=\"sent\"} %lld\n"
+        "banyan_trace_spans_total{outcome=\"dropped\"} %lld\n",
+        (long long)json_get_integer(counts, "sent", 0), (long long)json_get_integer(counts, "dropped", 0));
+    json_decref(counts);
+}
+
 error *metrics_show(call *c, http_response **response) {
     json_t *stats = NULL;
     buf text = BUF_MAX(METRICS_BYTES_MAX);
@@ -79,6 +91,7 @@ error *metrics_show(call *c, http_response **response) {
     add_group(&text, "banyan_acknowledgements", "Acknowledgements awaited.", "state",
         json_get_object(stats, "acknowledgements"));
     add_back_ends(&text);
+    add_tracing(&text);
     buf_printf(&text,
         "# HELP banyan_uptime_seconds Since the start.\n# TYPE banyan_uptime_seconds gauge\nbanyan_uptime_seconds "
         "%lld\n",

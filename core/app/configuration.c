@@ -109,6 +109,28 @@ static const setting retention_settings[] = {
     {.name = NULL},
 };
 
+static const setting tracing_settings[] = {
+    {.name = "url",
+        .type = SETTING_TEXT,
+        .min = 8,
+        .max = 1024,
+        .help = "A collector of OpenTelemetry that takes OTLP/HTTP, without /v1/traces: http://127.0.0.1:4318; none: "
+                "traces are passed on, but not told."},
+    {.name = "service", .type = SETTING_TEXT, .min = 1, .max = 128, .fallback = "banyan", .help = "Our name there."},
+    {.name = "header",
+        .type = SETTING_TEXT,
+        .min = 3,
+        .max = 4096,
+        .help = "A header field for the collector: Authorization: Bearer ..."},
+    {.name = "share",
+        .type = SETTING_INTEGER,
+        .min = 0,
+        .max = 100,
+        .fallback = "100",
+        .help = "Of a hundred requests that come without a trace of their own, so many are told."},
+    {.name = NULL},
+};
+
 const setting configuration_settings[] = {
     {.name = "data",
         .type = SETTING_TEXT,
@@ -120,6 +142,10 @@ const setting configuration_settings[] = {
     {.name = "log", .type = SETTING_OBJECT, .nested = log_settings, .help = "The log on standard error."},
     {.name = "workers", .type = SETTING_OBJECT, .nested = workers_settings, .help = "The worker processes."},
     {.name = "limits", .type = SETTING_OBJECT, .nested = limits_settings, .help = "Sizes that are refused."},
+    {.name = "tracing",
+        .type = SETTING_OBJECT,
+        .nested = tracing_settings,
+        .help = "Traces of requests (OpenTelemetry)."},
     {.name = "retention", .type = SETTING_OBJECT, .nested = retention_settings, .help = "How long things are kept."},
     {.name = NULL},
 };

@@ -11,6 +11,7 @@
 #include "core/crypto/digest.h"
 #include "core/facade/facade.h"
 #include "core/flow/retention.h"
+#include "core/flow/tracing.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ struct desk {
     char *public_address;
     retention *retention;
     map *good_schemas;     /* of check_schemas.h */
+    tracing *tracing;      /* NULL: traces are not told */
     bootstrap *first_user; /* on its way, at the very first start */
 };
 
@@ -158,6 +160,17 @@ static error *start_engine(desk *d, const json_t *configuration) {
     return err;
 }
 
+static error *start_tracing(desk *d, const json_t *configuration) {
+    const tracing_options options = {
+        .url = configuration_text(configuration, "tracing.url"),
+        .service = configuration_text(configuration, "tracing.service"),
+        .version = BANYAN_VERSION,
+        .header = configuration_text(configuration, "tracing.header"),
+        .share = (int)configuration_integer(configuration, "tracing.share") * (TRAFFIC_WHOLE / 100),
+    };
+    return options.url ? tracing_start(&options, &d->tracing) : NULL;
+}
+
 static error *make_facade(desk *d, const json_t *configuration) {
     facade *f = NULL;
     const facade_options options = {
@@ -169,6 +182,7 @@ static error *make_facade(desk *d, const json_t *configuration) {
             .accounts = d->accounts,
             .loop = d->loop,
             .switches = d->switches,
+            .tracing = d->tracing,
             .body_bytes_max = configuration_integer(configuration, "limits.body")},
         .exchanges = d->exchanges,
         .version = BANYAN_VERSION,
@@ -321,6 +335,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
             configuration_integer(configuration, "retention.messages"), &d->retention);
     if (!err) err = switches_open(d->store, &d->switches);
     if (!err) err = http_loop_start(&d->loop);
+    if (!err) err = start_tracing(d, configuration);
     if (!err) err = make_facade(d, configuration);
     if (!err) err = start_engine(d, configuration); /* its scripts call through the facade */
     if (!err) err = start_public(d, configuration);
@@ -353,6 +368,7 @@ void desk_stop(desk *d) {
     /* Shadow traffic ends with the loop; it counts for the switches, which keep their figures in the store. */
     facade_free(atomic_exchange(&d->facade, NULL));
     http_loop_stop(d->loop);
+    tracing_stop(d->tracing);
     switches_close(d->switches);
     if (d->store) store_close(d->store);
     admin_free(a);

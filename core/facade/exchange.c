@@ -9,6 +9,7 @@
 #include "core/facade/repeat.h"
 #include "core/facade/resource.h"
 #include "core/facade/shadow.h"
+#include "core/facade/trace.h"
 #include "core/facade/traffic.h"
 #include "core/flow/template.h"
 
@@ -39,6 +40,7 @@ static void exchange_free(void *owner, http_outcome outcome) {
     json_decref(x->parameters);
     routes_release(x->routes);
     free(x->caller);
+    free(x->trace);
     free(x);
 }
 
@@ -100,6 +102,7 @@ static void part(void *context, error *failure, const store_commit_result *resul
 void exchange_respond(exchange *x, http_response *take) {
     const policy_chain *chain = &x->plan->policies;
     int status = http_response_status(take);
+    exchange_trace_end(x, status);
     /* A 500 of our own, such as a script's, says nothing about the back-end. */
     x->back_end_failed = (status >= 502 && status <= 504) || (status == 500 && x->pass);
     shadow *after = x->shadowed ? shadow_prepare(x, take) : NULL;
@@ -429,5 +432,6 @@ void exchange_start(
     const estate_connection *behind = x->endpoint->legacy ? x->endpoint->legacy : x->endpoint->modern.connection;
     x->scope.partner = behind ? behind->partner : NULL;
     http_own(request, x, exchange_free, pass_aborted);
+    exchange_trace_begin(x);
     exchange_go_on(x);
 }

@@ -16,6 +16,7 @@
 #include "core/facade/upstreams.h"
 #include "core/flow/accounts.h"
 #include "core/flow/call.h"
+#include "core/flow/tracing.h"
 #include "core/http/request.h"
 
 typedef struct exchange_services {
@@ -29,6 +30,7 @@ typedef struct exchange_services {
     http_loop *loop;
     upstreams *upstreams;
     switches *switches;
+    tracing *tracing;       /* NULL: traces are passed on, but not told */
     int64_t body_bytes_max; /* of endpoints that do not say */
 } exchange_services;
 

@@ -43,6 +43,7 @@ struct exchange {
     int64_t began_ms;                 /* monotonic: when the side was chosen */
     int64_t called_ms;                /* monotonic: when the back-end was called first */
     int repeats;                      /* how often it was called again */
+    struct exchange_trace *trace;     /* while requests are traced; NULL: they are not */
     call_scope scope;
     payload_writer *spill; /* while a large body comes in */
     payload body;          /* as it came, once body_there */

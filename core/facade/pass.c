@@ -5,6 +5,7 @@
 #include "core/base/memory.h"
 #include "core/facade/answer.h"
 #include "core/facade/repeat.h"
+#include "core/facade/trace.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ relay_request pass_describe(const exchange *x, const estate_destination *target)
         .tls = http_request_is_tls(x->request),
         .own_credentials = x->own_credentials,
         .id = x->id,
+        .trace = exchange_trace_text(x),
     };
     request.headers = http_request_headers(x->request, &request.header_count);
     return request;

@@ -3,6 +3,7 @@
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
 #include "core/facade/repeat.h"
+#include "core/facade/trace.h"
 #include "core/flow/translate.h"
 
 #include "core/base/log.h"
@@ -13,15 +14,10 @@
 
 enum { KEPT_BYTES_MAX = 64 * 1024, TEXT_ROOM = 640 };
 
-/* The trace that the caller is in (W3C Trace Context §3.2), so that the timeline is found from it; NULL: none. New
- * reference. */
+/* The trace that the request is in, so that the timeline is found from it; NULL: none. New reference. */
 static json_t *trace_of(const exchange *x) {
-    span parent = http_request_header(x->request, "traceparent");
-    if (parent.len != 55 || span_starts(parent, SPAN("ff"))) return NULL;
-    for (size_t i = 0; i < parent.len; i++) {
-        bool dash = i == 2 || i == 35 || i == 52;
-        if (dash ? parent.data[i] != '-' : !strchr("0123456789abcdef", parent.data[i])) return NULL;
-    }
+    span parent = exchange_trace_shown(x);
+    if (!parent.data) return NULL;
     json_t *detail = json_object();
     json_put_span(detail, "traceparent", parent);
     return detail;

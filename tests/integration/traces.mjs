@@ -1,0 +1,193 @@
+// One request in one trace: passed on to the back-end, told to a collector of OpenTelemetry, never waited for (A23, F48, F49).
+
+import assert from "node:assert/strict";
+import {createServer} from "node:http";
+import {after, before, test} from "node:test";
+
+import {Appliance, until} from "./appliance.lib.mjs";
+
+let batches = []; // what the collector was sent
+let collector = {status: 200, holding: false};
+const held = [];
+const collect = createServer((request, answer) => {
+  const pieces = [];
+  request.on("data", (piece) => pieces.push(piece));
+  request.on("end", () => {
+    if (collector.holding) return held.push(answer);
+    if (collector.status === 200) batches.push({url: request.url, headers: request.headers, body: JSON.parse(Buffer.concat(pieces).toString())});
+    return answer.writeHead(collector.status, {"Content-Type": "application/json"}).end("{}");
+  });
+});
+let seen = []; // header fields at the back-end
+const backEnd = createServer((request, answer) => {
+  seen.push(request.headers);
+  request.resume().on("end", () => answer.writeHead(200).end("ok"));
+});
+const listen = (server) => new Promise((done) => server.listen(0, "127.0.0.1", () => done(server.address().port)));
+
+let told, plain;
+const estate = (port) => ({
+  scripts: [{name: "wrap", source: "return {request = function(req) return {body = req.body} end}"}],
+  connections: [{name: "back", kind: "http", url: `http://127.0.0.1:${port}`}, {name: "nobody", kind: "http", url: "http://127.0.0.1:1"}],
+  endpoints: [
+    {route: "/things/{number}", access: "public", legacy: {connection: "back"}},
+    {route: "/scripted/{number}", access: "public", legacy: {connection: "back"}, script: "wrap"},
+    {route: "GET /fixed", access: "public", track: "none", respond: {body: "here"}},
+    {route: "GET /nobody", access: "public", legacy: {connection: "nobody"}},
+    {route: "GET /again", access: "public", legacy: {connection: "nobody"}, repeat: {times: 2, first: "1ms"}},
+  ],
+});
+
+before(async () => {
+  const [collectorPort, backPort] = [await listen(collect), await listen(backEnd)];
+  told = new Appliance({environment: {BANYAN_TRACING_URL: `http://127.0.0.1:${collectorPort}/`, BANYAN_TRACING_HEADER: "Authorization: Bearer of-the-collector", BANYAN_TRACING_SERVICE: "gate"}});
+  plain = new Appliance();
+  for (const appliance of [told, plain]) {
+    await appliance.start();
+    await appliance.apply(estate(backPort));
+  }
+});
+after(async () => {
+  for (const server of [collect, backEnd]) {
+    server.closeAllConnections();
+    server.close();
+  }
+  await told.remove();
+  await plain.remove();
+});
+
+const spans = () => batches.flatMap((batch) => batch.body.resourceSpans[0].scopeSpans[0].spans);
+const attributes = (span) => Object.fromEntries(span.attributes.map(({key, value}) => [key, value.stringValue ?? Number(value.intValue)]));
+const spansOf = (trace, count) => until(`the spans of ${trace}`, () => {
+  const all = spans().filter((span) => span.traceId === trace);
+  return all.length >= count && all;
+});
+let counter = 0;
+const fresh = () => (++counter).toString(16).padStart(32, "a");
+const figures = async () => {
+  const text = await (await fetch(`${told.admin}/metrics`)).text();
+  return Object.fromEntries([...text.matchAll(/banyan_trace_spans_total\{outcome="(\w+)"\} (\d+)/g)].map(([, key, value]) => [key, Number(value)]));
+};
+
+test("F48: without a collector the caller's traceparent and tracestate pass on as they are", async () => {
+  const traceparent = `00-${fresh()}-00f067aa0ba902b7-01`;
+  seen = [];
+  await fetch(`${plain.public}/things/1`, {headers: {traceparent, tracestate: "a=1"}});
+  await fetch(`${plain.public}/things/1`);
+  assert.deepEqual([seen[0].traceparent, seen[0].tracestate, seen[1].traceparent], [traceparent, "a=1", undefined]);
+});
+
+test("A23: the caller, we and the back-end are in one trace, each below the other", async () => {
+  for (const path of ["/things/47", "/scripted/47"]) {
+    const trace = fresh();
+    seen = [];
+    await fetch(`${told.public}${path}`, {method: "POST", body: "x", headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`, tracestate: "a=1"}});
+    const [, sentTrace, sentSpan, flags] = /^00-(\w{32})-(\w{16})-(\w\w)$/.exec(seen[0].traceparent);
+    const all = await spansOf(trace, 2);
+    const server = all.find((span) => span.kind === 2), client = all.find((span) => span.kind === 3);
+    assert.deepEqual([sentTrace, sentSpan, flags, seen[0].tracestate], [trace, client.spanId, "01", "a=1"]);
+    assert.deepEqual([server.parentSpanId, client.parentSpanId], ["00f067aa0ba902b7", server.spanId]);
+    const route = path.replace("47", "{number}");
+    assert.equal(server.name, `POST ${route}`);
+    const facts = attributes(server);
+    assert.deepEqual([facts["http.request.method"], facts["http.route"], facts["url.path"], facts["http.response.status_code"], facts["client.address"]], ["POST", route, path, 200, "127.0.0.1"]);
+    assert.match(facts["banyan.message.id"], /^[0-9a-f-]{36}$/);
+    assert.equal(attributes(client)["server.address"], "back");
+    for (const span of all) {
+      assert.match(span.startTimeUnixNano, /^\d{19}$/);
+      assert.ok(BigInt(span.endTimeUnixNano) >= BigInt(span.startTimeUnixNano));
+      assert.ok(Math.abs(Number(BigInt(span.endTimeUnixNano) / 1000000n) - Date.now()) < 20000);
+      assert.equal(span.status.code, 0);
+    }
+  }
+});
+
+test("F49: batches go to /v1/traces with our name and the collector's header field", async () => {
+  const {url, headers, body} = batches[0];
+  assert.deepEqual([url, headers["content-type"], headers.authorization], ["/v1/traces", "application/json", "Bearer of-the-collector"]);
+  const resource = Object.fromEntries(body.resourceSpans[0].resource.attributes.map(({key, value}) => [key, value.stringValue]));
+  assert.equal(resource["service.name"], "gate");
+  assert.equal(body.resourceSpans[0].scopeSpans[0].scope.name, "banyan");
+});
+
+test("F48: a request without a trace, or with one that cannot be read, begins one; one that is not sampled is not told", async () => {
+  for (const traceparent of [undefined, "nonsense", `00-${"0".repeat(32)}-00f067aa0ba902b7-01`, `ff-${fresh()}-00f067aa0ba902b7-01`, `00-${fresh()}-00f067aa0ba902b7-01-more`]) {
+    seen = [];
+    await fetch(`${told.public}/things/1`, {headers: traceparent ? {traceparent} : {}});
+    const [, trace] = /^00-(\w{32})-\w{16}-01$/.exec(seen[0].traceparent);
+    assert.ok(!traceparent?.includes(trace));
+    const all = await spansOf(trace, 2);
+    assert.equal(all.find((span) => span.kind === 2).parentSpanId, undefined);
+  }
+  const quiet = fresh(), last = fresh();
+  seen = [];
+  await fetch(`${told.public}/things/1`, {headers: {traceparent: `00-${quiet}-00f067aa0ba902b7-00`}});
+  assert.match(seen[0].traceparent, new RegExp(`^00-${quiet}-\\w{16}-00$`));
+  await fetch(`${told.public}/things/1`, {headers: {traceparent: `00-${last}-00f067aa0ba902b7-01`}});
+  await spansOf(last, 2);
+  assert.equal(spans().filter((span) => span.traceId === quiet).length, 0);
+});
+
+test("F49: failures are told as such, repetitions are counted, and what needs no back-end is one span", async () => {
+  const [fixed, nobody, again] = [fresh(), fresh(), fresh()];
+  for (const [trace, path] of [[fixed, "/fixed"], [nobody, "/nobody"], [again, "/again"]]) await fetch(told.public + path, {headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`}});
+  assert.equal((await spansOf(fixed, 1)).length, 1);
+  for (const span of await spansOf(nobody, 2)) assert.deepEqual([span.status.code, attributes(span)["http.response.status_code"]], [2, 502]);
+  assert.equal(attributes((await spansOf(again, 2)).find((span) => span.kind === 3))["http.request.resend_count"], 2);
+});
+
+test("A23: the timeline names the trace", async () => {
+  const trace = fresh();
+  await fetch(`${told.public}/things/timeline`, {headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`}});
+  await until("it is there", async () => {
+    for (const message of await told.messages()) for (const event of await told.events(message.id)) if (event.detail?.traceparent?.includes(trace)) return true;
+    return false;
+  });
+});
+
+test("F49: while the collector is away nobody waits; it gets what there was room for, and the rest is counted", async () => {
+  const trace = fresh();
+  await fetch(`${told.public}/fixed`, {headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`}});
+  await spansOf(trace, 1);
+  const before = await until("all is sent", async () => {
+    const counts = await figures();
+    return counts.sent === spans().length && counts;
+  });
+  collector = {status: 503, holding: true};
+  const began = Date.now();
+  const rounds = 120, wide = 50;
+  for (let i = 0; i < rounds; i++) await Promise.all(Array.from({length: wide}, () => fetch(`${told.public}/fixed`).then((answer) => answer.arrayBuffer())));
+  assert.ok(Date.now() - began < 60000);
+  const now = await until("some are dropped", async () => {
+    const counts = await figures();
+    return counts.dropped > before.dropped && counts;
+  });
+  assert.ok(now.dropped - before.dropped <= rounds * wide - 4096, "as many as there is room for wait");
+  assert.equal(now.sent, before.sent);
+  collector = {status: 200, holding: false};
+  for (const answer of held.splice(0)) answer.writeHead(503).end();
+  await until("it got the rest", async () => {
+    const counts = await figures();
+    return counts.sent - before.sent + counts.dropped - before.dropped === rounds * wide;
+  }, 40);
+});
+
+test("F49: what the collector refuses for good is not sent again; the end sends what is left", async () => {
+  collector = {status: 400, holding: false};
+  const before = await figures();
+  await fetch(`${told.public}/fixed`);
+  await until("it is counted", async () => (await figures()).dropped === before.dropped + 1);
+  collector = {status: 200, holding: false};
+  const trace = fresh();
+  await fetch(`${told.public}/fixed`, {headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`}});
+  await told.stop();
+  assert.equal(spans().filter((span) => span.traceId === trace).length, 1);
+});
+
+test("settings that make no sense are refused at the start", async () => {
+  for (const environment of [{BANYAN_TRACING_URL: "collector:4318"}, {BANYAN_TRACING_URL: "http://127.0.0.1:4318", BANYAN_TRACING_HEADER: "no header"}]) {
+    const bad = new Appliance({environment});
+    await assert.rejects(bad.start(), /tracing\.(url|header)/);
+    await bad.remove();
+  }
+});
