@@ -158,7 +158,7 @@ test("F31: without the setting nothing is repeated", async () => {
 
 test("F31: a caller that goes while the call waits to be made again leaves nothing behind", async () => {
   calls = [];
-  plan = [{status: 503, headers: {"Retry-After": "1"}}];
+  plan = [{status: 503, headers: {"Retry-After": "2"}}];
   const going = new AbortController();
   const call = fetch(`${us.public}/steady/gone`, {signal: going.signal}).catch(() => "gone");
   await until("the first call", () => calls.length === 1);
