@@ -209,6 +209,24 @@ static void take_rules(route_switch *w, const estate_traffic *t) {
     w->traffic.rules = NULL; /* those are looked up in the snapshot */
 }
 
+/* The endpoint is gone, or has one side only. Whoever applies one of that route again means what he writes then: the
+ * share, what was counted and what was learned end here; the history stays. */
+static void retire(route_switch *w) {
+    pthread_mutex_lock(&w->lock);
+    if (w->active || atomic_load(&w->share) != w->configured) {
+        json_t *line = turn(w, w->configured, "configuration", "the endpoint has no two sides any more", false);
+        json_object_set_new(line, "ends", json_true()); /* no way back leads behind this */
+        json_decref(line);
+        w->held = false;
+        json_object_clear(w->totals);
+        differences_free(&w->differences);
+        differences_init(&w->differences);
+        keep(w);
+    }
+    pthread_mutex_unlock(&w->lock);
+    w->active = false;
+}
+
 void switches_reconfigured(switches *all, const estate *now) {
     size_t cursor = 0;
     span key;
@@ -241,8 +259,7 @@ void switches_reconfigured(switches *all, const estate *now) {
     }
     cursor = 0;
     while (map_next(all->table, &cursor, &key, &value)) {
-        route_switch *w = value;
-        if (w->active && !w->stays) w->active = false;
+        if (!((route_switch *)value)->stays) retire(value);
     }
     pthread_mutex_unlock(&all->lock);
 }
@@ -432,6 +449,7 @@ static int earlier_share(const route_switch *w) {
     for (size_t i = json_array_size(w->history); i > 0; i--) {
         const json_t *line = json_array_get(w->history, i - 1);
         bool back = json_get_bool(line, "back", false);
+        if (json_get_bool(line, "ends", false)) return -1;
         if (!back && undone == 0) return (int)json_get_integer(line, "from_share", 0);
         undone += back ? 1 : -1;
     }

@@ -2,7 +2,8 @@
  * now, how both sides fare, what differs between their answers, and who turned the switch when and why.
  *
  * The share in force begins as configured and is then the appliance's own: an unchanged configuration does not undo
- * what an operator or the automation has set; a changed one wins. It survives restarts, with its history (the store's
+ * what an operator or the automation has set; a changed one wins, and an endpoint that goes takes its share with it, so
+ * that one of the same route begins as configured. It survives restarts, with its history (the store's
  * objects of kind "switch"); counts and samples are kept every few seconds while they change.
  *
  * Thread-safe. A route_switch lives as long as the switches.

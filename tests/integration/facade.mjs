@@ -381,6 +381,31 @@ test("F11, F12: the switch stays where it was put, over an unchanged apply and a
   assert.equal((await us.api("GET", switchPath("/nowhere"))).status, 404);
 });
 
+test("F11: an endpoint that goes takes its share along; one of its route begins as configured, and the history tells all", async () => {
+  const route = "/passing/*", path = `/api/v1/endpoints/${encodeURIComponent(route)}`;
+  const endpoint = {route, legacy: {connection: "old-http"}, modern: {connection: "new-http"}, traffic: {modern: "10%"}};
+  const put = (body) => us.api("PUT", path, body);
+  assert.ok((await put(endpoint)).status < 300);
+  await us.api("PUT", switchPath(route), {modern: "100%", reason: "all is well"});
+  assert.equal((await json("/passing/x")).servedBy, "new");
+  assert.ok((await put({...endpoint, description: "changed"})).status < 300);
+  assert.equal((await us.get(switchPath(route))).modern, "100%", "another change of the endpoint is none of the share");
+  assert.ok((await us.api("DELETE", path)).status < 300);
+  assert.equal((await us.api("GET", switchPath(route))).status, 404);
+  assert.ok((await put(endpoint)).status < 300);
+  const fresh = await us.get(switchPath(route));
+  assert.deepEqual([fresh.modern, fresh.configured, fresh.totals, fresh.held], ["10%", "10%", {}, false]);
+  assert.equal((await us.api("POST", `${switchPath(route)}/back`)).status, 409, "no way back leads behind the end");
+  assert.deepEqual((await us.get(`${switchPath(route)}/history`)).items.map((line) => line.to), ["10%", "100%"]);
+  await us.stop();
+  await us.start();
+  assert.equal((await us.get(switchPath(route))).modern, "10%");
+  await us.api("DELETE", path);
+  assert.ok((await put({...endpoint, traffic: {modern: "30%"}})).status < 300);
+  assert.equal((await us.get(switchPath(route))).modern, "30%");
+  await us.api("DELETE", path);
+});
+
 test("F02, F03: rules come before reads and writes, and those before the share", async () => {
   assert.equal((await json("/ruled/x")).servedBy, "new");
   assert.equal((await json("/ruled/x", {method: "POST", body: "1"})).servedBy, "old");
