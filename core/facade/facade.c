@@ -109,8 +109,19 @@ static void serve_docs(http_request *request, const routes_match *match) {
     http_respond(request, response);
 }
 
+/* The description and its page are only read. */
+static bool is_read(http_request *request) {
+    span method = http_request_method(request);
+    if (span_is(method, "GET") || span_is(method, "HEAD")) return true;
+    http_response *response = answer_problem(405, "method-not-allowed", "Not with this method", NULL, NULL);
+    http_response_header(response, "Allow", "GET, HEAD");
+    http_respond(request, response);
+    return false;
+}
+
 static void serve_found(facade *f, routes *r, http_request *request, const routes_match *match) {
     const estate *e = routes_estate(r);
+    if ((match->own == OWN_OPENAPI || match->own == OWN_DOCS) && !is_read(request)) return;
     switch (match->own) {
     case OWN_NONE: exchange_start(&f->options.services, r, match, request); break;
     case OWN_REPLY:

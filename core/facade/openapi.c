@@ -186,6 +186,36 @@ static void add_problem(json_t *responses, const char *status, const char *descr
             "$ref", "#/components/schemas/problem"));
 }
 
+/* Is it a file that PUT stores while the caller waits? */
+static bool stores_now(const estate_endpoint *endpoint, const char *method) {
+    bool files = endpoint->legacy && strcmp(endpoint->legacy->adapter->kind, "http") != 0;
+    const char *put = json_get_text(json_get_object(endpoint->body, "files"), "put", "later");
+    return files && strcmp(method, "put") == 0 && strcmp(put, "now") == 0;
+}
+
+static void add_stored(json_t *responses, const estate_endpoint *endpoint) {
+    static const char *const rows[][2] = {
+        {"201", "It is new, and stored"}, {"204", "Stored in the place of what was there"}};
+    for (size_t i = 0; i < 2; i++)
+        json_object_set_new(responses, rows[i][0],
+            json_pack("{s:s, s:{s:{s:s, s:{s:s}}}}", "description", rows[i][1], "headers", "ETag", "description",
+                "What it is now", "schema", "type", "string"));
+    add_problem(responses, "409", "It exists already and is not replaced");
+    add_problem(responses, "412", "It has changed meanwhile");
+    if (json_get_bool(json_get_object(endpoint->body, "files"), "conditional", false))
+        add_problem(responses, "428", "If-Match or If-None-Match is missing");
+}
+
+/* Answers with tags (policy_conditional.c) can be asked for on conditions, and in parts. */
+static void add_conditional(json_t *responses, const json_t *whole) {
+    json_object_set_new(responses, "206",
+        json_pack(
+            "{s:s, s:O}", "description", "The part that was asked for", "content", json_object_get(whole, "content")));
+    json_object_set_new(responses, "304", json_pack("{s:s}", "description", "It is what the caller knows"));
+    add_problem(responses, "412", "It is not what the caller knows");
+    add_problem(responses, "416", "The range lies beyond the end");
+}
+
 static void add_good_answer(
     json_t *responses, json_t *schemas, const char *id, const estate_endpoint *endpoint, const char *method) {
     bool reads = strcmp(method, "get") == 0, removes = strcmp(method, "delete") == 0;
@@ -199,7 +229,9 @@ static void add_good_answer(
                : removes && endpoint->legacy ? 204
                                              : 200;
     snprintf(status, sizeof status, "%d", code);
-    if (accepts && !about) {
+    if (stores_now(endpoint, method)) {
+        add_stored(responses, endpoint);
+    } else if (accepts && !about) {
         json_object_set_new(responses, status,
             json_pack("{s:s, s:{s:{s:s, s:{s:s}}}, s:{s:{s:{s:s}}}}", "description",
                 "Kept and on its way; Location tells where to ask", "headers", "Location", "description",
@@ -211,6 +243,9 @@ static void add_good_answer(
         json_t *where = schema ? put_schema(schemas, id, "response", schema) : NULL;
         json_object_set_new(responses, status,
             json_pack("{s:s, s:o}", "description", "The answer", "content", content_of(type, where, example)));
+        bool files = endpoint->legacy && strcmp(endpoint->legacy->adapter->kind, "http") != 0;
+        if (reads && code == 200 && (files || json_object_get(endpoint->body, "cache")))
+            add_conditional(responses, json_object_get(responses, status));
     }
 }
 
@@ -245,6 +280,9 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
         add_problem(responses, "504", "The back-end did not answer in time");
     }
     add_problem(responses, "default", "What went wrong and what to do");
+    /* What a back-end answers passes as it is, refusals too. */
+    if (endpoint->legacy && !accepts(endpoint))
+        json_object_set_new(json_object_get(json_object_get(responses, "default"), "content"), "*/*", json_object());
     return responses;
 }
 

@@ -217,6 +217,12 @@ static void after_publish(void *owner, frame *reply, error *failure) {
     finish(e, response);
 }
 
+/* Said in so many words; left out, PUT replaces, as it does everywhere (RFC 9110 §9.3.4). */
+static bool keeps_what_is_there(const exchange *x) {
+    const json_t *side = json_get_object(x->endpoint->body, x->side == SIDE_MODERN ? "modern" : "legacy");
+    return strcmp(json_get_text(side, "if_exists", ""), "fail") == 0;
+}
+
 static void after_stage(void *owner, frame *reply, error *failure) {
     errand *e = owner;
     error *err = outcome_of(reply, failure);
@@ -224,7 +230,9 @@ static void after_stage(void *owner, frame *reply, error *failure) {
         fail(e, err);
         return;
     }
-    bool only_new = http_request_header(e->x->request, "If-None-Match").data != NULL;
+    /* It was not there a moment ago, and must not be replaced if it is now. */
+    bool only_new =
+        !e->there && (http_request_header(e->x->request, "If-None-Match").data || keeps_what_is_there(e->x));
     ask(e, OPERATION_PUBLISH,
         json_pack("{s:s, s:s, s:s}", "path", e->path, "identity", e->x->id, "if_exists", only_new ? "fail" : "replace"),
         NULL, after_publish);
@@ -282,6 +290,8 @@ static void after_look(void *owner, frame *reply, error *failure) {
         changed_meanwhile(e);
     else if (exchange_is(x, "DELETE"))
         ask(e, OPERATION_REMOVE, json_pack("{s:s}", "path", e->path), NULL, after_remove);
+    else if (e->there && keeps_what_is_there(x))
+        refuse(e, 409, "conflict", "It exists already", "What is there is not replaced here; choose another name.");
     else
         store_now(e);
 }

@@ -41,6 +41,7 @@ before(async () => {
     endpoints: ["files", "remote"].flatMap((name) => ["GET", "PUT", "DELETE"].map((method) => (
       {route: `${method} /${name}/{path...}`, access: "public", legacy: {connection: name, path: "{path...}", if_exists: "replace"}, files: {list: true, put: "now"}}))).concat([
       {route: "PUT /careful/{name}", access: "public", legacy: {connection: "files", path: "{name}"}, files: {put: "now", conditional: true}},
+      {route: "PUT /kept/{name}", access: "public", legacy: {connection: "files", path: "{name}", if_exists: "fail"}, files: {put: "now"}},
       {route: "GET /closed/{path...}", access: "public", legacy: {connection: "files", path: "{path...}"}},
     ]),
   });
@@ -125,6 +126,16 @@ test("where it is asked for, a PUT says what it replaces", async () => {
   assert.equal(refused.status, 428);
   assert.equal((await ask("PUT", "/careful/c.txt", {"If-None-Match": "*"}, "x")).status, 201);
   rmSync(join(folder, "c.txt"));
+});
+
+test("what is there is kept where the endpoint says so, and replaced where the caller knows of another version", async () => {
+  assert.equal((await ask("PUT", "/kept/kept.txt", {}, "first")).status, 201);
+  const again = await ask("PUT", "/kept/kept.txt", {}, "second");
+  assert.deepEqual([again.status, again.body.type], [409, "/problems/conflict"]);
+  assert.equal((await ask("GET", "/files/kept.txt")).body, "first");
+  assert.equal((await ask("PUT", "/files/kept.txt", {"If-None-Match": '"another"'}, "third")).status, 204);
+  assert.equal((await ask("PUT", "/files/kept.txt", {"If-None-Match": "*"}, "fourth")).status, 412);
+  assert.equal((await ask("GET", "/files/kept.txt")).body, "third");
 });
 
 test("a listing is filtered, sorted and paged, and says where it goes on", async () => {
