@@ -47,7 +47,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/u
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 
-.PHONY: all deps run test unit integration e2e interop bench fuzz fuzz-nightly fuzzers crashes lint format install clean help always
+.PHONY: all deps run test unit integration e2e soak interop bench fuzz fuzz-nightly fuzzers crashes lint format install clean help always
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -89,6 +89,12 @@ integration: all $(BUILD)/tests/powercut.so ## Run the tests of whole programs a
 
 e2e: all ## Run the tests of the admin UI in a browser
 	@node tests/run.mjs $(BUILD) e2e
+
+soak: all $(BUILD)/tests/powercut.so ## Everything at once for an hour, then thousands of kills and power cuts (SOAK_SECONDS, CRASH_KILLS, POWER_CUTS)
+	@pkg/deps.sh test
+	@$(MAKE) --no-print-directory $(JOBS) CRASH=1 all
+	@SOAK_SECONDS=$${SOAK_SECONDS:-3600} CRASH_KILLS=$${CRASH_KILLS:-2000} POWER_CUTS=$${POWER_CUTS:-500} TEST_SECONDS=$${TEST_SECONDS:-14400} \
+	    ONLY='soak crash powercut' node tests/run.mjs $(BUILD) integration
 
 interop: all ## Exchange with other AS2 products (QUICK=1 for a part of the cases)
 	@pkg/deps.sh interop

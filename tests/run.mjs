@@ -4,7 +4,8 @@
 // (tests/SUITE/*.mjs by `node --test`, tests/SUITE/*.sh by their exit code or their TAP). Every program has a time limit
 // and its own process group; one that crashes, hangs, says nothing or ends before its plan counts as a failure with its
 // name. What failed is shown whole. The last line is "N passed, N failed", with ", N skipped" when there were any.
-// Programs find what was built by BUILD and BANYAN in their environment. Also: ONLY=WORD runs those with WORD in their name.
+// Programs find what was built by BUILD and BANYAN in their environment. Also: ONLY="WORD..." runs those with one of the
+// words in their name, TEST_SECONDS=N gives each of them so long.
 
 import {spawn} from "node:child_process";
 import {existsSync, mkdirSync, readdirSync, writeFileSync} from "node:fs";
@@ -24,7 +25,7 @@ for (const name of Object.keys(environment)) {
   if (/^BANYAN_|^NODE_(OPTIONS|TEST_CONTEXT|V8_COVERAGE)$|^MAKE|^MFLAGS$/.test(name)) delete environment[name];
 }
 
-const only = process.env.ONLY ?? "";
+const only = (process.env.ONLY ?? "").split(/\s+/);
 const total = {passed: 0, failed: 0, skipped: 0};
 const failures = [];
 const children = new Set();
@@ -51,7 +52,7 @@ function files(folder, pattern) {
 }
 
 function programs(suite) {
-  const test = (command, args, name, limit, options = {}) => ({command, args, name, limit: limit * slow, ...options});
+  const test = (command, args, name, limit, options = {}) => ({command, args, name, limit: Number(process.env.TEST_SECONDS ?? limit * slow), ...options});
   switch (suite) {
     case "unit": {
       // Only tests whose source is there: a program left by another branch is none of ours.
@@ -154,7 +155,7 @@ function report(program, output, code, signal, timedOut, seconds) {
 
 // Unit tests share nothing and run two at a time; the others start servers and measure time, one after another.
 async function runSuite(suite) {
-  const waiting = programs(suite).filter((program) => program.name.includes(only));
+  const waiting = programs(suite).filter((program) => only.some((word) => program.name.includes(word)));
   const worker = async () => {
     for (let program = waiting.shift(); program; program = waiting.shift()) await run(program);
   };

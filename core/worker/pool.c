@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -92,7 +93,9 @@ static void show(worker_pool *pool) {
         v->pid = s->state == SLOT_READY || s->state == SLOT_ENDING ? s->pid : 0;
         v->flights = s->flights;
         v->restarts = s->restarts;
-        snprintf(v->connection, sizeof v->connection, "%s", s->served ? s->served->name : "");
+        const char *served = s->served ? s->served->name : "";
+        if (strncmp(v->connection, served, sizeof v->connection - 1) != 0)
+            snprintf(v->connection, sizeof v->connection, "%s", served);
     }
     pthread_mutex_unlock(&pool->view_lock);
 }
