@@ -261,8 +261,20 @@ static bool same_parties(const judged_group *a, const judged_group *b) {
            strcmp(a->header.receiver.id, b->header.receiver.id) == 0;
 }
 
-static bool answers_group(const judged_group *group) {
-    return group->header.control[0] && strcmp(group->header.kind, "FA") != 0;
+/* Is any of `count` documents from `first` on of a type that shall be answered? */
+static bool any_wanted(const judgement *j, const edi_acknowledge_options *options, size_t first, size_t count) {
+    if (!options->types) return true;
+    for (size_t i = 0; i < count; i++) {
+        edi_transaction header = judgement_header(j, &j->documents[first + i]);
+        for (size_t k = 0; options->types[k]; k++)
+            if (strcmp(options->types[k], header.type) == 0) return true;
+    }
+    return false;
+}
+
+static bool answers_group(const judgement *j, const edi_acknowledge_options *options, const judged_group *group) {
+    return group->header.control[0] && strcmp(group->header.kind, "FA") != 0 &&
+           any_wanted(j, options, group->first_document, group->document_count);
 }
 
 static error *write_functional(const judgement *j, const judged_interchange *interchange,
@@ -274,7 +286,7 @@ static error *write_functional(const judgement *j, const judged_interchange *int
     char open_version[24] = "";
     for (size_t i = 0; i < interchange->group_count && !err; i++) {
         const judged_group *group = &j->groups[interchange->first_group + i];
-        if (!answers_group(group)) {
+        if (!answers_group(j, options, group)) {
             result->skipped++;
             continue;
         }
@@ -484,6 +496,14 @@ static error *answer_interchange(const judgement *j, const judged_interchange *i
         result->skipped++;
         return NULL;
     }
+    bool by_contrl = options->kind == EDI_ACKNOWLEDGE_CONTRL;
+    bool other_kind = options->kind != EDI_ACKNOWLEDGE_USUAL && by_contrl == x12;
+    if (options->types &&
+        (other_kind || !any_wanted(j, options, interchange->first_document, interchange->document_count))) {
+        result->skipped++;
+        return NULL;
+    }
+    if (options->answering) options->answering(options->control_context, &interchange->header);
     if (!x12) {
         if (options->kind != EDI_ACKNOWLEDGE_USUAL && options->kind != EDI_ACKNOWLEDGE_CONTRL)
             return error_new(ERROR_INVALID, "an EDIFACT interchange is answered by CONTRL");

@@ -29,7 +29,12 @@ typedef struct edi_acknowledge_options {
     const char *date, *time; /* CCYYMMDD, HHMM or HHMMSS */
     edi_control control;
     void *control_context;
-    const char *suffix; /* behind terminators of the answer; NULL: none */
+    /* Told whose answer the numbers that are asked for next belong to; NULL: nobody wants to know. */
+    void (*answering)(void *control_context, const edi_interchange *received);
+    const char *const *types; /* only documents of these types, ended by a NULL, are answered, each group and EDIFACT
+                                 interchange that has one as a whole; what needs another kind of answer is passed over.
+                                 NULL: everything is answered, and what cannot be is an error */
+    const char *suffix;       /* behind terminators of the answer; NULL: none */
     edi_validate_options validate;
 } edi_acknowledge_options;
 
@@ -67,7 +72,7 @@ typedef struct edi_acknowledged {
     edi_standard standard;
     char kind[8];                                    /* "997", "999", "TA1", "CONTRL" */
     edi_level level;                                 /* EDI_LEVEL_INTERCHANGE, _GROUP or _DOCUMENT */
-    char sender[64], receiver[64];                   /* of the acknowledgement's own interchange, "ZZ:ACME" */
+    char sender[64], receiver[64];                   /* of the acknowledgement's own interchange: edi_party_text */
     char interchange_control[EDI_ID_SIZE];           /* answered: TA1, CONTRL; "" in 997 and 999 */
     char group_kind[16], group_control[EDI_ID_SIZE]; /* "" without group */
     char type[12], control[EDI_ID_SIZE];             /* of the document; "" above */

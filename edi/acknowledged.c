@@ -123,10 +123,8 @@ static void begin(listener *l, const char *kind) {
     const edi_interchange *i = edi_reader_interchange(l->reader);
     l->base = (edi_acknowledged){.standard = i->delimiters.standard};
     snprintf(l->base.kind, sizeof l->base.kind, "%s", kind);
-    snprintf(l->base.sender, sizeof l->base.sender, "%s%s%s", i->sender.qualifier, i->sender.qualifier[0] ? ":" : "",
-        i->sender.id);
-    snprintf(l->base.receiver, sizeof l->base.receiver, "%s%s%s", i->receiver.qualifier,
-        i->receiver.qualifier[0] ? ":" : "", i->receiver.id);
+    edi_party_text(&i->sender, l->base.standard, l->base.sender, sizeof l->base.sender);
+    edi_party_text(&i->receiver, l->base.standard, l->base.receiver, sizeof l->base.receiver);
     l->in_document = false;
 }
 

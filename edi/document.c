@@ -85,10 +85,6 @@ static void look_for_keys(edi_reader *reader, edi_document *document) {
     }
 }
 
-static void name_party(const edi_party *party, char *room, size_t size) {
-    snprintf(room, size, "%s%s%s", party->qualifier, party->qualifier[0] ? ":" : "", party->id);
-}
-
 static void begin(edi_document *d, edi_validator *v) {
     edi_reader *reader = edi_validator_reader(v);
     memset(d, 0, sizeof *d);
@@ -101,8 +97,8 @@ static void begin(edi_document *d, edi_validator *v) {
     d->known = edi_validator_schema(v, NULL) != NULL;
     d->acknowledgement = strcmp(d->header.type, "997") == 0 || strcmp(d->header.type, "999") == 0 ||
                          strcmp(d->header.type, "CONTRL") == 0;
-    name_party(&d->interchange.sender, d->sender, sizeof d->sender);
-    name_party(&d->interchange.receiver, d->receiver, sizeof d->receiver);
+    edi_party_text(&d->interchange.sender, d->standard, d->sender, sizeof d->sender);
+    edi_party_text(&d->interchange.receiver, d->standard, d->receiver, sizeof d->receiver);
 }
 
 static void count_fault(edi_documents *documents, const edi_fault *fault) {

@@ -22,7 +22,7 @@ typedef struct edi_document {
     edi_transaction header;        /* type, version, control number, offset */
     edi_group group;               /* empty without group */
     edi_interchange interchange;   /* its prefix is empty */
-    char sender[64], receiver[64]; /* of the interchange, "ZZ:BANYAN"; "BANYAN" without qualifier */
+    char sender[64], receiver[64]; /* of the interchange, as edi_party_text writes them */
     uint64_t offset, length;       /* the bytes from its header up to and with the terminator of its trailer */
     uint64_t segments;
     bool complete;        /* its trailer was there */

@@ -7,6 +7,12 @@
 
 #include <stdio.h>
 
+void edi_party_text(const edi_party *party, edi_standard standard, char *room, size_t size) {
+    bool last = standard == EDI_EDIFACT;
+    const char *colon = party->qualifier[0] ? ":" : "";
+    snprintf(room, size, "%s%s%s", last ? party->id : party->qualifier, colon, last ? party->qualifier : party->id);
+}
+
 typedef enum role { ROLE_BODY, ROLE_HEADER, ROLE_TRAILER, ROLE_SERVICE } role;
 
 typedef struct envelope_tag {

@@ -51,6 +51,10 @@ typedef struct edi_party {
     char id[EDI_ID_SIZE]; /* without the filler at its end */
 } edi_party;
 
+/* A party as people write it and settings name it: "ZZ:BANYAN" in X12, where the qualifier stands first, "BANYAN:14" in
+ * EDIFACT, where it stands last; the bare id when there is no qualifier. */
+void edi_party_text(const edi_party *party, edi_standard standard, char *room, size_t size);
+
 /* What the open interchange, group and document say of themselves. Values too long for their place are cut; the reader
  * compares control numbers before cutting. */
 typedef struct edi_interchange {

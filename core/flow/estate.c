@@ -85,9 +85,18 @@ const char *estate_partner_id(const estate_partner *partner, const char *standar
     return strcmp(standard, "X12") == 0 ? partner->x12_id : strcmp(standard, "EDIFACT") == 0 ? partner->edifact_id : "";
 }
 
+/* EDIFACT leaves the qualifier to the parties: an id that is set without one stands for any. */
+bool estate_is_partner_id(const estate_partner *partner, const char *standard, const char *id) {
+    const char *own = estate_partner_id(partner, standard);
+    size_t len = strlen(own);
+    if (!len || !id) return false;
+    if (strcmp(own, id) == 0) return true;
+    return strcmp(standard, "EDIFACT") == 0 && !strchr(own, ':') && strncmp(own, id, len) == 0 && id[len] == ':';
+}
+
 const estate_partner *estate_partner_by_id(const estate *e, const char *standard, const char *id) {
     for (size_t i = 0; id && *id && i < e->partner_count; i++) {
-        if (strcmp(estate_partner_id(&e->partners[i], standard), id) == 0) return &e->partners[i];
+        if (estate_is_partner_id(&e->partners[i], standard, id)) return &e->partners[i];
     }
     return NULL;
 }
@@ -135,6 +144,30 @@ static void check_object(builder *b, const setting *table, const json_t *body, c
     check_references(b, table, body, path);
 }
 
+static size_t part_before_colon(const char *id) {
+    const char *colon = strchr(id, ':');
+    return colon ? (size_t)(colon - id) : strlen(id);
+}
+
+/* "01:123456789" and "4012345000009:14": the qualifier stands where the standard has it (ISA05, ISA06; UNB 0004, 0007).
+ * One that is written otherwise would fit no interchange. */
+static void check_identities(builder *b, const json_t *body, const char *path) {
+    enum { QUALIFIER = 2, X12_ID_MOST = 15, EDIFACT_ID_MOST = 35, EDIFACT_QUALIFIER_MOST = 4 };
+    const char *x12 = json_get_text(body, "x12_id", NULL), *edifact = json_get_text(body, "edifact_id", NULL);
+    if (x12) {
+        size_t qualifier = part_before_colon(x12), rest = strlen(x12) - qualifier;
+        if (qualifier != QUALIFIER || rest < 2 || rest - 1 > X12_ID_MOST)
+            fault(b, path, "x12_id",
+                "x12_id: write the two characters of the qualifier, a colon and the id of up to 15: 01:123456789");
+    }
+    if (edifact) {
+        size_t id = part_before_colon(edifact), rest = strlen(edifact) - id;
+        if (id < 1 || id > EDIFACT_ID_MOST || rest == 1 || rest > EDIFACT_QUALIFIER_MOST + 1)
+            fault(
+                b, path, "edifact_id", "edifact_id: write the id and, behind a colon, its qualifier: 4012345000009:14");
+    }
+}
+
 /* ---- building ---- */
 
 static const char *text_of(const json_t *body, const char *member) {
@@ -143,6 +176,7 @@ static const char *text_of(const json_t *body, const char *member) {
 
 static void build_station(builder *b, const json_t *body, const char *path) {
     check_object(b, estate_settings("stations"), body, path);
+    check_identities(b, body, path);
     b->e->stations[b->e->station_count++] = (estate_station){
         .name = text_of(body, "name"),
         .as2_id = text_of(body, "as2_id"),
@@ -170,6 +204,7 @@ static const char *schemas_key(builder *b, const json_t *names) {
 static void build_partner(builder *b, const json_t *body, const char *path) {
     static const char *const id_members[] = {"as2_id", "x12_id", "edifact_id"};
     check_object(b, estate_settings("partners"), body, path);
+    check_identities(b, body, path);
     estate_partner partner = {
         .name = text_of(body, "name"),
         .as2_id = text_of(body, "as2_id"),

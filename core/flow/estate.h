@@ -182,5 +182,7 @@ const estate_partner *estate_partner_by_id(const estate *e, const char *standard
 /* The identity a station or partner has in that standard; "" when none. */
 const char *estate_station_id(const estate_station *station, const char *standard);
 const char *estate_partner_id(const estate_partner *partner, const char *standard);
+/* Is that the partner's identity, as an envelope gives it? False when the partner has none in that standard. */
+bool estate_is_partner_id(const estate_partner *partner, const char *standard, const char *id);
 
 #endif

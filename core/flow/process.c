@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REASON_ROOM = 512, KEY_ROOM = 512, WHOLE_BYTES_MAX = 128 * 1024 * 1024, HEAD_BYTES = 4096 };
+enum { REASON_ROOM = 512, KEY_ROOM = 512, WHOLE_BYTES_MAX = 128 * 1024 * 1024, HEAD_BYTES = 4096, WHOLE = -1 };
 
 typedef struct processing {
     work *w;
@@ -25,6 +25,7 @@ typedef struct processing {
     const estate_connection *connection; /* NULL: it came by none that still exists */
     const estate_partner *partner;
     store_change *change;
+    json_t *passed; /* flow without a script → documents that it takes, by their number */
     json_t *closed; /* ids of documents that an acknowledgement in this message has answered */
     size_t jobs, refused;
     char reason[REASON_ROOM]; /* of the first refusal */
@@ -107,8 +108,9 @@ static error *inspect(processing *p) {
 /* An envelope that names somebody else than the partner whose connection it came by (ED-20). */
 static bool is_foreign(const processing *p, const json_t *document) {
     if (!p->connection || !p->connection->partner) return false;
-    const char *expected = estate_partner_id(p->connection->partner, json_get_text(document, "standard", ""));
-    return *expected && strcmp(expected, json_get_text(document, "sender", "")) != 0;
+    const char *standard = json_get_text(document, "standard", "");
+    return *estate_partner_id(p->connection->partner, standard) &&
+           !estate_is_partner_id(p->connection->partner, standard, json_get_text(document, "sender", ""));
 }
 
 /* "PO107 is too long (PO1 at 8, byte 1187)": the first fault of the document, or of the file. */
@@ -211,10 +213,11 @@ static bool takes_document(const estate_flow *flow, const json_t *document) {
     return (!flow->standard || strcmp(flow->standard, standard) == 0) && (!flow->type || strcmp(flow->type, type) == 0);
 }
 
+/* `row` is NULL for what is no EDI; else it tells of the document, or of the first when `document` is WHOLE. */
 static void add_translate_job(processing *p, const estate_flow *flow, int document, const json_t *row) {
     json_t *detail = json_pack("{s:s, s:i, s:I, s:I}", "flow", flow->name, "attempts", flow->retry.attempts, "first_ms",
         (json_int_t)flow->retry.first_ms, "maximum_ms", (json_int_t)flow->retry.maximum_ms);
-    if (document >= 0) {
+    if (row) {
         json_object_set_new(detail, "document", json_integer(document));
         json_object_set(detail, "facts", (json_t *)row);
     }
@@ -260,6 +263,40 @@ static error *find_answered(
     return err;
 }
 
+static void note_passed(processing *p, const estate_flow *flow, size_t i) {
+    json_t *list = json_get_array(p->passed, flow->name);
+    if (!list) json_object_set_new(p->passed, flow->name, list = json_array());
+    json_array_append_new(list, json_integer((json_int_t)i));
+}
+
+static bool names_document(const estate_flow *flow) {
+    for (size_t i = 0; i < flow->to_count; i++) {
+        const char *path = flow->to[i].path;
+        if (path && strstr(path, "{document.control}")) return true;
+    }
+    return false;
+}
+
+/* Without a script a message goes on as it came, once, with all that is in it; a flow that takes only some of its
+ * documents, or names a file for each, gets these one by one, each in an envelope of its own. */
+static void pass_on(processing *p) {
+    size_t count = document_count(p);
+    for (size_t f = 0; f < p->w->estate->flow_count; f++) {
+        const estate_flow *flow = &p->w->estate->flows[f];
+        const json_t *taken = json_get_array(p->passed, flow->name);
+        if (!taken) continue;
+        bool can_split = strcmp(json_get_text(document_at(p, 0), "standard", ""), "TRADACOMS") != 0;
+        if (count == 1 || !can_split || (json_array_size(taken) == count && !names_document(flow))) {
+            add_translate_job(p, flow, WHOLE, document_at(p, 0));
+            continue;
+        }
+        for (size_t i = 0; i < json_array_size(taken); i++) {
+            size_t at = (size_t)json_integer_value(json_array_get(taken, i));
+            add_translate_job(p, flow, (int)at, document_at(p, at));
+        }
+    }
+}
+
 /* One document, with every flow that takes it. */
 static error *route_document(processing *p, size_t i, bool *acknowledged) {
     char text[REASON_ROOM], why[REASON_ROOM];
@@ -289,7 +326,8 @@ static error *route_document(processing *p, size_t i, bool *acknowledged) {
         if (flow->acknowledge) *acknowledged = true;
         if (!valid) continue;
         if (flow->answers_type) err = find_answered(p, flow, found, row.id, &good);
-        if (!err && good) add_translate_job(p, flow, (int)i, found);
+        if (!err && good && flow->script) add_translate_job(p, flow, (int)i, found);
+        if (!err && good && !flow->script) note_passed(p, flow, i);
     }
     if (!err && !taken && valid) {
         snprintf(text, sizeof text, "no flow takes the %s from connection %s", type,
@@ -305,7 +343,7 @@ static void route_message(processing *p) {
     for (size_t f = 0; f < p->w->estate->flow_count; f++) {
         const estate_flow *flow = &p->w->estate->flows[f];
         if (!flow->enabled || flow->from != p->connection || !takes_name(flow, filename)) continue;
-        if (!flow->type && !flow->standard) add_translate_job(p, flow, -1, NULL);
+        if (!flow->type && !flow->standard) add_translate_job(p, flow, WHOLE, NULL);
     }
     if (p->jobs > 0) return;
     char text[REASON_ROOM], why[REASON_ROOM];
@@ -320,33 +358,34 @@ static void route_message(processing *p) {
 
 /* ---- the acknowledgement that goes back ---- */
 
-static const estate_flow *acknowledging_flow(const processing *p) {
-    for (size_t f = 0; f < p->w->estate->flow_count; f++) {
-        const estate_flow *flow = &p->w->estate->flows[f];
-        if (!flow->enabled || flow->from != p->connection || !flow->acknowledge) continue;
-        for (size_t i = 0; i < document_count(p); i++) {
-            if (takes_document(flow, document_at(p, i))) return flow;
-        }
+/* The types that this flow takes and acknowledges, of those that no flow before it has; new reference. */
+static json_t *types_to_acknowledge(const processing *p, const estate_flow *flow, json_t *done) {
+    json_t *types = json_array();
+    bool edifact = strcmp(flow->acknowledge, "CONTRL") == 0;
+    for (size_t i = 0; i < document_count(p); i++) {
+        const json_t *document = document_at(p, i);
+        const char *type = json_get_text(document, "type", "");
+        bool is_edifact = strcmp(json_get_text(document, "standard", ""), "EDIFACT") == 0;
+        if (is_edifact != edifact || !takes_document(flow, document) || json_object_get(done, type)) continue;
+        if (outgoing_is_acknowledgement(type) || is_foreign(p, document)) continue;
+        json_object_set_new(done, type, json_true());
+        json_array_append_new(types, json_string(type));
     }
-    return NULL;
+    return types;
 }
 
-static error *send_acknowledgement(processing *p) {
-    const estate_flow *flow = acknowledging_flow(p);
+static error *send_acknowledgement(processing *p, const estate_flow *flow, json_t *types) {
     json_t *head = NULL;
     frame reply;
     payload bytes = {.bytes = NULL};
     char id[ID_SIZE], why[64];
     error *err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_ACKNOWLEDGE,
-        json_pack("{s:s}", "kind", flow->acknowledge), &p->payload, &reply, &head);
+        json_pack("{s:s, s:O}", "kind", flow->acknowledge, "types", types), &p->payload, &reply, &head);
     if (err) return error_wrap(err, "cannot make the %s", flow->acknowledge);
     json_t *result = json_object();
-    json_t *documents = json_array();
-    json_array_append(documents, json_object_get(head, "document"));
-    json_object_set_new(result, "documents", documents);
+    json_object_set(result, "documents", json_object_get(head, "documents"));
     json_put_text(result, "content_type",
         strcmp(flow->acknowledge, "CONTRL") == 0 ? "application/edifact" : "application/edi-x12");
-    json_put_text(result, "filename", json_get_text(head, "filename", NULL));
     snprintf(why, sizeof why, "%s made for what came in", flow->acknowledge);
     outgoing o = {
         .destination = &flow->acknowledge_to,
@@ -363,6 +402,23 @@ static error *send_acknowledgement(processing *p) {
     json_decref(result);
     json_decref(head);
     frame_clear(&reply);
+    return err;
+}
+
+/* Each flow that acknowledges answers what it takes, and nothing of what others take or nobody does. */
+static error *send_acknowledgements(processing *p) {
+    const char *filename = json_get_text(p->message, "filename", "");
+    json_t *done = json_object();
+    error *err = NULL;
+    for (size_t f = 0; f < p->w->estate->flow_count && !err; f++) {
+        const estate_flow *flow = &p->w->estate->flows[f];
+        if (!flow->enabled || flow->from != p->connection || !flow->acknowledge || !takes_name(flow, filename))
+            continue;
+        json_t *types = types_to_acknowledge(p, flow, done);
+        if (json_array_size(types) > 0) err = send_acknowledgement(p, flow, types);
+        json_decref(types);
+    }
+    json_decref(done);
     return err;
 }
 
@@ -409,8 +465,9 @@ static error *decide(processing *p) {
     err = acknowledge_all(p);
     for (size_t i = 0; i < document_count(p) && !err; i++)
         err = route_document(p, i, &acknowledged);
+    if (!err) pass_on(p);
     if (!err && document_count(p) == 0) route_message(p);
-    if (!err && acknowledged) err = send_acknowledgement(p);
+    if (!err && acknowledged) err = send_acknowledgements(p);
     if (err) return err;
     conclude(p);
     store_commit_result result = {.conflict = ""};
@@ -431,6 +488,7 @@ error *work_process(work *w) {
     p.connection = estate_find_connection(w->estate, json_get_text(p.message, "connection", NULL));
     p.change = store_change_new();
     p.closed = json_object();
+    p.passed = json_object();
     err = store_payload_open(w->engine->options.store, w->job->message, &p.payload);
     if (!err) {
         err = inspect(&p);
@@ -439,6 +497,7 @@ error *work_process(work *w) {
     }
     if (p.change) store_change_free(p.change);
     json_decref(p.closed);
+    json_decref(p.passed);
     json_decref(p.findings);
     json_decref(p.message);
     return err;

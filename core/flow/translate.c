@@ -191,12 +191,22 @@ static error *add_results(translation *t) {
     return err;
 }
 
-/* Without a script the bytes go on as they came. */
+/* Without a script the bytes go on as they came, or one document of them in an envelope of its own; of EDI it is known
+ * what they hold, so that its acknowledgement can be waited for and its keys be found. */
 static error *pass_through(translation *t, const payload_view *view) {
+    store *s = t->w->engine->options.store;
     payload bytes = {.bytes = NULL};
     json_t *result = json_pack("{s:s?, s:s?}", "filename", json_get_text(t->message, "filename", NULL), "content_type",
         json_get_text(t->message, "content_type", NULL));
-    error *err = payload_of_view(t->w->engine->options.store, view, &bytes);
+    error *err = NULL;
+    if (t->facts) {
+        json_t *wish = json_pack("{s:I}", "document", (json_int_t)json_get_integer(t->w->job->detail, "document", 0));
+        err = call_translator(
+            t->w->engine->options.pool, &t->w->scope, OPERATION_EXTRACT, wish, view, &t->reply, &t->outcome);
+        if (!err) json_object_set(result, "documents", json_object_get(t->outcome, "documents"));
+    }
+    const json_t *part = json_object_get(t->outcome, "payload");
+    if (!err) err = part ? call_result_payload(s, &t->reply, part, &bytes) : payload_of_view(s, view, &bytes);
     if (!err) err = add_result(t, result, &bytes);
     payload_free(&bytes);
     json_decref(result);

@@ -2,6 +2,7 @@
 #include "core/worker/inspect.h"
 
 #include "core/base/clock.h"
+#include "core/base/memory.h"
 #include "edi/document_json.h"
 #include "edi/report.h"
 
@@ -78,6 +79,32 @@ json_t *inspect_payload(span bytes, edi_library *library) {
     return findings;
 }
 
+/* ---- one document of several ---- */
+
+typedef struct extraction {
+    span bytes;
+    int64_t left; /* documents before the one wanted; negative: it was found */
+    buf *out;
+} extraction;
+
+static error *take_one(void *context, const edi_document *document) {
+    extraction *e = context;
+    return e->left-- == 0 ? edi_document_alone(e->bytes, document, e->out) : NULL;
+}
+
+error *inspect_extract(span bytes, int64_t index, edi_library *library, buf *out, json_t **head) {
+    extraction e = {.bytes = bytes, .left = index, .out = out};
+    edi_documents passed = {.list = NULL};
+    error *err = NULL;
+    if (index >= 0) {
+        err = edi_documents_each(bytes, library, NULL, &passed, take_one, &e);
+        edi_documents_free(&passed);
+        if (!err && e.left >= 0) err = error_new(ERROR_NOT_FOUND, "there is no document %lld in it", (long long)index);
+    }
+    if (!err) *head = json_pack("{s:o}", "documents", documents_json(index >= 0 ? buf_span(out) : bytes, library));
+    return err;
+}
+
 /* ---- the acknowledgement that goes back ---- */
 
 typedef struct numbering {
@@ -114,19 +141,24 @@ static edi_acknowledgement_kind kind_named(const char *kind) {
     return EDI_ACKNOWLEDGE_USUAL;
 }
 
-/* Who answers whom follows from the first document. */
-static void read_parties(span bytes, edi_library *library, numbering *n) {
-    edi_documents documents = {.list = NULL};
-    edi_documents_read(bytes, library, &(edi_validate_options){.envelope_only = true}, &documents);
-    if (documents.count > 0) {
-        n->standard = documents.list[0].standard;
-        memcpy(n->ours, documents.list[0].receiver, sizeof n->ours);
-        memcpy(n->theirs, documents.list[0].sender, sizeof n->theirs);
-    }
-    edi_documents_free(&documents);
+/* Who answers whom: each interchange has its own sequence of numbers. */
+static void note_parties(void *context, const edi_interchange *received) {
+    numbering *n = context;
+    n->standard = received->delimiters.standard;
+    edi_party_text(&received->receiver, n->standard, n->ours, sizeof n->ours);
+    edi_party_text(&received->sender, n->standard, n->theirs, sizeof n->theirs);
 }
 
-error *inspect_acknowledge(span bytes, const char *kind, edi_library *library, const inspect_numbers *numbers,
+static const char **types_of(const json_t *wish) {
+    const json_t *list = json_get_array(wish, "types");
+    if (!list) return NULL;
+    const char **types = xcalloc(json_array_size(list) + 1, sizeof *types);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        types[i] = json_string_value(json_array_get(list, i));
+    return types;
+}
+
+error *inspect_acknowledge(span bytes, const json_t *wish, edi_library *library, const inspect_numbers *numbers,
     int64_t now_ms, buf *out, json_t **head) {
     char now[CLOCK_TEXT_SIZE], date[9], time[7];
     numbering n = {.numbers = numbers, .standard = EDI_NONE};
@@ -134,19 +166,20 @@ error *inspect_acknowledge(span bytes, const char *kind, edi_library *library, c
     clock_format(now_ms, now);
     snprintf(date, sizeof date, "%.4s%.2s%.2s", now, now + 5, now + 8);
     snprintf(time, sizeof time, "%.2s%.2s", now + 11, now + 14);
-    read_parties(bytes, library, &n);
+    const char **types = types_of(wish);
     const edi_acknowledge_options options = {
-        .kind = kind_named(kind),
+        .kind = kind_named(json_get_text(wish, "kind", "")),
+        .types = types,
+        .answering = note_parties,
         .date = date,
         .time = time,
         .control = next_number,
         .control_context = &n,
     };
     error *err = edi_acknowledge(bytes, library, &options, out, &result);
+    free(types);
     if (!err && result.interchanges == 0) err = error_new(ERROR_INVALID, "there is nothing in it to acknowledge");
     if (err) return err;
-    json_t *documents = documents_json(buf_span(out), library);
-    *head = json_pack("{s:O?}", "document", json_array_get(documents, 0));
-    json_decref(documents);
+    *head = json_pack("{s:o}", "documents", documents_json(buf_span(out), library));
     return NULL;
 }

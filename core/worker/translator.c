@@ -23,6 +23,7 @@
 
 enum {
     ACKNOWLEDGEMENT_BYTES_MAX = 64 * 1024 * 1024,
+    ENVELOPE_BYTES_MAX = 4096,
     EXPLANATION_BYTES_MAX = 2 * 1024 * 1024, /* what a person may want to scroll through */
 };
 
@@ -145,6 +146,30 @@ static error *inspect(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+static error *extract(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL, *answer = NULL, *place = NULL;
+    attachment body = {0};
+    edi_library *library = NULL;
+    error *err = frame_get_json(request, &head);
+    if (!err) err = guides_choose(t->guides, head, &library);
+    if (!err) err = attachment_of_request(request, &body);
+    buf out = BUF_MAX(body.bytes.len + ENVELOPE_BYTES_MAX);
+    if (!err) err = inspect_extract(body.bytes, json_get_integer(head, "document", -1), library, &out, &answer);
+    if (!err) err = buf_check(&out, "the document");
+    span bytes = buf_span(&out);
+    if (!err && out.len) err = attachment_put_all(reply, &bytes, 1, &place);
+    if (!err) {
+        if (place) json_object_set(answer, "payload", place);
+        frame_put_json(reply, answer);
+    }
+    json_decref(place);
+    json_decref(answer);
+    json_decref(head);
+    attachment_close(&body);
+    buf_free(&out);
+    return err;
+}
+
 static error *acknowledge(translator *t, frame *request, frame *reply) {
     json_t *head = NULL, *answer = NULL, *place = NULL;
     attachment body = {0};
@@ -154,9 +179,7 @@ static error *acknowledge(translator *t, frame *request, frame *reply) {
     error *err = frame_get_json(request, &head);
     if (!err) err = guides_choose(t->guides, head, &library);
     if (!err) err = attachment_of_request(request, &body);
-    if (!err)
-        err = inspect_acknowledge(
-            body.bytes, json_get_text(head, "kind", ""), library, &numbers, clock_wall_ms(), &out, &answer);
+    if (!err) err = inspect_acknowledge(body.bytes, head, library, &numbers, clock_wall_ms(), &out, &answer);
     if (!err) err = buf_check(&out, "the acknowledgement");
     span bytes = buf_span(&out);
     if (!err) err = attachment_put_all(reply, &bytes, 1, &place);
@@ -367,6 +390,7 @@ static error *compare(translator *t, frame *request, frame *reply) {
 static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_INSPECT] = inspect,
     [OPERATION_ACKNOWLEDGE] = acknowledge,
+    [OPERATION_EXTRACT] = extract,
     [OPERATION_EXPLAIN] = explain,
     [OPERATION_SCRIPT] = run_script,
     [OPERATION_CHECK_SCRIPT] = check_script,

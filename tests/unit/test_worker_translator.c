@@ -305,7 +305,7 @@ static void an_order_is_acknowledged_and_the_acknowledgement_understood(void **s
     run_edi(&f, &d, OPERATION_ACKNOWLEDGE, SPAN(order), "{\"kind\":\"997\"}");
     assert_done(&d.p);
     assert_in_range((uintmax_t)d.asked, 2, 3); /* interchange and group */
-    json_t *document = json_get_object(d.p.head, "document");
+    json_t *document = json_array_get(json_get_array(d.p.head, "documents"), 0);
     assert_string_equal(json_get_text(document, "type", ""), "997");
     assert_string_equal(json_get_text(document, "receiver", ""), "01:123456789");
     buf_add(&answer, buf_span(&d.p.payload));
