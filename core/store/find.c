@@ -300,6 +300,21 @@ static const char WALK_MESSAGES[] =
 static const char WALK_STATUS[] =
     "select " MESSAGE_COLUMNS " from messages m where m.status = ?2 and m.status in (2, 4, 5, 6, 7)"
     " and m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER " order by m.seq desc";
+/* Along what most rows differ in. */
+#define WALK_ALONG(column, parameter)                                                                                  \
+    "select " MESSAGE_COLUMNS " from messages m where m." column " = " parameter " and m." column                      \
+    " is not null and m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER " order by m.seq desc"
+static const char WALK_CONNECTION[] = WALK_ALONG("connection", "?4");
+static const char WALK_PARTNER[] = WALK_ALONG("partner", "?5");
+static const char WALK_FLOW[] = WALK_ALONG("flow", "?6");
+static const char WALK_TYPE[] =
+    "select " MESSAGE_COLUMNS " from documents t join messages m on m.seq = t.message"
+    " where t.type = ?7 and t.type is not null and t.message < ?1" MESSAGE_FILTERS TYPE_FILTER
+    " order by t.message desc";
+/* Of a time, in the order of it: from ?21 until ?22, before the row ?1, which was received at ?23. */
+static const char WALK_TIME[] =
+    "select " MESSAGE_COLUMNS " from messages m where m.received_at >= ?21 and m.received_at < ?22"
+    " and (m.received_at, m.seq) < (?23, ?1)" MESSAGE_FILTERS TYPE_FILTER " order by m.received_at desc, m.seq desc";
 static const char WALK_CHILDREN[] =
     "select " MESSAGE_COLUMNS " from messages m where m.parent = ?9"
     " and m.parent is not null and m.seq < ?1" MESSAGE_FILTERS TYPE_FILTER " order by m.seq desc";
@@ -342,6 +357,28 @@ error *find_bind_filter(database *db, sqlite3_stmt *statement, const message_fil
     return NULL;
 }
 
+/* ---- a page of messages ---- */
+
+static const char TALLY_OF[] = "select count from tallies where bucket = 0 and which = ?1";
+
+/* How many messages there are of a status that is asked for alone, so that the walk ends with the last of them;
+ * INT64_MAX otherwise. */
+static error *most_of_status(database *db, const message_filter *filter, int64_t *most) {
+    message_status status = MESSAGE_RECEIVED;
+    error *err = NULL;
+    *most = INT64_MAX;
+    const bool alone = !filter->direction && !filter->connection && !filter->partner && !filter->flow &&
+                       !filter->type && !filter->standard && !filter->parent && !filter->text && !filter->since &&
+                       !filter->until && !filter->after;
+    if (!alone || !filter->status || !message_status_named(span_of(filter->status), &status)) return NULL;
+    sqlite3_stmt *row = database_statement(db, TALLY_OF, &err);
+    if (err) return err;
+    bind_integer(row, 1, status);
+    *most = database_next(db, row, "count a status", &err) ? column_integer(row, 0) : 0;
+    database_reset(row);
+    return err;
+}
+
 static const char *variant_of(const message_filter *filter, const find_words *words) {
     message_status status = MESSAGE_RECEIVED;
     if (filter->text && id_is_valid(span_trim(span_of(filter->text)))) return WALK_ID;
@@ -350,7 +387,31 @@ static const char *variant_of(const message_filter *filter, const find_words *wo
     if (filter->status && message_status_named(span_of(filter->status), &status) && status != MESSAGE_RECEIVED &&
         status != MESSAGE_PROCESSING && status != MESSAGE_COMPLETED)
         return WALK_STATUS;
-    return WALK_MESSAGES;
+    if (filter->until) return WALK_TIME; /* else what it wants is among the newest, or there is none of it */
+    if (filter->flow) return WALK_FLOW;
+    if (filter->partner) return WALK_PARTNER;
+    if (filter->connection) return WALK_CONNECTION;
+    if (filter->type) return WALK_TYPE;
+    return filter->since ? WALK_TIME : WALK_MESSAGES;
+}
+
+static const char RECEIVED_AT[] = "select received_at from messages where seq = ?1";
+
+/* What WALK_TIME knows besides. */
+static error *bind_times(database *db, sqlite3_stmt *statement, const message_filter *filter, int64_t before) {
+    error *err = NULL;
+    int64_t at = INT64_MAX;
+    sqlite3_stmt *row = filter->after ? database_statement(db, RECEIVED_AT, &err) : NULL;
+    if (err) return err;
+    if (row) {
+        bind_integer(row, 1, before);
+        if (database_next(db, row, "find a time", &err)) at = column_integer(row, 0);
+        database_reset(row);
+    }
+    bind_integer(statement, 21, filter->since);
+    bind_integer(statement, 22, filter->until > 0 ? filter->until : INT64_MAX);
+    bind_integer(statement, 23, at);
+    return err;
 }
 
 static bool bind_words(sqlite3_stmt *statement, const message_filter *filter, const find_words *words) {
@@ -364,13 +425,14 @@ static bool bind_words(sqlite3_stmt *statement, const message_filter *filter, co
     return true;
 }
 
-/* Rows of one message follow each other when several of its texts match. */
-static error *collect_messages(database *db, sqlite3_stmt *row, int limit, json_t *items, char next[ID_SIZE]) {
+/* Rows of one message follow each other when several of its texts match. There are `most` of them. */
+static error *collect_messages(
+    database *db, sqlite3_stmt *row, int limit, int64_t most, json_t *items, char next[ID_SIZE]) {
     error *err = NULL;
     json_t *item = NULL;
     int64_t last = 0;
     char last_id[ID_SIZE] = "";
-    while (!err && database_next(db, row, "find messages", &err)) {
+    while (!err && (int64_t)json_array_size(items) < most && database_next(db, row, "find messages", &err)) {
         if (column_integer(row, 0) == last) continue;
         if ((int)json_array_size(items) == limit) {
             memcpy(next, last_id, ID_SIZE);
@@ -393,14 +455,18 @@ error *store_find_messages(store *s, const message_filter *filter, json_t **out)
     error *err = store_reader_take(s, &db);
     if (!err) {
         bool rare = false;
+        int64_t most = INT64_MAX;
         if (filter->after) err = find_seq(db, MESSAGE_SEQ, "message", filter->after, &before);
+        if (!err) err = most_of_status(db, filter, &most);
         if (!err) err = find_words_sort(db, &words, &rare);
-        sqlite3_stmt *row = err ? NULL : database_statement(db, variant_of(filter, &words), &err);
+        const char *variant = variant_of(filter, &words);
+        sqlite3_stmt *row = err ? NULL : database_statement(db, variant, &err);
         if (!err) err = find_bind_filter(db, row, filter);
+        if (!err && variant == WALK_TIME) err = bind_times(db, row, filter, before);
         if (!err) {
             bind_integer(row, 1, before);
             if (bind_words(row, filter, &words))
-                err = collect_messages(db, row, find_limit(filter->limit), items, next);
+                err = collect_messages(db, row, find_limit(filter->limit), most, items, next);
             database_reset(row);
         }
         store_reader_return(s, db);

@@ -68,11 +68,31 @@ static error *count_word(database *db, const char *expression, int64_t *count) {
     return err;
 }
 
+/* Does it end in what looks like the ending of a file name? `expression` is `"word"*`. */
+static bool is_whole_name(span expression) {
+    size_t letters = 0, at = expression.len < 2 ? 0 : expression.len - 2;
+    for (; at > 1 && ((expression.data[at - 1] | 32) >= 'a' && (expression.data[at - 1] | 32) <= 'z'); at--)
+        letters++;
+    return letters >= 2 && letters <= 5 && at > 2 && expression.data[at - 1] == '.' &&
+           !memchr(expression.data, ' ', expression.len);
+}
+
+/* Counts the texts that have the word; it may become an exact one. */
+static error *count_or_narrow(database *db, char *word, int64_t *count) {
+    size_t len = strlen(word);
+    if (!is_whole_name(span_make(word, len))) return count_word(db, word, count);
+    word[len - 1] = '\0';
+    error *err = count_word(db, word, count);
+    if (err || *count > 0) return err;
+    word[len - 1] = '*';
+    return count_word(db, word, count);
+}
+
 error *find_words_sort(database *db, find_words *words, bool *rare) {
     int64_t fewest = INT64_MAX, count = 0;
     for (size_t i = 0; i < words->count; i++) {
         char *word = words->expression[i];
-        error *err = count_word(db, word, &count);
+        error *err = count_or_narrow(db, word, &count);
         if (err) return err;
         if (count >= fewest) continue;
         fewest = count;
