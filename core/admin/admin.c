@@ -62,6 +62,8 @@ static const route routes[] = {
     {"POST", "/api/v1/connections/*/probe", ROLE_OPERATOR, connection_probe, "Test a connection"},
     {"POST", "/api/v1/connections/*/test", ROLE_OPERATOR, connection_test,
         "Examine a connection, and say in words what does not work"},
+    {"POST", "/api/v1/connections/*/call", ROLE_OPERATOR, connection_call,
+        "One call of a back-end, or one file, and its answer"},
     {"POST", "/api/v1/connections/*/list", ROLE_OPERATOR, connection_list, "What a connection could pick up"},
     {"POST", "/api/v1/certificates/inspect", ROLE_VIEWER, certificate_inspect, "What a certificate or a key is"},
     {"GET", "/api/v1/library", ROLE_VIEWER, library_show, "What scripts may use: modules and functions"},

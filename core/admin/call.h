@@ -70,7 +70,7 @@ handler session_create, session_show, session_end;                              
 handler message_list, message_show, message_payload, message_events, message_resend, message_evidence; /* messages.c */
 handler document_list, job_list, acknowledgement_list, audit_list, stats_show;                         /* messages.c */
 handler object_list, object_show, object_put, object_remove, estate_apply, estate_describe;            /* objects.c */
-handler connection_send, connection_probe, connection_test;                                   /* connections.c */
+handler connection_send, connection_probe, connection_test, connection_call;                  /* connections.c */
 handler user_list, user_show, user_put, user_remove, key_list, key_show, key_add, key_revoke; /* users.c */
 handler health_show, ready_show, metrics_show, backup_make, restore_release, openapi_show;    /* probes.c */
 handler history_show, partners_show, message_explain, certificate_inspect, connection_list;   /* insight.c */

@@ -49,6 +49,10 @@ must_check error *engine_post(engine *e, const engine_posting *posting, payload 
  * this one as its parent. `id` is the message that will move. */
 must_check error *engine_resend(engine *e, const char *message_id, const char *who, char id[ID_SIZE]);
 
+/* One call of another system by hand, as a script would make it (others.h): {"connection","method","path","headers",
+ * "content_type","body": base64}; its answer, a new reference. Waits. */
+must_check error *engine_call_other(engine *e, json_t *request, int64_t timeout_ms, json_t **answer);
+
 /* An appliance restored from a backup holds all deliveries until somebody says that they may go: since when (wall ms),
  * 0 when it does not; and that word, which is kept with who said it. */
 int64_t engine_held_since_ms(const engine *e);

@@ -33,7 +33,7 @@ static batch *batch_new(estate *e, json_t *requests, const char *id, const char 
     b->estate = estate_hold(e);
     b->requests = json_incref(requests);
     b->id = xstrdup(id);
-    b->key = xstrdup(key);
+    b->key = key ? xstrdup(key) : NULL;
     return b;
 }
 
@@ -75,26 +75,51 @@ static json_t *wait_for(const engine *e, batch *b, int64_t until_ms) {
     return answers;
 }
 
+/* Has the calls of the batch made and waits for them. Takes the batch. */
+static error *ask(engine *e, batch *b, size_t first, int64_t left_ms, json_t **answers) {
+    const others_plan plan = {
+        .estate = b->estate,
+        .requests = b->requests,
+        .id = b->id,
+        .key = b->key,
+        .first = first,
+        .timeout_ms = left_ms,
+        .done = come_home,
+        .context = b,
+    };
+    int64_t until_ms = clock_monotonic_ms() + left_ms + GRACE_MS;
+    e->options.others(e->options.others_context, &plan);
+    *answers = wait_for(e, b, until_ms);
+    let_go(b);
+    return *answers ? NULL : error_new(ERROR_UNREACHABLE, "no answer came in time");
+}
+
 error *work_ask_others(work *w, json_t *requests, size_t first, int64_t until_ms, json_t **answers) {
-    const engine_options *options = &w->engine->options;
     int64_t left_ms = until_ms - clock_monotonic_ms();
+    error *err = NULL;
     *answers = NULL;
-    if (!options->others) return error_new(ERROR_UNSUPPORTED, "scripts can call no other systems here");
-    if (left_ms > 0) {
-        batch *b = batch_new(w->estate, requests, w->job->message, w->job->id);
-        const others_plan plan = {
-            .estate = b->estate,
-            .requests = b->requests,
-            .id = b->id,
-            .key = b->key,
-            .first = first,
-            .timeout_ms = left_ms,
-            .done = come_home,
-            .context = b,
-        };
-        options->others(options->others_context, &plan);
-        *answers = wait_for(w->engine, b, until_ms + GRACE_MS);
-        let_go(b);
+    if (!w->engine->options.others) return error_new(ERROR_UNSUPPORTED, "scripts can call no other systems here");
+    if (left_ms > 0)
+        err = ask(w->engine, batch_new(w->estate, requests, w->job->message, w->job->id), first, left_ms, answers);
+    if (*answers) return NULL;
+    error_free(err);
+    return error_new(ERROR_UNREACHABLE, "its calls of other systems took longer than its `timeout`");
+}
+
+error *engine_call_other(engine *e, json_t *request, int64_t timeout_ms, json_t **answer) {
+    char id[ID_SIZE];
+    json_t *answers = NULL, *requests = json_array();
+    *answer = NULL;
+    if (!e->options.others) {
+        json_decref(requests);
+        return error_new(ERROR_UNSUPPORTED, "other systems cannot be called here");
     }
-    return *answers ? NULL : error_new(ERROR_UNREACHABLE, "its calls of other systems took longer than its `timeout`");
+    json_array_append(requests, request);
+    estate *snapshot = config_estate(e->options.config);
+    error *err = ask(e, batch_new(snapshot, requests, id_new(id), NULL), 0, timeout_ms, &answers);
+    if (!err) *answer = json_incref(json_array_get(answers, 0));
+    estate_release(snapshot);
+    json_decref(answers);
+    json_decref(requests);
+    return err;
 }

@@ -16,7 +16,8 @@ typedef struct find_words {
 find_words find_words_of(const char *text);
 void find_words_free(find_words *words);
 /* A whole file name ("orders-17.edi") is taken as it stands where there is one: as a beginning its last word would cost
- * every text that has it. Puts the rarest word first, since a search goes from there; tells whether it is rare at all. */
+ * every text that has it. Puts the rarest word first, since a search goes from there; tells whether it is rare at all.
+ */
 must_check error *find_words_sort(database *db, find_words *words, bool *rare);
 
 /* The limit of a page within 1..PAGE_MAX. */

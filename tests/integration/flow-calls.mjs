@@ -195,3 +195,30 @@ test("a message whose translation failed tells which flow and script it was", as
   assert.equal(message.flow, "off");
   assert.match(message.reason, /off\.lua:4/);
 });
+
+const byHand = (connection, body) => us.api("POST", `/api/v1/connections/${connection}/call`, body);
+
+test("a back-end is called by hand, and a file looked into, from a connection's page", async () => {
+  seen.length = 0;
+  const got = await byHand("them", {path: "/stock/1", headers: {"X-Own": "yes"}});
+  assert.equal(got.status, 200);
+  assert.deepEqual([got.body.status, JSON.parse(got.body.body).path, got.body.cut], [200, "/stock/1", false]);
+  assert.equal(seen[0].headers["x-own"], "yes");
+  const file = await byHand("files", {path: "stock.json"});
+  assert.deepEqual([file.body.status, file.body.body, file.body.size], [200, '{"quantity": 7}', 15]);
+  assert.equal((await byHand("files", {path: "none.json"})).body.status, 404);
+  assert.match((await byHand("files", {path: "../data/admin.key"})).body.error, /./);
+  assert.match((await byHand("off", {path: "/"})).body.error, /switched off/);
+  assert.equal((await byHand("nobody", {path: "/"})).status, 404);
+  assert.equal((await byHand("them", {pth: "/"})).status, 422);
+});
+
+test("a call by hand that may change something is a developer's, and stands in the audit", async () => {
+  const key = (await us.api("POST", "/api/v1/keys", {name: "desk", role: "operator"})).body.key;
+  const call = (method) => us.api("POST", "/api/v1/connections/them/call", {method, path: "/book", body: "x"}, {Authorization: `Bearer ${key}`});
+  assert.equal((await call("POST")).status, 403);
+  assert.equal((await call("GET")).status, 200);
+  assert.equal((await byHand("them", {method: "POST", path: "/book", body: "x"})).body.status, 200);
+  const audit = (await us.get("/api/v1/audit")).items[0];
+  assert.deepEqual([audit.what, audit.object], ["call by hand", "connections/them"]);
+});

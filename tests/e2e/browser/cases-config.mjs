@@ -296,6 +296,40 @@ export const configuration = [
     },
   ],
   [
+    "a back-end is called and a file looked into from the page of its connection",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]/);
+      await go(page, "#/config/connections");
+      await change(page, "PUT", "connections/e2e-back", {kind: "http", url: new URL(page.url()).origin});
+      await go(page, "#/config/connections/e2e-back");
+      await page.fill("input[aria-label=Path]", "/healthz");
+      await page.click("text=Call it");
+      await page.waitForSelector(".answered .outcome.good:has-text('200')");
+      await page.waitForSelector(".answered .code:has-text('status')");
+      await page.selectOption("select[aria-label=Method]", "POST");
+      await page.waitForSelector("text=may change something there");
+      await page.selectOption("select[aria-label=Method]", "GET");
+      await page.fill("input[aria-label=Path]", "/api/v1/stats");
+      await page.click("text=Call it");
+      await page.waitForSelector(".answered .outcome.bad:has-text('401')");
+      await page.goto("about:blank");
+      await go(page, "#/config/connections");
+      equal(await change(page, "DELETE", "connections/e2e-back"), 204, "removing it");
+      const {body} = await api(page, "connections");
+      const files = body.items.find((item) => item.kind === "file");
+      await page.route(/\/list$/, (route) => route.fulfill({json: {entries: [{name: "a <b>.txt", size: 3}], more: false}}));
+      await page.route(/\/call$/, (route) =>
+        route.fulfill({json: {status: 200, headers: {}, body: "what <i>it</i> holds", size: 20, cut: false}}),
+      );
+      await go(page, `#/config/connections/${files.name}`);
+      await page.click("text=What could be picked up?");
+      await page.click("button:has-text('a <b>.txt')");
+      await page.waitForSelector(".answered .code:has-text('what <i>it</i> holds')");
+      equal(await page.locator(".answered .code i, .answered .code b, .listing .plain b").count(), 0, "elements made of a file");
+    },
+  ],
+  [
     "a partner is taken on step by step, from a pasted file to a page to send them",
     async () => {
       const page = await open();

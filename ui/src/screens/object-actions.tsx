@@ -16,6 +16,7 @@ import {stats} from "../stats";
 import type {Item, Json} from "../types";
 import {objectPath, settingsOf} from "./edit";
 import type {Kind} from "./kinds";
+import {FileLook, TryCall} from "./try-call";
 import {useUses} from "./uses";
 
 export function ObjectActions({kind, name, item}: {kind: Kind; name: string; item: Item}): JSX.Element | null {
@@ -262,7 +263,7 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
             {entries.value.entries.map((entry) => (
               <tr key={entry.name}>
                 <td>
-                  <Foreign text={entry.name} />
+                  <FileLook connection={name} path={entry.name} />
                 </td>
                 <td class="end">{entry.size === undefined ? "–" : size(entry.size)}</td>
                 <td>{entry.modified_ms ? <Time at={new Date(entry.modified_ms).toISOString()} /> : "–"}</td>
@@ -271,6 +272,7 @@ export function ConnectionTests({name, kind}: {name: string; kind: string}): JSX
           </tbody>
         </table>
       )}
+      {kind === "http" && <TryCall name={name} />}
       {entries.value?.more && <p class="quiet">And more: only the first are shown.</p>}
     </section>
   );

@@ -61,7 +61,7 @@ function withBeginnings(text: string, silent: Call[]): string {
     return text; // To be mended by whoever wrote it.
   }
   const all = [...(Array.isArray(before) ? (before as unknown[]) : []), ...missing];
-  return `[\n${all.map((one) => `  ${JSON.stringify(one)}`).join(",\n")}\n]\n`;
+  return `${JSON.stringify(all, null, 2)}\n`;
 }
 
 function Answers({
