@@ -275,28 +275,27 @@ static const setting certificate_settings[] = {
     {.name = NULL},
 };
 
-const char *const estate_kind_names[] = {"certificates", "schemas", "stations", "partners", "connections", "scripts",
-    "tables", "flows", "policies", "endpoints", NULL};
+/* Every kind, in the order in which they refer to each other: its name, and the table that describes it. */
+#define KINDS(KIND)                                                                                                    \
+    KIND("certificates", certificate_settings)                                                                         \
+    KIND("schemas", schema_settings)                                                                                   \
+    KIND("stations", station_settings)                                                                                 \
+    KIND("partners", partner_settings)                                                                                 \
+    KIND("connections", connection_settings)                                                                           \
+    KIND("scripts", script_settings)                                                                                   \
+    KIND("tables", table_settings)                                                                                     \
+    KIND("flows", flow_settings)                                                                                       \
+    KIND("policies", estate_policies_settings)                                                                         \
+    KIND("endpoints", estate_endpoint_settings)
+#define NAME_OF(name, table) name,
+#define TABLE_OF(name, table) table,
 
-static const struct {
-    const char *kind;
-    const setting *table;
-} tables[] = {
-    {"certificates", certificate_settings},
-    {"schemas", schema_settings},
-    {"stations", station_settings},
-    {"partners", partner_settings},
-    {"connections", connection_settings},
-    {"scripts", script_settings},
-    {"tables", table_settings},
-    {"flows", flow_settings},
-    {"policies", estate_policies_settings},
-    {"endpoints", estate_endpoint_settings},
-};
+const char *const estate_kind_names[] = {KINDS(NAME_OF) NULL};
 
 const setting *estate_settings(const char *kind) {
+    static const setting *const tables[] = {KINDS(TABLE_OF)};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (strcmp(tables[i].kind, kind) == 0) return tables[i].table;
+        if (strcmp(estate_kind_names[i], kind) == 0) return tables[i];
     }
     return NULL;
 }

@@ -8,6 +8,7 @@ interface DialogProps {
   title: string;
   close: () => void;
   children: ComponentChildren;
+  read?: boolean; // It is there to be read: it begins at its title, not at its first field.
 }
 
 // What every question ends with: leave it, or do it.
@@ -34,11 +35,13 @@ export function DialogFoot({
   );
 }
 
-export function Dialog({title, close, children}: DialogProps): JSX.Element {
+export function Dialog({title, close, children, read = false}: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    if (read) heading.current?.focus();
     return () => dialog?.close();
   }, []);
   return (
@@ -54,7 +57,9 @@ export function Dialog({title, close, children}: DialogProps): JSX.Element {
       }}
     >
       <div class="sheet">
-        <h2 id="dialog-title">{title}</h2>
+        <h2 id="dialog-title" ref={heading} tabIndex={read ? -1 : undefined}>
+          {title}
+        </h2>
         {children}
       </div>
     </dialog>

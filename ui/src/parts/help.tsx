@@ -51,7 +51,7 @@ function Row({keys, children}: {keys: string[]; children: ComponentChildren}): J
 export function Help(): JSX.Element {
   const close = (): void => void (helpShown.value = false);
   return (
-    <Dialog title="Keys and help" close={close}>
+    <Dialog title="Keys and help" close={close} read>
       <div class="help-columns">
         <section>
           <h3>Everywhere</h3>

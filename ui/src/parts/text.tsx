@@ -99,10 +99,15 @@ export function Named({kind, name}: {kind: string; name: string | null | undefin
   );
 }
 
+// What a script's result with business keys is, when the script gives it no name, is nothing to tell.
+function typeOf(item: BusinessDocument): string {
+  return item.standard === "record" && item.type === "data" ? "" : (item.type ?? "?");
+}
+
 // "850 4711": type and the first business key, else the control number.
 export function documentLabel(item: BusinessDocument): string {
   const key = Object.values(item.keys ?? {})[0] ?? item.control ?? "";
-  return [item.type, key].filter(Boolean).join(" ");
+  return [typeOf(item), key].filter(Boolean).join(" ");
 }
 
 const formats: {[type: string]: string} = {
@@ -131,7 +136,7 @@ export function Documents({documents, most = 2}: {documents: BusinessDocument[] 
       {documents.slice(0, most).map((item, index) => (
         <span key={index} class="document">
           <b>
-            <Foreign text={item.type ?? "?"} />
+            <Foreign text={typeOf(item)} />
           </b>{" "}
           <Foreign text={Object.values(item.keys ?? {})[0] ?? item.control ?? ""} />
         </span>
