@@ -41,6 +41,7 @@ static const route routes[] = {
         "What was exchanged: header fields, layers, digests, the receipt"},
     {"GET", "/api/v1/messages/*/events", ROLE_VIEWER, message_events, "The timeline of a message"},
     {"POST", "/api/v1/messages/*/resend", ROLE_OPERATOR, message_resend, "Send or process a message again"},
+    {"GET", "/api/v1/appliance", ROLE_VIEWER, appliance_show, "The program's own settings, as they are in force"},
     {"GET", "/api/v1/documents", ROLE_VIEWER, document_list, "Business documents"},
     {"GET", "/api/v1/jobs", ROLE_VIEWER, job_list, "The queue"},
     {"GET", "/api/v1/acknowledgements", ROLE_VIEWER, acknowledgement_list,

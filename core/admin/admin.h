@@ -26,6 +26,7 @@ typedef struct admin_options {
     blocking *blocking;
     switches *switches;
     const char *version;
+    const json_t *settings;     /* of the program, as GET /api/v1/appliance shows them; lives as long as the admin */
     const char *public_address; /* of the facade, for the UI to show; lives as long as the admin */
 } admin_options;
 

@@ -74,6 +74,7 @@ handler connection_send, connection_probe, connection_test, connection_call;    
 handler user_list, user_show, user_put, user_remove, key_list, key_show, key_add, key_revoke; /* users.c */
 handler health_show, ready_show, metrics_show, backup_make, restore_release, openapi_show;    /* probes.c */
 handler history_show, partners_show, message_explain, certificate_inspect, connection_list;   /* insight.c */
+handler appliance_show;                                                                       /* insight.c */
 handler preferences_show, preferences_put;                                                    /* insight.c */
 handler switch_list, switch_show, switch_put, switch_back, switch_history, switch_differences,
     switch_forget; /* switches.c */

@@ -99,6 +99,14 @@ error *connection_list(call *c, http_response **response) {
     return err;
 }
 
+/* GET /appliance: {"settings": [{"name","value","set","variable","help"}]}. They are changed in banyan.yaml or the
+ * environment, and read at the start. */
+error *appliance_show(call *c, http_response **response) {
+    json_t *settings = json_deep_copy(c->admin->options.settings);
+    *response = call_json(200, json_pack("{s:o}", "settings", settings ? settings : json_array()));
+    return NULL;
+}
+
 /* GET|PUT /preferences: one JSON object a user: saved searches, columns. Only who made it reads it. */
 error *preferences_show(call *c, http_response **response) {
     json_t *body = NULL;

@@ -286,6 +286,33 @@ const char *configuration_data(const json_t *configuration) {
     return service && *service ? service : "banyan-data";
 }
 
+static void add_listed(json_t *list, const json_t *object, const char *group, const setting *s) {
+    json_t *value = json_object_get(object, s->name), *one = json_object();
+    char *variable = configuration_variable(group, s->name);
+    char *name = xasprintf("%s%s%s", group ? group : "", group ? "." : "", s->name);
+    json_put_text(one, "name", name);
+    json_put_text(one, "variable", variable);
+    json_put_text(one, "help", s->help);
+    json_object_set_new(one, "set", json_boolean(value));
+    json_object_set_new(one, "value",
+        value         ? json_incref(value)
+        : s->fallback ? json_string(s->fallback)
+                      : json_null());
+    json_array_append_new(list, one);
+    free(variable);
+    free(name);
+}
+
+json_t *configuration_list(const json_t *configuration) {
+    json_t *list = json_array();
+    for (const setting *s = configuration_settings; s->name; s++) {
+        if (!s->nested) add_listed(list, configuration, NULL, s);
+        for (const setting *inner = s->nested; inner && inner->name; inner++)
+            add_listed(list, json_object_get(configuration, s->name), s->name, inner);
+    }
+    return list;
+}
+
 static void help_row(FILE *out, const char *group, const setting *s) {
     char *variable = configuration_variable(group, s->name);
     char *name = xasprintf("%s%s%s", group ? group : "", group ? "." : "", s->name);

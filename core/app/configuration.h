@@ -31,6 +31,10 @@ const char *configuration_data(const json_t *configuration);
 /* "listen.public" -> "BANYAN_PUBLIC", "tls.client_ca" -> "BANYAN_TLS_CLIENT_CA"; owned by the caller. */
 char *configuration_variable(const char *group, const char *name);
 
+/* The settings in force, for people: [{"name": "listen.public", "variable", "help", "value": as it was written, or the
+ * default as help tells it; null: none, "set": whether anybody set it}]. None of them is secret. New reference. */
+json_t *configuration_list(const json_t *configuration);
+
 /* What `banyan help settings` shows. */
 void configuration_help(FILE *out);
 

@@ -41,6 +41,7 @@ struct desk {
     http_loop *loop; /* the public listener, and what goes out */
     http_server *public_server, *admin_server;
     char *public_address;
+    json_t *settings; /* for the admin to show */
     retention *retention;
     map *good_schemas;     /* of check_schemas.h */
     tracing *tracing;      /* NULL: traces are not told */
@@ -283,6 +284,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
                             "listen on 127.0.0.1, or set tls.admin_certificate",
                             address),
             "listen.admin");
+    d->settings = configuration_list(configuration);
     const admin_options options = {
         .store = d->store,
         .config = d->config,
@@ -294,6 +296,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
         .switches = d->switches,
         .version = BANYAN_VERSION,
         .public_address = d->public_address,
+        .settings = d->settings,
     };
     error *err = admin_new(&options, &a);
     atomic_store(&d->admin, a);
@@ -376,6 +379,7 @@ void desk_stop(desk *d) {
     control_numbers_free(d->numbers);
     accounts_close(d->accounts);
     free(d->public_address);
+    json_decref(d->settings);
     map_free(d->good_schemas, NULL);
     free(d);
 }

@@ -297,3 +297,12 @@ test("the screens' own questions: figures over time, partners, an explained payl
   assert.equal((await appliance.api("PUT", "/api/v1/preferences", {views: [{title: "Mine"}]})).status, 204);
   assert.deepEqual(await appliance.get("/api/v1/preferences"), {views: [{title: "Mine"}]});
 });
+
+test("the program's settings are shown as they are in force, with where they come from", async () => {
+  const {settings} = await appliance.get("/api/v1/appliance");
+  const of = (name) => settings.find((one) => one.name === name);
+  assert.deepEqual([of("listen.admin").value, of("listen.admin").set, of("listen.admin").variable], ["127.0.0.1:0", true, "BANYAN_ADMIN"]);
+  assert.equal(of("log.format").set, false);
+  assert.ok(of("limits.body").help.length > 10);
+  assert.doesNotMatch(JSON.stringify(settings), /a long enough password/);
+});

@@ -6,10 +6,67 @@ import {address} from "../api";
 import {count, duration} from "../format";
 import {lettersOn, switchLetters} from "../keys";
 import {Icon} from "../parts/icon";
+import {Failed} from "../parts/states";
 import {Foreign, Time} from "../parts/text";
+import {useResource} from "../resource";
 import {link} from "../router";
 import {isAdmin} from "../session";
 import {lookAtStats, stats} from "../stats";
+import type {Json} from "../types";
+
+interface Setting {
+  name: string;
+  variable: string;
+  help: string;
+  value: Json;
+  set: boolean;
+}
+
+// The program's own settings: what was set first, then what stands by default.
+function InForce(): JSX.Element {
+  const found = useResource<{settings?: Setting[]}>("api/v1/appliance");
+  const all = [...(found.data.value?.settings ?? [])].sort((a, b) => Number(b.set) - Number(a.set));
+  return (
+    <section aria-labelledby="settings">
+      <h2 id="settings">Settings of the program</h2>
+      <p class="quiet">
+        They stand in <code>banyan.yaml</code>, or in the environment, and are read when it starts.
+      </p>
+      {found.problem.value ? (
+        <Failed problem={found.problem.value} what="the settings" again={found.reload} />
+      ) : (
+        <table>
+          <caption class="hidden">Settings of the program, as they are in force</caption>
+          <thead>
+            <tr>
+              <th scope="col">Setting</th>
+              <th scope="col">Value</th>
+              <th scope="col" class="grow weight-2">
+                What it is
+              </th>
+              <th scope="col" class="weight-3">
+                Environment
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {all.map((one) => (
+              <tr key={one.name}>
+                <td class="mono">{one.name}</td>
+                <td>
+                  {one.value === null ? <span class="none">–</span> : <Foreign text={String(one.value)} />}
+                  {!one.set && one.value !== null && <span class="quiet"> by default</span>}
+                </td>
+                <td class="grow weight-2">{one.help}</td>
+                <td class="mono weight-3">{one.variable}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
 
 export function About(): JSX.Element {
   useEffect(() => {
@@ -57,11 +114,8 @@ export function About(): JSX.Element {
             </>
           )}
         </dl>
-        <p class="quiet">
-          Its own settings (listeners, limits, how long what is kept) stand in <code>banyan.yaml</code>:{" "}
-          <code>banyan help settings</code> explains each.
-        </p>
       </section>
+      <InForce />
       {isAdmin() && (
         <section aria-labelledby="backup">
           <h2 id="backup">Backup</h2>
