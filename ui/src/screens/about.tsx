@@ -35,7 +35,7 @@ function InForce(): JSX.Element {
       {found.problem.value ? (
         <Failed problem={found.problem.value} what="the settings" again={found.reload} />
       ) : (
-        <table>
+        <table class="in-force">
           <caption class="hidden">Settings of the program, as they are in force</caption>
           <thead>
             <tr>
@@ -43,9 +43,6 @@ function InForce(): JSX.Element {
               <th scope="col">Value</th>
               <th scope="col" class="grow weight-2">
                 What it is
-              </th>
-              <th scope="col" class="weight-3">
-                Environment
               </th>
             </tr>
           </thead>
@@ -57,8 +54,9 @@ function InForce(): JSX.Element {
                   {one.value === null ? <span class="none">–</span> : <Foreign text={String(one.value)} />}
                   {!one.set && one.value !== null && <span class="quiet"> by default</span>}
                 </td>
-                <td class="grow weight-2">{one.help}</td>
-                <td class="mono weight-3">{one.variable}</td>
+                <td class="grow weight-2">
+                  {one.help} <code>{one.variable}</code>
+                </td>
               </tr>
             ))}
           </tbody>

@@ -26,7 +26,9 @@ export function Called({run, scripts, editable, again}: CalledProps): JSX.Elemen
   const silent = called.filter((one) => one.error !== undefined);
   return (
     <div class="called">
-      <h3>{plural(called.length, "call")} of other systems</h3>
+      <p>
+        <b>{plural(called.length, "call")} of other systems</b>
+      </p>
       <ul class="short-list">
         {called.map((one, index) => (
           <li key={index}>
