@@ -101,18 +101,35 @@ static entry *find_entry(
     return NULL;
 }
 
+/* "release X12 004010 from 004010" builds on what was there of that name before it was added; on nothing, if nothing.
+ */
+static entry *release_below(const edi_library *library, const entry *e) {
+    bool above = false;
+    if (strcmp(e->heading.base, e->heading.version) != 0)
+        return find_entry(library, "release", e->heading.standard, e->heading.base, NULL);
+    for (size_t i = library->count; i > 0; i--) {
+        entry *one = library->entries[i - 1];
+        if (above && strcmp(one->heading.kind, "release") == 0 && one->heading.standard == e->heading.standard &&
+            strcmp(one->heading.version, e->heading.version) == 0)
+            return one;
+        above |= one == e;
+    }
+    return NULL;
+}
+
 /* Directories build on the ones before; a circle ends the chain. */
 static error *compile_release(edi_library *library, entry *e, int depth) {
     if (e->release) return NULL;
     const edi_release *base = NULL;
     if (e->heading.base[0]) {
-        entry *below = find_entry(library, "release", e->heading.standard, e->heading.base, NULL);
-        if (!below || depth > 80)
+        entry *below = release_below(library, e);
+        bool extends = strcmp(e->heading.base, e->heading.version) == 0;
+        if ((!below && !extends) || depth > 80)
             return error_new(ERROR_INVALID, "%s: release %s builds on %s, which is not there", e->section.source,
                 e->heading.version, e->heading.base);
-        error *err = compile_release(library, below, depth + 1);
+        error *err = below ? compile_release(library, below, depth + 1) : NULL;
         if (err) return err;
-        base = below->release;
+        base = below ? below->release : NULL;
     }
     edi_release *release = arena_alloc(library->memory, sizeof *release);
     release->standard = e->heading.standard;

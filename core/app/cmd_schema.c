@@ -1,7 +1,10 @@
 /* core/app/cmd_schema.c: the `banyan schema` commands: which EDI definitions are known, and what they say. */
 #include "core/app/commands.h"
+#include "core/app/import_pyx12.h"
 #include "core/app/input.h"
 #include "core/base/json.h"
+#include "core/base/memory.h"
+#include "edi/import.h"
 #include "edi/schema.h"
 
 #include <stdio.h>
@@ -189,6 +192,63 @@ static int schema_show(const command_line *line) {
     return code;
 }
 
+/* ---- import ---- */
+
+enum { IMPORT_FILES_MAX = 2000, IMPORT_BYTES_MAX = 256 * 1024 * 1024 };
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Says what was made is a schema: what does not compile helps nobody. */
+static error *check_imported(span text, const char *name) {
+    edi_library *library = edi_library_new();
+    error *err = edi_library_add(library, text, name);
+    edi_library_free(library);
+    return error_wrap(err, "what was read does not fit together");
+}
+
+static error *import_files(const command_line *line, input *inputs, buf *out) {
+    import_file files[IMPORT_FILES_MAX];
+    size_t count = command_argument_count(line);
+    if (count > IMPORT_FILES_MAX) return error_new(ERROR_INVALID, "more than %d files", IMPORT_FILES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        error *err = input_open(command_argument(line, i), &inputs[i]);
+        if (err) return err;
+        files[i] = (import_file){.text = inputs[i].bytes, .name = base_name(command_argument(line, i))};
+    }
+    bool sef = import_is_sef(files[0].text), map = import_is_pyx12(files[0].text);
+    if ((sef || map) && count > 1) return error_new(ERROR_INVALID, "one SEF file or map at a time");
+    if (sef) return import_sef(files[0].text, files[0].name, out);
+    if (!map) return import_un(files, count, out);
+    edi_library *library = edi_library_new();
+    error *err = import_pyx12(files[0].text, files[0].name, library, out);
+    edi_library_free(library);
+    return err;
+}
+
+static int schema_import(const command_line *line) {
+    size_t count = command_argument_count(line);
+    input *inputs = xcalloc(count, sizeof *inputs);
+    buf out = BUF_MAX(IMPORT_BYTES_MAX);
+    error *err = import_files(line, inputs, &out);
+    if (!err) err = check_imported(buf_span(&out), "imported");
+    if (out.len > 0 && (!err || command_flag(line, "anyway"))) fwrite(out.data, 1, out.len, stdout);
+    for (size_t i = 0; i < count; i++)
+        input_close(&inputs[i]);
+    free(inputs);
+    buf_free(&out);
+    if (!err) return EXIT_DONE;
+    int code = error_code_of(err) == ERROR_INVALID ? EXIT_BAD : EXIT_IMPOSSIBLE;
+    fprintf(stderr, "banyan schema import: %s\n", error_text(err));
+    error_free(err);
+    return code;
+}
+
+static const option_spec import_options[] = {
+    {"anyway", 0, NULL, "Print it although it does not compile, to be mended by hand"}, {.name = NULL}};
+
 static const option_spec list_options[] = {{"json", 0, NULL, "Print JSON, one object a line"}, {.name = NULL}};
 
 const command schema_commands[] = {
@@ -209,5 +269,18 @@ const command schema_commands[] = {
         .details =
             "For example: banyan schema show X12 004010 850. FILEs are definitions to add, before the built-in ones.",
         .run = schema_show},
+    {.name = "schema import",
+        .arguments = "FILE...",
+        .least = 1,
+        .most = -1,
+        .summary = "Definitions that others wrote, in the text form of schemas",
+        .details =
+            "FILE is a SEF file, a map of pyx12 (XML), or the files of one directory of the United Nations as they "
+            "are\n"
+            "published, unpacked: EDED, UNCL, EDCD, EDSD and messages such as ORDERS_D.96A. What is printed can be "
+            "edited,\n"
+            "given to --schema, or put into schemas/ of an estate. Whoever imports needs the right to use the source.",
+        .options = import_options,
+        .run = schema_import},
     {.name = NULL},
 };

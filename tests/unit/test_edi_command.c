@@ -208,6 +208,50 @@ static void a_schema_of_ones_own_is_held_against(void **state) {
     assert_int_equal(run(x12_around("998", "ZZ", "ABD*1~"), line), 1);
 }
 
+static const char map[] =
+    "<?xml version=\"1.0\"?>\n<transaction xid=\"850\"><name>An order 004010XACME</name>"
+    "<loop xid=\"ST_LOOP\" usage=\"R\" repeat=\"&gt;1\" type=\"explicit\">"
+    "<segment xid=\"ST\" usage=\"R\" max_use=\"1\"><element xid=\"ST01\" usage=\"R\" seq=\"01\"/></segment>"
+    "<segment xid=\"BEG\" usage=\"R\" max_use=\"1\"><element xid=\"BEG01\" usage=\"R\" "
+    "seq=\"01\"><valid_codes><code>00</code>"
+    "<code>05</code><code>00</code></valid_codes></element><element xid=\"BEG04\" usage=\"N\" seq=\"04\"/></segment>"
+    "<segment xid=\"REF\"><usage>S</usage><max_use>2</max_use><element "
+    "xid=\"REF01\"><usage>R</usage><seq>01</seq><valid_codes>"
+    "<code>DP</code></valid_codes></element><element xid=\"REF02\"><usage>R</usage><seq>02</seq></element></segment>"
+    "<segment xid=\"REF\" usage=\"R\" max_use=\"&gt;1\"><element xid=\"REF01\" usage=\"R\" "
+    "seq=\"01\"><valid_codes><code>IA</code>"
+    "</valid_codes></element></segment>"
+    "<segment xid=\"QQ9\" usage=\"S\" max_use=\"1\"><element xid=\"QQ901\" usage=\"R\" seq=\"01\"/></segment>"
+    "<loop xid=\"2000\" usage=\"R\" repeat=\"5\"><segment xid=\"PO1\" usage=\"R\" max_use=\"1\">"
+    "<element xid=\"PO101\" usage=\"R\" seq=\"01\"/></segment></loop></loop></transaction>";
+
+static void a_map_of_pyx12_becomes_a_schema(void **state) {
+    (void)state;
+    char words[512];
+    snprintf(words, sizeof words, "schema import %s", file_of("850.xml", map));
+    assert_int_equal(run("", words), 0);
+    static const char *const wanted[] = {"release X12 004010XACME from 004010 ", "segment QQ9 | ...\n",
+        "schema X12 004010XACME 850 ", "BEG 1 | 01 {00, 05} | 04 unused\n", "REF 0-2 by 01 {DP} | 02!\n",
+        "REF 1- by 01 {IA}\n", "QQ9 0-1\n", "loop PO1 1-5 as 2000\n  PO1 1 | 01!\n"};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (!strstr(buf_text(&printed), wanted[i]))
+            print_message("missing: %s\nin: %s\n", wanted[i], buf_text(&printed));
+        assert_non_null(strstr(buf_text(&printed), wanted[i]));
+    }
+    /* what it prints is what --schema takes */
+    char *schema = xstrdup(file_of("acme.schema", buf_text(&printed)));
+    char *order =
+        xstrdup(file_of("order.x12", x12_around("850", "PO", "BEG*00*SA*A1**20260101~REF*IA*1~PO1*1*5*EA*1.5~")));
+    snprintf(words, sizeof words, "edi check --schema %s %s", schema, order);
+    assert_int_equal(run("", words), 0);
+    snprintf(words, sizeof words, "schema import %s", file_of("not.xml", "<transaction xid=\"850\">"));
+    assert_int_equal(run("", words), 1);
+    snprintf(words, sizeof words, "schema import %s/nothing", folder);
+    assert_int_equal(run("", words), 3);
+    free(schema);
+    free(order);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_reports_each_file_as_json),
@@ -219,6 +263,7 @@ int main(void) {
         cmocka_unit_test(split_writes_one_file_a_document),
         cmocka_unit_test(fix_repairs_counts_and_references),
         cmocka_unit_test(a_schema_of_ones_own_is_held_against),
+        cmocka_unit_test(a_map_of_pyx12_becomes_a_schema),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
