@@ -416,10 +416,29 @@ static void components_fault(edi_checker *c, const edi_slot *slot, span raw, pla
     snprintf(fault->text, sizeof fault->text, "%s is no composite: it has no components", slot_label(slot));
 }
 
+/* "11>B>1" where components stand between colons: the value is too long, and this is probably why. */
+static void hint_at_separator(const edi_checker *c, span raw, size_t fault_index) {
+    char separator = c->delimiters.component;
+    edi_fault *fault = &c->faults->list[fault_index];
+    if (!separator || fault->code != EDI_FAULT_VALUE_LONG || memchr(raw.data, separator, raw.len)) return;
+    for (size_t i = 1; i + 1 < raw.len; i++) {
+        if (!strchr(":><^|\\", raw.data[i])) continue;
+        size_t len = strlen(fault->text);
+        snprintf(fault->text + len, sizeof fault->text - len,
+            "; components are separated by \"%c\" here, is \"%c\" meant to?", separator, raw.data[i]);
+        return;
+    }
+}
+
 static bool check_once(edi_checker *c, const edi_slot *slot, span raw, place at) {
     const edi_delimiters *d = &c->delimiters;
     if (raw.len == 0) return false;
-    if (slot->composite) return check_composite(c, slot, raw, at);
+    if (slot->composite) {
+        size_t before = c->faults->count;
+        bool any = check_composite(c, slot, raw, at);
+        if (c->faults->count > before) hint_at_separator(c, raw, before);
+        return any;
+    }
     if (d->component && memchr(raw.data, d->component, raw.len) && edi_part_count(raw, d->component, d->release) > 1) {
         span first = edi_part(raw, d->component, d->release, 0);
         bool only_trailing = true;
