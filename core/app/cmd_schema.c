@@ -1,9 +1,9 @@
 /* core/app/cmd_schema.c: the `banyan schema` commands: which EDI definitions are known, and what they say. */
 #include "core/app/commands.h"
-#include "core/app/import_pyx12.h"
 #include "core/app/input.h"
 #include "core/base/json.h"
 #include "core/base/memory.h"
+#include "core/script/import_pyx12.h"
 #include "edi/import.h"
 #include "edi/schema.h"
 

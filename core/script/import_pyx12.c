@@ -1,10 +1,10 @@
-/* core/app/import_pyx12.c: see import_pyx12.h.
+/* core/script/import_pyx12.c: see import_pyx12.h.
  *
  * <transaction xid> holds <loop xid usage repeat type>, <segment xid usage max_use>, <composite> and <element xid usage
  * seq> with <valid_codes><code>. Loops of type wrapper or explicit only group. Usage is R required, S situational, N
  * not used. Neighbours of one tag are told apart by the first place whose codes do not overlap.
  */
-#include "core/app/import_pyx12.h"
+#include "core/script/import_pyx12.h"
 
 #include "core/base/memory.h"
 

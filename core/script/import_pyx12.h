@@ -1,6 +1,6 @@
-/* core/app/import_pyx12.h: a map of pyx12 (XML, one implementation guide of X12) as a schema in our text form. */
-#ifndef BANYAN_CORE_APP_IMPORT_PYX12_H
-#define BANYAN_CORE_APP_IMPORT_PYX12_H
+/* core/script/import_pyx12.h: a map of pyx12 (XML, one implementation guide of X12) as a schema in our text form. */
+#ifndef BANYAN_CORE_SCRIPT_IMPORT_PYX12_H
+#define BANYAN_CORE_SCRIPT_IMPORT_PYX12_H
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
