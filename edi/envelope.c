@@ -348,6 +348,18 @@ static void take_object(edi_reader *r) {
     edi_scan_start(&r->scan, span_make(r->data, r->len), r->cursor, &r->delimiters);
 }
 
+/* TRADACOMS counts the messages of a transmission, whatever batch they lie in: MHD=1, MHD=2 … Told once. */
+static void check_sequence(edi_reader *r, uint64_t count) {
+    span value = reader_element(r, 1);
+    uint64_t said;
+    if (r->mixed_told || !span_to_u64(value, 0, UINT64_MAX, &said) || said == count) return;
+    r->mixed_told = true;
+    edi_fault *fault = reader_fault(r, EDI_FAULT_DOCUMENT_REFERENCE, 1, value);
+    snprintf(fault->text, sizeof fault->text, "MHD01 is %llu at message %llu of the transmission",
+        (unsigned long long)said, (unsigned long long)count);
+    snprintf(fault->expected, sizeof fault->expected, "%llu", (unsigned long long)count);
+}
+
 static void header(edi_reader *r, const envelope_tag *tag) {
     r->outside_told = false;
     envelope_close(r, tag->level == INTERCHANGE ? GROUP : tag->level);
@@ -366,7 +378,7 @@ static void header(edi_reader *r, const envelope_tag *tag) {
         }
         r->group_seen = true;
         r->totals.groups++;
-        r->levels[INTERCHANGE].count++;
+        if (r->delimiters.standard != EDI_TRADACOMS) r->levels[INTERCHANGE].count++;
         open_one(r, GROUP, tag);
         fill_group(r);
         break;
@@ -384,9 +396,9 @@ static void header(edi_reader *r, const envelope_tag *tag) {
             r->levels[GROUP].count++;
         } else {
             r->loose_seen = true;
-            if (!r->group_seen) r->levels[INTERCHANGE].count++;
+            if (!r->group_seen && r->delimiters.standard != EDI_TRADACOMS) r->levels[INTERCHANGE].count++;
         }
-        if (r->delimiters.standard == EDI_TRADACOMS && r->levels[GROUP].open) r->levels[INTERCHANGE].count++;
+        if (r->delimiters.standard == EDI_TRADACOMS) check_sequence(r, ++r->levels[INTERCHANGE].count);
         open_one(r, DOCUMENT, tag);
         fill_document(r);
         r->levels[DOCUMENT].count = r->segment.position = 1;
@@ -439,7 +451,9 @@ static void trailer(edi_reader *r, const envelope_tag *tag) {
         check_count(r, tag, l->count, r->delimiters.standard == EDI_X12 ? "transaction sets" : "messages");
         break;
     default:
-        check_count(r, tag, l->count, r->group_seen || r->delimiters.standard == EDI_X12 ? "groups" : "messages");
+        check_count(r, tag, l->count,
+            r->delimiters.standard == EDI_X12 || (r->group_seen && r->delimiters.standard == EDI_EDIFACT) ? "groups"
+                                                                                                          : "messages");
         break;
     }
     bool complete = check_reference(r, tag);

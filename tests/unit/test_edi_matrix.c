@@ -209,6 +209,30 @@ static void a_hundred_thousand_lines_are_one_document(void **state) {
     buf_free(&file);
 }
 
+/* ---- TRADACOMS ---- */
+
+#define STX "STX=ANA:1+5000000000000:A+5010000000000:B+070315:130233+7+P+ORDHDR+B'"
+#define ONE(number) "MHD=" number "+ORDHDR:9'TYP=0430'MTR=3'"
+
+static void a_tradacoms_transmission_counts_its_messages(void **state) {
+    (void)state;
+    static const row rows[] = {
+        {STX ONE("1") ONE("2") "END=2'", ""},
+        {STX "BAT=A'" ONE("1") "EOB=1'BAT=B'" ONE("2") "EOB=1'END=2'", ""},
+        {STX "BAT=A'" ONE("1") ONE("2") "EOB=1'END=2'", "group-count@EOB01"},
+        {STX "BAT=A'" ONE("1") "EOB=1'END=4'", "interchange-count@END01"},
+        {STX ONE("1") "MHD=2+ORDERS:9'CLO=1'MTR=4'END=2'", "document-count@MTR01"},
+        {STX ONE("1") ONE("3") ONE("4") "END=3'", "document-reference@MHD01"},
+        {STX ONE("1") "MHD=2+ORDERS:9'CLO=1'END=2'", "document-trailer-missing@END"},
+        {"STX=ANA:1+5000000000000:A'" ONE("1") "END=1'",
+            "element-missing@STX03 element-missing@STX04 element-missing@STX05"},
+        {"STX=ANA:1+:+5010000000000:B+071315:130233+7'" ONE("1") "END=1'",
+            "?trailing-separator@STX02 value-date@STX04-1 element-missing@STX02"},
+        {STX "MHD=1+ORDHDR'TYP=A?'B?=C'MTR=3'END=1'", "element-missing@MHD02-2"},
+    };
+    EXPECT("TRADACOMS", rows);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(claims_stand_below_subscriber_and_patient_and_parties_are_told_apart),
@@ -218,6 +242,7 @@ int main(void) {
         cmocka_unit_test(repetitions_belong_to_version_4),
         cmocka_unit_test(interactive_interchanges_are_counted_and_named),
         cmocka_unit_test(bare_segments_blanks_and_small_letters_are_told),
+        cmocka_unit_test(a_tradacoms_transmission_counts_its_messages),
         cmocka_unit_test(a_hundred_thousand_lines_are_one_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
