@@ -155,11 +155,13 @@ static error *add_element(json_reader *r, node value) {
 /* ------------------------------------------------------------------------------------------------------------ segments
  */
 
-/* What the writer would have made of these raw bytes: no line breaks, release characters only where they are needed. */
+/* What the writer would have made of these raw bytes: no line breaks, release characters only where they are needed. In
+ * ISA a line break is none of its own even where it ends segments. */
 static void canonicalise(json_reader *r, span raw, buf *out) {
+    bool isa = r->d.standard == EDI_X12 && span_starts(raw, SPAN("ISA"));
     for (size_t i = 0; i < raw.len; i++) {
         char c = raw.data[i];
-        if (edi_is_break(c) && !edi_is_delimiter(&r->d, c)) continue;
+        if (edi_is_break(c) && (isa || !edi_is_delimiter(&r->d, c))) continue;
         if (r->d.release && c == r->d.release && i + 1 < raw.len) {
             c = raw.data[++i];
             if (edi_is_delimiter(&r->d, c)) buf_add_char(out, r->d.release);

@@ -55,6 +55,8 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
         "GS*PI*S*R*20260101*1200*1*X*004010~ST*275*0001~BIN*6*a~b\n\xFF~~SE*3*0001~GE*1*1~IEA*1*000000001~\r\n\x1A",
         "\xEF\xBB\xBF" ISA_FIXED "IEA*0*000000001~",
         ISA_FIXED "\nIEA*0*000000001\n",
+        "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260101*12\n00*U*00401*000000001*0*P*:\n"
+        "IEA*0*000000001\n",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         expect_round_trip(span_of(files[i]));
