@@ -278,6 +278,54 @@ static void implied_decimals_are_written_and_read(void **state) {
     free(sources[1]);
 }
 
+/* EW04 */
+static void numbers_are_written_exactly_or_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *written, *refused;
+    } rows[] = {
+        {"0.1 + 0.2", NULL, "PO102"}, /* 0.30000000000000004: to be said as a decimal */
+        {"1.10", "*1.1*", NULL},
+        {"-0.0", "*0*", NULL},
+        {"0", "*0*", NULL},
+        {"-5", "*-5*", NULL},
+        {"100000 * 1000000", "*100000000000*", NULL},
+        {"decimal('1.50')", "*1.50*", NULL},
+        {"1e21", NULL, "PO102"},
+        {"0/0", NULL, "PO102: no number"},
+        {"1/0", NULL, "PO102: no number"},
+        {"'1,5'", NULL, "PO102"},
+        {"'1E3'", NULL, "PO102"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *source = xasprintf(M("local edi, decimal = require 'edi', require 'decimal'\n"
+                                   "function M.translate() return {edi = edi.document('850', '004010', function(d)\n"
+                                   "d:segment('BEG', '00', 'SA', '1', nil, '20261123')\nd:segment('PO1', 1, %s, 'EA')\n"
+                                   "end)} end"),
+            rows[i].value);
+        if (rows[i].refused) {
+            expect_error(source, CALL, "", rows[i].refused);
+        } else {
+            char *text = fixture_text(source, CALL, "");
+            if (!strstr(text, rows[i].written)) print_message("%s\n", text);
+            assert_non_null(strstr(text, rows[i].written));
+            free(text);
+        }
+        free(source);
+    }
+}
+
+/* EW05 */
+static void characters_outside_the_partners_set_are_refused_with_their_place(void **state) {
+    (void)state;
+    static const char source[] =
+        M("local edi = require 'edi'\nfunction M.translate() return {edi = edi.document('ORDERS', 'D96A', function(d)\n"
+          "d:segment('BGM', '220', '1', '9')\nd:segment('DTM', {'137', '20261123', '102'})\n"
+          "d:segment('NAD', 'SU', nil, nil, '\xE2\x82\xAC')\nd:segment('LIN', 1)\nd:segment('UNS', 'S')\nend)} end");
+    expect_error(source, CALL, "", "has a character that UNOC has not got");
+    expect_error(source, CALL, "", "main.lua:6");
+}
+
 static void an_interchange_needs_somebody_to_send_it_to(void **state) {
     (void)state;
     static const char source[] =
@@ -333,6 +381,8 @@ int main(void) {
         cmocka_unit_test(a_plain_list_names_the_segment_at_fault),
         cmocka_unit_test(a_document_that_need_not_be_checked_is_not),
         cmocka_unit_test(implied_decimals_are_written_and_read),
+        cmocka_unit_test(numbers_are_written_exactly_or_refused),
+        cmocka_unit_test(characters_outside_the_partners_set_are_refused_with_their_place),
         cmocka_unit_test(an_interchange_needs_somebody_to_send_it_to),
         cmocka_unit_test(a_fault_of_the_envelope_is_not_the_scripts),
         cmocka_unit_test(one_of_several_documents_is_named_by_the_call),
