@@ -445,6 +445,44 @@ static error *read_segment(line_reader *in, edi_release *release) {
     return NULL;
 }
 
+/* What a release defines itself, as bits by number and code: a quick "no" for almost everything that it inherits. */
+enum { CHANGED_BITS = 10048 };
+
+typedef struct changed {
+    uint64_t elements[CHANGED_BITS / 64], composites[CHANGED_BITS / 64];
+} changed;
+
+static unsigned code_bit(const char *code) {
+    unsigned bit = 0;
+    for (; *code; code++)
+        bit = bit * 31 + (unsigned char)*code;
+    return bit % CHANGED_BITS;
+}
+
+static void note_changed(const edi_release *release, changed *own) {
+    span key;
+    void *value;
+    memset(own, 0, sizeof *own);
+    for (size_t cursor = 0; map_next(release->elements, &cursor, &key, &value);) {
+        unsigned bit = ((const edi_element_type *)value)->number % CHANGED_BITS;
+        own->elements[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+    for (size_t cursor = 0; map_next(release->composites, &cursor, &key, &value);) {
+        unsigned bit = code_bit(((const edi_composite_type *)value)->code);
+        own->composites[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+}
+
+static bool may_hold(const changed *own, const edi_slots *slots) {
+    for (size_t i = 0; i < slots->count; i++) {
+        const edi_slot *slot = &slots->list[i];
+        unsigned bit = slot->element ? slot->element->number % CHANGED_BITS : code_bit(slot->composite->code);
+        const uint64_t *bits = slot->element ? own->elements : own->composites;
+        if (bits[bit / 64] >> bit % 64 & 1) return true;
+    }
+    return false;
+}
+
 /* A copy of the slots whose elements and composites are those of `release`; NULL when they are all its own already. */
 static const edi_slot *rebound(arena *memory, const edi_release *release, const edi_slots *slots) {
     edi_slot *own = NULL;
@@ -474,10 +512,13 @@ static const edi_slot *rebound(arena *memory, const edi_release *release, const 
 static void renew_inherited(arena *memory, edi_release *release) {
     span key;
     void *value;
+    changed own_parts;
     if (map_count(release->elements) + map_count(release->composites) == 0) return;
+    note_changed(release, &own_parts);
     for (const edi_release *below = release->base; below; below = below->base) {
         for (size_t cursor = 0; map_next(below->composites, &cursor, &key, &value);) {
             const edi_composite_type *composite = value;
+            if (!may_hold(&own_parts, &composite->slots)) continue;
             const edi_slot *list =
                 find_in(release, 1, key) == value ? rebound(memory, release, &composite->slots) : NULL;
             if (!list) continue;
@@ -487,9 +528,11 @@ static void renew_inherited(arena *memory, edi_release *release) {
             map_put(release->composites, key, own);
         }
     }
+    note_changed(release, &own_parts); /* the renewed composites, too */
     for (const edi_release *below = release->base; below; below = below->base) {
         for (size_t cursor = 0; map_next(below->segments, &cursor, &key, &value);) {
             const edi_segment_type *segment = value;
+            if (!may_hold(&own_parts, &segment->slots)) continue;
             const edi_slot *list = find_in(release, 2, key) == value ? rebound(memory, release, &segment->slots) : NULL;
             if (!list) continue;
             edi_segment_type *own = arena_alloc(memory, sizeof *own);
