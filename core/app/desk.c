@@ -230,7 +230,7 @@ static error *load_authority(desk *d, const char *name, char **certificate) {
 }
 
 static error *listen_on(desk *d, const char *address, const char *certificate_name, const char *authority_name,
-    void (*handler)(void *, http_request *), void *context, http_server **out) {
+    bool certificates_optional, void (*handler)(void *, http_request *), void *context, http_server **out) {
     char *certificate = NULL, *key = NULL, *authority = NULL;
     error *err = load_certificate(d, certificate_name, &certificate, &key);
     if (!err) err = load_authority(d, authority_name, &authority);
@@ -244,6 +244,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
         .tls_certificate = certificate,
         .tls_key = key,
         .tls_client_ca = authority,
+        .tls_client_optional = certificates_optional,
         .handler = handler,
         .context = context,
     };
@@ -258,7 +259,8 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
 static error *start_public(desk *d, const json_t *configuration) {
     error *err = listen_on(d, configuration_text(configuration, "listen.public"),
         configuration_text(configuration, "tls.certificate"), configuration_text(configuration, "tls.client_ca"),
-        facade_handle, atomic_load(&d->facade), &d->public_server);
+        strcmp(configuration_text(configuration, "tls.client_certificates"), "optional") == 0, facade_handle,
+        atomic_load(&d->facade), &d->public_server);
     if (err) return err;
     d->public_address = xstrdup(http_server_address(d->public_server));
     bool tls = configuration_text(configuration, "tls.certificate") != NULL;
@@ -300,7 +302,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
     };
     error *err = admin_new(&options, &a);
     atomic_store(&d->admin, a);
-    return err ? err : listen_on(d, address, certificate, NULL, admin_handle, a, &d->admin_server);
+    return err ? err : listen_on(d, address, certificate, NULL, false, admin_handle, a, &d->admin_server);
 }
 
 static error *announce(desk *d, const json_t *configuration, const char *directory) {

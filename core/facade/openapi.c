@@ -262,8 +262,8 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
         add_problem(responses, "400", "A parameter or the Idempotency-Key does not fit, or the body is malformed");
     if (endpoint->access != ACCESS_PUBLIC || named)
         add_problem(responses, "401", "No credentials, or none that are good here");
-    if (endpoint->access != ACCESS_PUBLIC || named || has(endpoint, "addresses"))
-        add_problem(responses, "403", "Not with these credentials, or not from this address");
+    if (endpoint->access != ACCESS_PUBLIC || named || has(endpoint, "addresses") || has(endpoint, "certificate"))
+        add_problem(responses, "403", "Not with these credentials or this certificate, or not from this address");
     if (strchr(endpoint->path, '{') || strchr(endpoint->path, '*'))
         add_problem(responses, "404", "There is no such resource");
     if (!reads) add_problem(responses, "413", "The body is too large");
@@ -305,16 +305,26 @@ static json_t *body_of(json_t *schemas, const char *id, const estate_endpoint *e
     return json_pack("{s:b, s:o}", "required", about != NULL, "content", content);
 }
 
+/* A certificate is needed besides whatever else is. */
+static json_t *with_certificate(json_t *list, const estate_endpoint *endpoint) {
+    json_t *one;
+    size_t i;
+    if (!has(endpoint, "certificate")) return list;
+    if (json_array_size(list) == 0) json_array_append_new(list, json_object());
+    json_array_foreach(list, i, one) json_object_set_new(one, "certificate", json_array());
+    return list;
+}
+
 static json_t *security_of(const estate_endpoint *endpoint) {
     json_t *list = json_array();
     bool named = has(endpoint, "jwt") || has(endpoint, "scopes");
-    if (endpoint->access == ACCESS_PUBLIC && !named) return list;
+    if (endpoint->access == ACCESS_PUBLIC && !named) return with_certificate(list, endpoint);
     if (endpoint->access == ACCESS_LOCAL && !named) json_array_append_new(list, json_object());
     if (has(endpoint, "jwt")) json_array_append_new(list, json_pack("{s:[]}", "token"));
     json_array_append_new(list, json_pack("{s:[]}", "key"));
     json_array_append_new(list, json_pack("{s:[]}", "key_header"));
     json_array_append_new(list, json_pack("{s:[]}", "key_basic"));
-    return list;
+    return with_certificate(list, endpoint);
 }
 
 static json_t *operation_of(
@@ -364,6 +374,7 @@ static const char fixed[] =
     "\"key_header\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\",\"description\":\"The same key\"},"
     "\"key_basic\":{\"type\":\"http\",\"scheme\":\"basic\",\"description\":\"The key's name as user, the key as "
     "password\"},"
+    "\"certificate\":{\"type\":\"mutualTLS\",\"description\":\"A client certificate that was agreed upon\"},"
     "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"A token of the "
     "issuer\"}},"
     "\"schemas\":{"

@@ -13,6 +13,7 @@ extern const policy cors_policy;
 extern const policy rate_by_address_policy, rate_policy; /* before and after it is known who calls */
 extern const policy quota_policy;
 extern const policy request_id_policy;
+extern const policy certificate_policy; /* mutual TLS */
 extern const policy jwt_policy;
 extern const policy cache_policy;
 extern const policy conditional_policy; /* tags, ranges */

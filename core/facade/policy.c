@@ -16,6 +16,7 @@ const policy *const policies[] = {
     &address_policy,
     &maintenance_policy,
     &rate_by_address_policy,
+    &certificate_policy,
     &jwt_policy,
     &access_policy,
     &rate_policy,

@@ -222,6 +222,25 @@ const setting estate_reply_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_certificate_settings[] = {
+    {.name = "subjects",
+        .type = SETTING_TEXTS,
+        .min = 1,
+        .max = 512,
+        .help = "Its subject must be one of these, with * and ?: CN=acme,O=Acme Corp*."},
+    {.name = "issuers",
+        .type = SETTING_TEXTS,
+        .min = 1,
+        .max = 512,
+        .help = "Who signed it must be one of these, with * and ?."},
+    {.name = "fingerprints",
+        .type = SETTING_TEXTS,
+        .min = 64,
+        .max = 95,
+        .help = "The SHA-256 of the whole certificate must be one of these, in hexadecimal."},
+    {.name = NULL},
+};
+
 const setting estate_idempotency_settings[] = {
     {.name = "required",
         .type = SETTING_BOOLEAN,

@@ -8,7 +8,7 @@
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
     estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
     estate_answers_settings[], estate_jwt_settings[], estate_files_settings[], estate_cache_settings[],
-    estate_reply_settings[], estate_repeat_settings[], estate_idempotency_settings[];
+    estate_reply_settings[], estate_repeat_settings[], estate_idempotency_settings[], estate_certificate_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -25,6 +25,10 @@ extern const setting estate_policies_settings[];
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_jwt_settings,                                                                             \
             .help = "Tokens of an issuer are taken, beside our own keys; one of both is needed."},                     \
+        {.name = "certificate",                                                                                        \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_certificate_settings,                                                                     \
+            .help = "The TLS certificate that a caller must show; the listener asks for them by tls.client_ca."},      \
         {.name = "addresses",                                                                                          \
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_address_settings,                                                                         \

@@ -94,6 +94,7 @@ static void close_connection(connection *c) {
     atomic_fetch_sub(&server->open, 1);
     pthread_mutex_destroy(&c->lock);
     free(c->target);
+    identity_forget(c);
     free(c);
 }
 

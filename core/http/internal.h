@@ -38,8 +38,9 @@ typedef struct connection {
     _Atomic int64_t phase_since_ms;
     _Atomic uint64_t phase_bytes; /* of the body, in PHASE_BODY */
     _Atomic unsigned served;      /* requests that this connection has begun */
-    bool vouched;                 /* the client's certificate was verified; the loop thread's own */
-    bool linger;                  /* closes before the client has said everything: drain before letting go */
+    bool vouched;                 /* the client was judged by its certificate; the loop thread's own */
+    char *shown[4]; /* of its certificate: subject, issuer, name, fingerprint; set once, before the first request */
+    bool linger;    /* closes before the client has said everything: drain before letting go */
     /* The loop thread's own: the raw target of the head that is being parsed. */
     const char *target_at;
     char *target;
@@ -140,6 +141,7 @@ void housekeeper_drop_lingering(http_server *server);
 /* identity.c */
 /* Did the client show a certificate as the listener wants it? NULL, or why not. Verified once a connection. */
 const char *identity_fault(connection *c, struct MHD_Connection *handle);
+void identity_forget(connection *c);
 
 /* request.c */
 enum MHD_Result request_serve(void *context, struct MHD_Connection *handle, const char *url, const char *method,

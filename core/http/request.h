@@ -38,6 +38,15 @@ span http_request_peer(const http_request *request);   /* the address of the oth
 bool http_request_is_tls(const http_request *request);
 bool http_request_has_body(const http_request *request); /* one is announced, perhaps an empty chunked one */
 
+/* The certificate that the client has shown and that was found good; false: none. The texts live as long as the
+ * connection. */
+typedef struct http_certificate {
+    const char *subject, *issuer; /* distinguished names (RFC 4514) */
+    const char *name;             /* the common name of the subject; "" when it has none */
+    const char *fingerprint;      /* SHA-256 of the whole, in lower-case hex */
+} http_certificate;
+bool http_request_certificate(const http_request *request, http_certificate *certificate);
+
 /* The first of that name, in any case of letters for headers; {NULL, 0} when absent. */
 span http_request_header(const http_request *request, const char *name);
 span http_request_parameter(const http_request *request, const char *name);

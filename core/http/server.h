@@ -34,6 +34,7 @@ typedef struct http_server_options {
     const char *tls_key;
     const char
         *tls_client_ca; /* PEM: a client without a certificate of this authority is answered 403; NULL: none asked */
+    bool tls_client_optional; /* a client may have none; one that is shown must still be of that authority */
     void (*handler)(void *context, http_request *request); /* on a server thread: must not block */
     void *context;
 } http_server_options;

@@ -56,7 +56,7 @@ after(() => us?.remove());
 
 async function restart(environment) {
   await us.stop();
-  for (const name of ["BANYAN_TLS_CERTIFICATE", "BANYAN_TLS_CLIENT_CA", "BANYAN_LIMITS_BODY"]) delete us.environment[name];
+  for (const name of ["BANYAN_TLS_CERTIFICATE", "BANYAN_TLS_CLIENT_CA", "BANYAN_TLS_CLIENT_CERTIFICATES", "BANYAN_LIMITS_BODY"]) delete us.environment[name];
   Object.assign(us.environment, environment);
   await us.start();
 }
@@ -83,6 +83,40 @@ test("tls.client_ca: only clients with a certificate of that authority are serve
     assert.match(curl("--cacert", "server.crt", us.public + path), /^HTTP\/1.1 403 /, path);
   // The second request on the connection of somebody who was let in.
   assert.match(curl("--cacert", "server.crt", ...showing("client"), `${us.public}/hello`, `${us.public}/hello`), /hello[^]*200[^]*hello$/);
+});
+
+test("F44: with optional certificates only endpoints that ask for one insist, and say whose", async () => {
+  const print = execFileSync("openssl", ["x509", "-in", "client.crt", "-noout", "-fingerprint", "-sha256"], {cwd: us.directory, encoding: "utf8"}).split("=")[1].trim();
+  certify("partner-two", "authority");
+  await restart({BANYAN_TLS_CERTIFICATE: "web", BANYAN_TLS_CLIENT_CA: "partners", BANYAN_TLS_CLIENT_CERTIFICATES: "optional"});
+  const rule = (name, certificate, more) => ({route: `GET /mtls/${name}`, access: "public", script: "who", certificate, ...more});
+  await us.apply({
+    scripts: [{name: "who", source: 'return {request = function(req) return req:respond{status = 200, body = "caller " .. tostring(req.caller)} end}'}],
+    endpoints: [
+      rule("any", {}), rule("subject", {subjects: ["CN=partner-*", "CN=somebody"]}), rule("issuer", {issuers: ["CN=authority"]}), rule("foreign", {issuers: ["CN=stranger"]}),
+      rule("print", {fingerprints: ["00".repeat(32), print]}), rule("both", {subjects: ["CN=client"], fingerprints: ["00".repeat(32)]}), rule("keyed", {subjects: ["CN=client"]}, {access: "key"}),
+    ],
+  });
+  const get = (path, ...words) => curl("--cacert", "server.crt", us.public + path, ...words);
+  assert.match(call(), /^HTTP\/1.1 200 [^]*hello$/, "who shows none is served where none is asked for");
+  assert.match(call(...showing("client")), /^HTTP\/1.1 200 /);
+  assert.match(call(...showing("other")), /^HTTP\/1.1 403 [^]*not from the authority/, "one that is shown must be good");
+  const rows = [
+    ["/mtls/any", [], /403 [^]*certificate-required/], ["/mtls/any", showing("client"), /200 [^]*caller client$/], ["/mtls/subject", showing("client"), /403 [^]*certificate-refused/],
+    ["/mtls/subject", showing("partner-two"), /200 [^]*caller partner-two$/], ["/mtls/issuer", showing("client"), /200 /], ["/mtls/foreign", showing("client"), /403 [^]*certificate-refused/],
+    ["/mtls/print", showing("client"), /200 /], ["/mtls/print", showing("partner-two"), /403 /], ["/mtls/both", showing("client"), /403 /], ["/mtls/keyed", showing("client"), /401 /],
+    ["/mtls/any", showing("late"), /403 [^]*expired/],
+  ];
+  for (const [path, words, expected] of rows) assert.match(get(path, ...words), expected, `${path} ${words[1] ?? "none"}`);
+  const key = (await us.api("POST", "/api/v1/keys", {name: "erp", role: "client"})).body.key;
+  assert.match(get("/mtls/keyed", ...showing("client"), "-H", `X-API-Key: ${key}`), /200 [^]*caller erp$/);
+  assert.match(get("/mtls/keyed", "-H", `X-API-Key: ${key}`), /403 [^]*certificate-required/);
+  const document = JSON.parse(get("/openapi.json").split("\r\n\r\n")[1]);
+  assert.deepEqual(document.paths["/mtls/any"].get.security, [{certificate: []}]);
+  assert.ok(document.paths["/mtls/keyed"].get.security.every((one) => one.certificate));
+  assert.equal(document.components.securitySchemes.certificate.type, "mutualTLS");
+  const bad = await us.api("PUT", `/api/v1/endpoints/${encodeURIComponent("GET /bad")}`, {...rule("bad", {fingerprints: ["g".repeat(64)]}), route: "GET /bad"});
+  assert.equal(bad.status, 422);
 });
 
 test("tls.client_ca that cannot hold is not passed over: the appliance does not start", async () => {
