@@ -103,6 +103,7 @@ void exchange_accept(exchange *x);
 void exchange_add_message(
     exchange *x, store_change *change, message_status status, const char *reason, const estate_connection *goes_by);
 void exchange_track_refusal(exchange *x, message_status status, const char *reason);
+void exchange_track_scripted(exchange *x); /* the script answered by itself */
 void exchange_track_answer(exchange *x, const http_response *response, span bytes, const char *how);
 
 #endif

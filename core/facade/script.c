@@ -124,13 +124,7 @@ static bool script_answered(exchange *x, frame *reply) {
     if (!json_get_bool(x->outcome, "respond", false)) return false;
     const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
     http_response *response = answer_result(result, reply, 200);
-    if (x->endpoint->track == TRACK_ALL && !x->untracked) {
-        store_change *change = store_change_new();
-        exchange_add_message(x, change, MESSAGE_COMPLETED, NULL, NULL);
-        store_add_event(change, x->id, "answered", "answered by the script", NULL);
-        translate_log_events(change, x->id, x->outcome);
-        store_submit(x->services->store, change, NULL, NULL);
-    }
+    exchange_track_scripted(x);
     exchange_respond(x, response);
     return true;
 }

@@ -241,6 +241,21 @@ const setting estate_certificate_settings[] = {
     {.name = NULL},
 };
 
+const setting estate_capture_settings[] = {
+    {.name = "requests",
+        .type = SETTING_BOOLEAN,
+        .fallback = "true",
+        .help = "Bodies of requests that were refused, failed, or answered by a script."},
+    {.name = "answers", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Bodies of answers, up to 64 KiB."},
+    {.name = "mask",
+        .type = SETTING_TEXTS,
+        .min = 2,
+        .max = 256,
+        .help = "Values that are kept as ***: $.card.number, $.lines[*].price, $..password; then bodies that are no "
+                "JSON, or over 64 KiB, are not kept."},
+    {.name = NULL},
+};
+
 const setting estate_idempotency_settings[] = {
     {.name = "required",
         .type = SETTING_BOOLEAN,

@@ -8,7 +8,8 @@
 extern const setting estate_address_settings[], estate_rate_settings[], estate_quota_settings[], estate_cors_settings[],
     estate_maintenance_settings[], estate_deprecated_settings[], estate_parameter_settings[], estate_request_settings[],
     estate_answers_settings[], estate_jwt_settings[], estate_files_settings[], estate_cache_settings[],
-    estate_reply_settings[], estate_repeat_settings[], estate_idempotency_settings[], estate_certificate_settings[];
+    estate_reply_settings[], estate_repeat_settings[], estate_idempotency_settings[], estate_certificate_settings[],
+    estate_capture_settings[];
 
 /* A group: a name and members as an endpoint has them. */
 extern const setting estate_policies_settings[];
@@ -97,6 +98,10 @@ extern const setting estate_policies_settings[];
             .choices = "all errors none",                                                                              \
             .fallback = "all",                                                                                         \
             .help = "Which requests are kept."},                                                                       \
+        {.name = "capture",                                                                                            \
+            .type = SETTING_OBJECT,                                                                                    \
+            .nested = estate_capture_settings,                                                                         \
+            .help = "What of the bodies of tracked requests is kept; what is delivered later is kept whole."},         \
         {.name = "timeout", .type = SETTING_DURATION, .fallback = "30s", .help = "For the back-end to answer."}, {     \
         .name = "body_limit", .type = SETTING_SIZE, .min = 1,                                                          \
         .help = "Largest request body; if not given, limits.body of the appliance (10MiB)."                            \

@@ -15,8 +15,7 @@ typedef struct comparison {
     buf path;
 } comparison;
 
-/* Does the place lie at or below the pattern? "$..name" means the member of that name anywhere. */
-static bool place_fits(const char *pattern, const char *place) {
+bool compare_place_fits(const char *pattern, const char *place) {
     size_t len = strlen(pattern);
     if (strncmp(pattern, "$..", 3) == 0) {
         const char *name = pattern + 3;
@@ -32,7 +31,7 @@ static bool place_fits(const char *pattern, const char *place) {
 static bool is_ignored(const comparison *c) {
     for (size_t i = 0; i < json_array_size(c->ignore); i++) {
         const char *pattern = json_string_value(json_array_get(c->ignore, i));
-        if (pattern && place_fits(pattern, buf_text(&c->path))) return true;
+        if (pattern && compare_place_fits(pattern, buf_text(&c->path))) return true;
     }
     return false;
 }

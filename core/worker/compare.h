@@ -8,6 +8,9 @@
 
 #include "core/base/json.h"
 
+/* Does the place lie at or below the pattern? "$..name" means the member of that name anywhere. */
+bool compare_place_fits(const char *pattern, const char *place);
+
 /* `options`: "ignore": places and all below them ("$.servedBy", "$.lines[*].id", "$..updatedAt"); "unordered": arrays
  * whose order means nothing ("*": all); "tolerance": by how much numbers may differ. The result is an array of
  * {"path","kind","legacy","modern"}: kind "value", "type", "missing" (in modern), "added", "length" or "body"; values

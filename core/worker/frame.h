@@ -33,6 +33,7 @@ typedef enum frame_operation {
     OPERATION_STRUCTURE,
     OPERATION_VALIDATE,
     OPERATION_COMPARE,
+    OPERATION_MASK,
     /* courier */
     OPERATION_PROBE,
     OPERATION_LIST,

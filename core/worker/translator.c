@@ -13,6 +13,7 @@
 #include "core/worker/compare.h"
 #include "core/worker/guides.h"
 #include "core/worker/inspect.h"
+#include "core/worker/mask.h"
 #include "core/worker/nursery.h"
 #include "core/worker/serve.h"
 #include "core/worker/workbench.h"
@@ -385,6 +386,19 @@ static error *compare(translator *t, frame *request, frame *reply) {
     return NULL;
 }
 
+/* One payload field and {"places": [...]}: the payload as it may be shown. */
+static error *mask(translator *t, frame *request, frame *reply) {
+    json_t *head = NULL;
+    char *masked = NULL;
+    (void)t;
+    error *err = frame_get_json(request, &head);
+    if (!err) err = mask_json(frame_get(request, TAG_PAYLOAD, 0), json_get_array(head, "places"), &masked);
+    if (!err) frame_put(reply, TAG_PAYLOAD, span_of(masked));
+    free(masked);
+    json_decref(head);
+    return err;
+}
+
 /* ---- the loop ---- */
 
 static error *(*const operations[])(translator *, frame *, frame *) = {
@@ -400,6 +414,7 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_STRUCTURE] = tell_structure,
     [OPERATION_VALIDATE] = validate,
     [OPERATION_COMPARE] = compare,
+    [OPERATION_MASK] = mask,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];
