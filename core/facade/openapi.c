@@ -392,7 +392,7 @@ static const char fixed[] =
     "\"format\":\"uuid\"},\"state\":{\"enum\":[\"processing\",\"waiting\",\"completed\",\"failed\",\"rejected\"]},"
     "\"created\":{\"type\":\"string\",\"format\":\"date-time\"},\"reason\":{\"type\":\"string\"},\"documents\":{"
     "\"type\":\"array\",\"items\":{\"type\":\"object\"}},\"steps\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
-    ",\"links\":{\"type\":\"object\"}}}"
+    ",\"links\":{\"type\":\"object\"},\"traceparent\":{\"type\":\"string\"}}}"
     "}}";
 
 #define PROBLEM                                                                                                        \

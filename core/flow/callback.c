@@ -67,7 +67,13 @@ static error *reply_is_there(work *w, const json_t *where, bool *there) {
     return NULL;
 }
 
-/* Adds "links"; false: the reply that belongs to it has not come. */
+/* The trace that the request came in, so that what follows is found from it. */
+static void add_trace(const json_t *events, json_t *outcome) {
+    const json_t *first = json_array_get(json_get_array(events, "events"), 0);
+    json_put_text(outcome, "traceparent", json_get_text(json_get_object(first, "detail"), "traceparent", NULL));
+}
+
+/* Adds "links" and "traceparent"; false: the reply that belongs to it has not come. */
 static error *add_links(work *w, const char *id, json_t *outcome, bool *whole) {
     json_t *events = NULL, *links = json_object();
     bool there = false;
@@ -81,6 +87,7 @@ static error *add_links(work *w, const char *id, json_t *outcome, bool *whole) {
         if (there) json_object_set_new(links, "reply", json_sprintf("/status/%s/reply", id));
     }
     json_object_set_new(outcome, "links", links);
+    add_trace(events, outcome);
     json_decref(events);
     return err;
 }

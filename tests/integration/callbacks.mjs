@@ -85,6 +85,12 @@ test("F20: a request that was handed over is told of when it is completed, signe
   assert.ok((await us.events(id)).some((event) => event.kind === "callback"));
 });
 
+test("A23: what is told names the trace that the request came in", async () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const answer = await fetch(`${us.public}/orders`, {method: "POST", body: "traced", headers: {traceparent}});
+  assert.equal((await hookOf((await answer.json()).id)).body.data.traceparent, traceparent);
+});
+
 test("A14: after failures it is told again, under the same id, with a time and signature of its own", async () => {
   answers = [500, 302, 429, "cut", 400];
   const id = await post("/orders");
