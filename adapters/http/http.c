@@ -158,11 +158,16 @@ static error *sign(const http_peer *peer, const char *identity, const http_call 
 /* Receivers of webhooks say 2xx or try me again; 410 alone says that they are gone for good. */
 static error *judge(const http_peer *peer, const http_answer *answer) {
     bool webhook = peer->sign[0].data || peer->sign[1].data;
+    uint64_t seconds = 0;
     error *err = http_answer_check(answer);
-    if (!err || !webhook) return err;
-    error *told = error_new(answer->status == 410 ? ERROR_REJECTED : ERROR_UNREACHABLE, "%s", error_text(err));
-    error_free(err);
-    return told;
+    if (!err) return NULL;
+    if (webhook) {
+        error *told = error_new(answer->status == 410 ? ERROR_REJECTED : ERROR_UNREACHABLE, "%s", error_text(err));
+        error_free(err);
+        err = told;
+    }
+    bool says_when = span_to_u64(span_trim(http_answer_header(answer, "Retry-After")), 1, INT32_MAX, &seconds);
+    return error_not_before(err, says_when ? (int64_t)seconds * 1000 : 1); /* it has answered: not at once again */
 }
 
 /* The service's answer to the one request is the delivery: nothing is left to be published. */

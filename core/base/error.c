@@ -12,6 +12,7 @@ struct error {
     error_code code;
     char *text;
     char *where;
+    int64_t wait_ms;
 };
 
 static const char *const code_names[] = {
@@ -112,6 +113,15 @@ error *error_at(error *err, const char *format, ...) {
     err->where = one_line(xvasprintf(format, args));
     va_end(args);
     return err;
+}
+
+error *error_not_before(error *err, int64_t ms) {
+    err->wait_ms = ms;
+    return err;
+}
+
+int64_t error_wait_ms(const error *err) {
+    return err->wait_ms;
 }
 
 error_code error_code_of(const error *err) {

@@ -8,6 +8,8 @@
 
 #include "core/base/span.h"
 
+#include <stdint.h>
+
 typedef enum error_code {
     ERROR_INVALID,     /* the input is wrong: syntax, value, setting */
     ERROR_NOT_FOUND,   /* the thing named does not exist */
@@ -46,6 +48,10 @@ error *error_at(error *err, const char *format, ...) __attribute__((format(print
 error_code error_code_of(const error *err);
 const char *error_text(const error *err);  /* one line, no newline at its end; lives as long as `err` */
 const char *error_where(const error *err); /* "" when no place is known */
+
+/* The other side said when it wants to be asked again: `ms` from now (Retry-After). Returns `err`. */
+error *error_not_before(error *err, int64_t ms);
+int64_t error_wait_ms(const error *err); /* 0: it did not say */
 
 /* The code's stable name, as it stands in REST problems and logs: "invalid", "not-found", ... */
 const char *error_code_name(error_code code);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { CRASHES_MAX = 3 };
+enum { CRASHES_MAX = 3, WAIT_MOST_MS = 24 * 60 * 60 * 1000 };
 
 static const estate_retry default_retry = {.attempts = 20, .first_ms = 5000, .maximum_ms = 3600000};
 
@@ -54,7 +54,9 @@ static bool is_aside(const claimed_job *job) {
 static void try_again(work *w, store_change *change, const error *why, const estate_retry *retry) {
     const claimed_job *job = w->job;
     char at[CLOCK_TEXT_SIZE];
-    int64_t run_at = clock_wall_ms() + delay_of(retry, job->attempt);
+    int64_t wait_ms = error_wait_ms(why) < WAIT_MOST_MS ? error_wait_ms(why) : WAIT_MOST_MS;
+    int64_t delay_ms = delay_of(retry, job->attempt);
+    int64_t run_at = clock_wall_ms() + (wait_ms > delay_ms ? wait_ms : delay_ms);
     char *reason =
         xasprintf("attempt %d failed: %s; next at %s", job->attempt, error_text(why), clock_format(run_at, at));
     store_note_job(change, job->id, job->attempt, job->detail);

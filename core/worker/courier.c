@@ -366,7 +366,7 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
     if (err) return err;
     errand e = {.self = self, .head = head, .request = request, .reply = reply};
     err = attempt(&e, head);
-    if (err && self->reused && error_code_of(err) == ERROR_UNREACHABLE) {
+    if (err && self->reused && error_code_of(err) == ERROR_UNREACHABLE && error_wait_ms(err) == 0) {
         error_free(err);
         close_session(self);
         e.again = true;

@@ -11,6 +11,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -110,6 +111,11 @@ void frame_put_error(frame *f, const error *err) {
     frame_put(f, TAG_ERROR_CODE, span_of(error_code_name(error_code_of(err))));
     frame_put(f, TAG_ERROR_TEXT, text);
     if (where.len) frame_put(f, TAG_ERROR_WHERE, where);
+    if (error_wait_ms(err) > 0) {
+        char wait[24];
+        snprintf(wait, sizeof wait, "%lld", (long long)error_wait_ms(err));
+        frame_put(f, TAG_ERROR_WAIT, span_of(wait));
+    }
     if (kept) frame_put(f, TAG_JSON, span_make(kept, head.len));
     free(kept);
 }
@@ -163,6 +169,9 @@ error *frame_get_error(const frame *f) {
     if (where.len > ERROR_TEXT_MAX) where.len = ERROR_TEXT_MAX;
     error *err =
         error_new(error_code_named(code), "%.*s", (int)text.len, text.len ? text.data : "failed without a reason");
+    uint64_t wait_ms;
+    if (span_to_u64(frame_get(f, TAG_ERROR_WAIT, 0), 1, INT64_MAX, &wait_ms))
+        err = error_not_before(err, (int64_t)wait_ms);
     return where.len ? error_at(err, "%.*s", (int)where.len, where.data) : err;
 }
 
@@ -407,7 +416,7 @@ static error *end_frame(frame_channel *channel) {
     span rest = buf_span(&in->content.fields), bytes;
     unsigned tag;
     while (next_field(&rest, &tag, &bytes))
-        if (tag < TAG_JSON || tag > TAG_ERROR_WHERE) return malformed(channel, "unknown field");
+        if (tag < TAG_JSON || tag > TAG_ERROR_WAIT) return malformed(channel, "unknown field");
     if (rest.len) return malformed(channel, "the lengths of its fields do not add up");
     channel->partial = NULL;
     if (channel->in_last)

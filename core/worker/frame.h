@@ -68,7 +68,8 @@ typedef enum frame_tag {
     TAG_PAYLOAD,    /* bytes, when they do not come as a descriptor */
     TAG_ERROR_CODE, /* name of the code: the reply is a failure */
     TAG_ERROR_TEXT,
-    TAG_ERROR_WHERE
+    TAG_ERROR_WHERE,
+    TAG_ERROR_WAIT /* ms until it may be tried again, in digits */
 } frame_tag;
 
 typedef struct frame {

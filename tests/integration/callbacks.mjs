@@ -20,9 +20,10 @@ const receiver = createServer((request, answer) => {
   request.on("data", (piece) => pieces.push(piece));
   request.on("end", () => {
     const text = Buffer.concat(pieces).toString();
-    hooks.push({url: request.url, headers: request.headers, text, body: JSON.parse(text)});
+    hooks.push({at: Date.now(), url: request.url, headers: request.headers, text, body: JSON.parse(text)});
     const next = answers.shift() ?? 204;
     if (next === "cut") request.socket.destroy();
+    else if (typeof next === "object") answer.writeHead(next.status, next.headers).end();
     else answer.writeHead(next, next === 302 ? {Location: `http://127.0.0.1:${receiver.address().port}/elsewhere`} : {}).end();
   });
 });
@@ -96,9 +97,17 @@ test("A14: after failures it is told again, under the same id, with a time and s
   const id = await post("/orders");
   const all = await until("six tries", () => hooksOf(id).length === 6 && hooksOf(id));
   assert.equal(new Set(all.map((hook) => hook.headers["webhook-id"])).size, 1);
+  for (let i = 1; i < 4; i++) assert.ok(all[i].at - all[i - 1].at >= 30, "after an answer never at once");
   for (const hook of all) assert.equal(hook.headers["webhook-signature"].split(" ")[0], signature(secret, hook));
   assert.ok(!hooks.some((hook) => hook.url === "/elsewhere"), "a redirect is no way");
   await us.message("it came through", (m) => m.id === all[0].headers["webhook-id"] && m.status === "completed");
+});
+
+test("A14: who says when to come back is not told again before", async () => {
+  answers = [{status: 429, headers: {"Retry-After": "2"}}];
+  const id = await post("/orders");
+  const [first, second] = await until("two tries", () => hooksOf(id).length === 2 && hooksOf(id));
+  assert.ok(second.at - first.at >= 1990, `${second.at - first.at} ms`);
 });
 
 test("A14: 410 is the end at once, and what was given up can be sent again by hand", async () => {
