@@ -49,12 +49,12 @@ static __attribute__((noinline)) bool unusual_right(const seen *s, const edi_qui
            at + 1 < to;
 }
 
-/* The value that stands from `from` to `to`, which is not empty and holds nothing odd. */
-EDI_INLINE bool value_right(const seen *s, const edi_quick *quick, unsigned from, unsigned to) {
+/* The value that stands from `from` to `to`, which is not empty and holds nothing odd; `others` of it are no digits. */
+EDI_INLINE bool value_right(const seen *s, const edi_quick *quick, unsigned from, unsigned to, uint64_t others) {
     unsigned len = to - from;
     const char *value = s->bytes + from;
     if (quick->digits) {
-        if (edi_bits(from, to) & ~s->glance.digit) return unusual_right(s, quick, from, to);
+        if (others) return unusual_right(s, quick, from, to);
         if (quick->kind == EDI_QUICK_ALPHA) return false;
     } else if (*value == ' ') {
         return false;
@@ -95,24 +95,28 @@ static __attribute__((noinline)) bool dated_right(const seen *s, uint64_t cuts, 
     return edi_formatted_date(value, format, iso);
 }
 
-EDI_INLINE bool composite_right(edi_checker *c, const seen *s, const edi_quick *quick, unsigned from, unsigned to) {
+EDI_INLINE bool composite_right(
+    edi_checker *c, const seen *s, const edi_quick *quick, uint64_t cuts, unsigned from, unsigned to, uint64_t others) {
     const edi_slots *slots = quick->composite;
     const edi_quick *place = slots->quick, *last = place + slots->count;
-    uint64_t cuts = s->glance.second & edi_bits(from, to), left = cuts, present = 0, bit = 2;
-    for (;;) {
-        unsigned end = left ? edi_first_bit(left) : to;
+    uint64_t ends = cuts | UINT64_C(1) << to, present = 0, bit = 2;
+    do {
+        unsigned end = edi_first_bit(ends);
+        uint64_t below = edi_up_to_first(ends);
+        ends &= ends - 1;
         if (place == last) return false;
         if (end > from) {
-            if (!value_right(s, place, from, end)) return false;
+            if (!value_right(s, place, from, end, others & below)) return false;
             present |= bit;
+        } else if (!ends) {
+            return false; /* an empty component at the end */
         }
-        if (!left) break;
-        left &= left - 1;
+        others &= ~below;
         from = end + 1;
         place++;
         bit <<= 1;
-    }
-    if (from == to || !presence_right(c, slots, present)) return false;
+    } while (ends);
+    if (!presence_right(c, slots, present)) return false;
     return !quick->dated || (present & 0xC) != 0xC || dated_right(s, cuts, to);
 }
 
@@ -132,26 +136,30 @@ EDI_INLINE bool segment_right(
     uint64_t present = 0, bit = 2;
     seen s = {.mark = c->delimiters.decimal};
     do { /* glances, each from where an element begins */
-        glance(at, &c->look, &s.glance);
-        s.bytes = at;
         unsigned visible = end - at < EDI_GLANCE ? (unsigned)(end - at) : EDI_GLANCE, from = 0;
-        uint64_t below = visible ? edi_bits(0, visible) : 0, ends = s.glance.first & below;
-        if (visible < EDI_GLANCE) ends |= UINT64_C(1) << visible; /* the segment ends here */
-        if ((s.glance.odd & below) || !ends) return false;
+        glance(at, visible, &c->look, &s.glance);
+        s.bytes = at;
+        uint64_t over = visible < EDI_GLANCE ? UINT64_C(1) << visible : 0; /* where the segment ends */
+        uint64_t ends = (s.glance.first & (over - 1)) | over, seconds = s.glance.second;
+        uint64_t others = ~(s.glance.digit | seconds | ends);
+        if ((s.glance.odd & (over - 1)) || !ends) return false;
         do {
             unsigned to = edi_first_bit(ends);
+            uint64_t below = edi_up_to_first(ends), cuts = seconds & below;
             ends &= ends - 1;
             if (quick == last) return false;
             if (to > from) {
                 if (quick->kind == EDI_QUICK_COMPOSITE) {
-                    if (!composite_right(c, &s, quick, from, to)) return false;
-                } else if ((s.glance.second & edi_bits(from, to)) || !value_right(&s, quick, from, to)) {
+                    if (!composite_right(c, &s, quick, cuts, from, to, others & below)) return false;
+                } else if (cuts || !value_right(&s, quick, from, to, others & below)) {
                     return false;
                 }
                 present |= bit;
             } else if (at + to == end) {
                 return false; /* an empty element at the end */
             }
+            others &= ~below;
+            seconds &= ~below;
             quick++;
             bit <<= 1;
             from = to + 1;
@@ -174,10 +182,7 @@ static bool segment_right_plain(edi_checker *c, const edi_segment_type *type, co
 }
 
 EDI_HOT bool edi_check_plain(edi_checker *c, const edi_segment_type *type, const edi_segment *segment) {
-    const char *end = segment->raw.data + segment->raw.len, *at = segment->raw.data + segment->tag.len + 1;
-    if (!type->slots.quick || segment->wrapped || segment->binary || at >= end || at[-1] != c->delimiters.element ||
-        segment->readable - end < EDI_GLANCE_MARGIN)
-        return false;
+    if (!segment->plain || !type->slots.quick) return false;
 #if defined(__x86_64__)
     if (c->look.avx2) return segment_right_avx2(c, type, segment);
 #endif

@@ -2,6 +2,7 @@
 #include "core/base/base64.h"
 #include "core/base/memory.h"
 #include "edi/json.h"
+#include "edi/json_segment.h"
 #include "edi/json_tape.h"
 #include "edi/scan.h"
 
@@ -11,7 +12,21 @@
 /* Binary data of one segment, written as base64. */
 #define BASE64_MAX ((size_t)2 << 30)
 
-enum { FLUSH_AT = 192 << 10, ROOM = 256 << 10, OUTSIDE_STEP = 4 << 20, STACK = EDI_DEPTH_MAX + 4 };
+enum {
+    FLUSH_AT = 192 << 10,
+    ROOM = 256 << 10,
+    OUTSIDE_STEP = 4 << 20,
+    STACK = EDI_DEPTH_MAX + 4,
+    OPENINGS = 64,
+    OPENING_MAX = 256
+};
+
+/* How the array of a loop begins. */
+typedef struct opening {
+    const edi_node *loop;
+    size_t len;
+    char text[OPENING_MAX];
+} opening;
 
 typedef struct json_writer {
     edi_sink sink;
@@ -20,6 +35,8 @@ typedef struct json_writer {
     size_t len;
     error *failure; /* of the sink */
     bool compact, latin1;
+    edi_look look;
+    opening openings[OPENINGS];
     bool special[256]; /* bytes of this interchange that do not stand for themselves in a JSON text */
     span file;
     edi_validate_options options;
@@ -64,7 +81,7 @@ static void put(json_writer *w, span bytes) {
 
 #define PUT(w, literal) put(w, SPAN(literal))
 
-static void put_char(json_writer *w, char c) {
+static inline void put_char(json_writer *w, char c) {
     if (w->len == ROOM) flush(w);
     w->data[w->len++] = c;
 }
@@ -98,6 +115,7 @@ static void put_escaped(json_writer *w, unsigned char c) {
 }
 
 static void mark_special(json_writer *w) {
+    json_segment_look(&w->look, &w->d);
     for (unsigned i = 0; i < 256; i++)
         w->special[i] = i < ' ' || i == '"' || i == '\\' || i == 0x7F || (i >= 0x80 && w->latin1) ||
                         (i && (i == (unsigned char)w->d.release || i == (unsigned char)w->d.component ||
@@ -225,7 +243,7 @@ static bool is_canonical(const json_writer *w, const edi_segment *segment) {
 }
 
 /* {"PO1":["1","5"]} with "_raw", "_after", "_object" where the writer needs to know. */
-static void put_segment(json_writer *w, const edi_segment *segment) {
+static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_segment *segment) {
     size_t count;
     bool isa = span_is(segment->tag, "ISA") && w->d.standard == EDI_X12;
     const span *elements = edi_reader_elements(w->reader, &count);
@@ -263,6 +281,22 @@ static void put_segment(json_writer *w, const edi_segment *segment) {
     w->covered = segment->offset + segment->raw.len + segment->terminated + segment->object.len + segment->after.len;
 }
 
+/* Nearly all segments are plain. */
+static inline void put_segment(json_writer *w, const edi_segment *segment) {
+    size_t room = json_segment_room(segment->raw.len);
+    char *end = NULL;
+    if (w->len + room > ROOM) flush(w);
+    if (segment->plain && room <= ROOM && segment->after.len == w->suffix.len &&
+        (w->suffix.len == 0 || span_equal(segment->after, w->suffix)))
+        end = json_segment_write(&w->look, segment, w->data + w->len);
+    if (!end) {
+        put_any_segment(w, segment);
+        return;
+    }
+    w->len = (size_t)(end - w->data);
+    w->covered = segment->offset + segment->raw.len + 1 + segment->after.len;
+}
+
 static void keep_reference(json_writer *w, char room[64], unsigned element) {
     size_t count;
     const span *elements = edi_reader_elements(w->reader, &count);
@@ -295,18 +329,37 @@ static void put_trailer(json_writer *w, uint64_t count, const char *reference) {
 /* -------------------------------------------------------------------------------------------------- loops and levels
  */
 
-static void put_name(json_writer *w, const edi_node *loop) {
+static inline void item(json_writer *w) {
+    if (!w->first[w->depth]) put_char(w, ',');
+    w->first[w->depth] = false;
+    if (!w->compact) line(w, (unsigned)(4 + w->depth));
+}
+
+/* {"items":[[ */
+static void put_opening(json_writer *w, const edi_node *loop) {
     char name[40];
     size_t len = 0;
     for (; loop->name[len] && len < sizeof name - 1; len++)
         name[len] = loop->name[len] >= 'A' && loop->name[len] <= 'Z' ? (char)(loop->name[len] + 32) : loop->name[len];
+    PUT(w, "{");
     put_text(w, span_make(name, len), false);
+    PUT(w, ":[[");
 }
 
-static void item(json_writer *w) {
-    if (!w->first[w->depth]) put_char(w, ',');
-    w->first[w->depth] = false;
-    line(w, (unsigned)(4 + w->depth));
+static void open_loop(json_writer *w, const edi_node *loop) {
+    opening *known = &w->openings[loop->id % OPENINGS];
+    item(w);
+    if (w->len + OPENING_MAX > ROOM) flush(w);
+    if (known->loop == loop) {
+        put(w, span_make(known->text, known->len));
+    } else {
+        size_t before = w->len;
+        put_opening(w, loop);
+        *known = (opening){.loop = loop, .len = w->len - before};
+        memcpy(known->text, w->data + before, known->len);
+    }
+    w->loops[w->depth++] = loop;
+    w->first[w->depth] = true;
 }
 
 /* Closes the lists of inner loops until `depth` are open. */
@@ -318,37 +371,32 @@ static void close_loops(json_writer *w, size_t depth) {
 }
 
 /* Loops that follow each other under one name share their array. */
-static void body_segment(json_writer *w) {
+static __attribute__((noinline)) void change_loops(json_writer *w, const edi_node *node, size_t left, size_t entered) {
+    size_t target = w->depth >= left ? w->depth - left : 0;
+    if (!node || entered == 0) {
+        close_loops(w, target);
+        return;
+    }
+    const edi_node *loop = node->parent;
+    if (entered == 1 && left > 0 && w->depth > target && w->loops[target] == loop) {
+        close_loops(w, target + 1);
+        PUT(w, "],[");
+        w->first[w->depth] = true;
+        return;
+    }
+    close_loops(w, target);
+    for (size_t inner = entered < STACK ? entered : STACK; inner > 0 && w->depth + 1 < STACK; inner--) {
+        const edi_node *opened = loop; /* the outermost first */
+        for (size_t up = 1; up < inner && opened; up++)
+            opened = opened->parent;
+        if (opened) open_loop(w, opened);
+    }
+}
+
+EDI_HOT static void body_segment(json_writer *w) {
     size_t left, entered;
     const edi_node *node = edi_validator_node(w->validator, &left, &entered);
-    const edi_node *loop = NULL;
-    if (node && entered > 0) {
-        loop = node->parent;
-        size_t target = w->depth >= left ? w->depth - left : 0;
-        bool again = entered == 1 && left > 0 && w->depth > target && w->loops[target] == loop;
-        if (again) {
-            close_loops(w, target + 1);
-            PUT(w, "],[");
-            w->first[w->depth] = true;
-        } else {
-            close_loops(w, target);
-            const edi_node *chain[STACK];
-            size_t count = 0;
-            for (const edi_node *up = loop; up && count < entered && count < STACK; up = up->parent)
-                chain[count++] = up;
-            while (count > 0 && w->depth + 1 < STACK) {
-                const edi_node *opened = chain[--count];
-                item(w);
-                put_char(w, '{');
-                put_name(w, opened);
-                PUT(w, ":[[");
-                w->loops[w->depth++] = opened;
-                w->first[w->depth] = true;
-            }
-        }
-    } else if (left > 0) {
-        close_loops(w, w->depth >= left ? w->depth - left : 0);
-    }
+    if (left + entered > 0) change_loops(w, node, left, entered);
     item(w);
     put_segment(w, edi_reader_segment(w->reader));
     w->document_segments++;
@@ -532,6 +580,7 @@ error *edi_to_json(span file, edi_library *library, const edi_json_options *opti
     w->file = file;
     w->compact = options && options->compact;
     if (options) w->options = options->validate;
+    w->options.places_only = true;
     json_look look = {.passed = w->options.reader.passed, .context = w->options.reader.passed_context};
     w->latin1 = !json_is_utf8(file, &look);
     w->first_interchange = true;

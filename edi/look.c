@@ -7,11 +7,11 @@ static bool is_plain(const edi_look *look, unsigned char c) {
     return c < 0x80 && (look->rows[c & 15] >> (c >> 4) & 1);
 }
 
-void edi_glance_plain(const char *bytes, const edi_look *look, edi_glance *found) {
+void edi_glance_plain(const char *bytes, unsigned len, const edi_look *look, edi_glance *found) {
     *found = (edi_glance){0};
-    for (unsigned i = 0; i < EDI_GLANCE; i++) {
+    for (unsigned i = 0; i < len; i++) {
         char c = bytes[i];
-        bool first = c && c == look->first, second = c && c == look->second;
+        bool first = c == look->first, second = look->seconds && c == look->second;
         found->first |= (uint64_t)first << i;
         found->second |= (uint64_t)second << i;
         found->digit |= (uint64_t)(c >= '0' && c <= '9') << i;
@@ -20,8 +20,8 @@ void edi_glance_plain(const char *bytes, const edi_look *look, edi_glance *found
 }
 
 #if defined(__x86_64__)
-EDI_AVX2 static void look_avx2(const char *bytes, const edi_look *look, edi_glance *found) {
-    edi_glance_avx2(bytes, look, found);
+EDI_AVX2 static void look_avx2(const char *bytes, unsigned len, const edi_look *look, edi_glance *found) {
+    edi_glance_avx2(bytes, len, look, found);
 }
 
 bool edi_look_is_avx2(void) {
@@ -42,6 +42,7 @@ edi_look_path edi_look_named(const char *name) {
 
 void edi_look_make(edi_look *look, char first, char second, const bool plain[128]) {
     *look = (edi_look){.first = first, .second = second, .avx2 = edi_look_is_avx2()};
+    look->seconds = second ? ~UINT64_C(0) : 0;
     for (unsigned c = 0; c < 128; c++)
         if (plain[c]) look->rows[c & 15] |= (unsigned char)(1U << (c >> 4));
 }

@@ -25,11 +25,13 @@ typedef struct edi_glance {
 } edi_glance;
 
 typedef struct edi_look edi_look;
-typedef void (*edi_look_path)(const char *bytes, const edi_look *look, edi_glance *found);
+/* `len` bytes are of interest, 64 at most: what the bits behind them say is left open. */
+typedef void (*edi_look_path)(const char *bytes, unsigned len, const edi_look *look, edi_glance *found);
 
 struct edi_look {
     bool avx2;              /* this machine has it */
-    char first, second;     /* NUL: none */
+    char first, second;     /* NUL for the second: there is none */
+    uint64_t seconds;       /* all bits, or none when there is no second */
     unsigned char rows[16]; /* by the low half of a byte: bit n: it is plain with the high half n */
 };
 
@@ -37,7 +39,7 @@ struct edi_look {
 void edi_look_make(edi_look *look, char first, char second, const bool plain[128]);
 
 /* The plain way to take a glance; look_avx2.h has the other. */
-void edi_glance_plain(const char *bytes, const edi_look *look, edi_glance *found);
+void edi_glance_plain(const char *bytes, unsigned len, const edi_look *look, edi_glance *found);
 bool edi_look_is_avx2(void);
 
 /* The paths, for tests: "scalar", "avx2"; NULL when this machine has not got it. */
@@ -50,6 +52,11 @@ static inline uint64_t edi_bits(unsigned from, unsigned to) {
 
 static inline unsigned edi_first_bit(uint64_t bits) {
     return (unsigned)__builtin_ctzll(bits);
+}
+
+/* The bits up to the first of those set, it included; all when none is. */
+static inline uint64_t edi_up_to_first(uint64_t bits) {
+    return bits ^ (bits - 1);
 }
 
 /* Up to eight bytes as a number, for comparing; eight are read. */

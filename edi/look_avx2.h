@@ -11,14 +11,12 @@
 
 #define EDI_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
-EDI_AVX2 static inline uint64_t edi_lanes(__m256i low, __m256i high) {
-    return (uint64_t)(uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+EDI_AVX2 static inline uint64_t edi_lane(__m256i lane) {
+    return (uint32_t)_mm256_movemask_epi8(lane);
 }
 
-EDI_AVX2 static inline uint64_t edi_lanes_of(__m256i low, __m256i high, char c) {
-    __m256i wanted = _mm256_set1_epi8(c);
-    uint64_t found = edi_lanes(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted));
-    return c ? found : 0;
+EDI_AVX2 static inline uint64_t edi_lane_of(__m256i lane, char c) {
+    return edi_lane(_mm256_cmpeq_epi8(lane, _mm256_set1_epi8(c)));
 }
 
 EDI_AVX2 static inline __m256i edi_lane_digits(__m256i lane) {
@@ -35,14 +33,23 @@ EDI_AVX2 static inline __m256i edi_lane_plain(__m256i lane, __m256i rows) {
     return _mm256_cmpeq_epi8(_mm256_and_si256(row, bit), bit);
 }
 
-EDI_AVX2 static inline void edi_glance_avx2(const char *bytes, const edi_look *look, edi_glance *found) {
+EDI_AVX2 static inline void edi_glance_avx2(const char *bytes, unsigned len, const edi_look *look, edi_glance *found) {
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
-    __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
     __m256i rows = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)look->rows));
-    found->first = edi_lanes_of(low, high, look->first);
-    found->second = edi_lanes_of(low, high, look->second);
-    found->digit = edi_lanes(edi_lane_digits(low), edi_lane_digits(high));
-    found->odd = ~(edi_lanes(edi_lane_plain(low, rows), edi_lane_plain(high, rows)) | found->first | found->second);
+    uint64_t first = edi_lane_of(low, look->first), second = edi_lane_of(low, look->second);
+    uint64_t digit = edi_lane(edi_lane_digits(low)), plain = edi_lane(edi_lane_plain(low, rows));
+    if (len > 32) {
+        __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
+        first |= edi_lane_of(high, look->first) << 32;
+        second |= edi_lane_of(high, look->second) << 32;
+        digit |= edi_lane(edi_lane_digits(high)) << 32;
+        plain |= edi_lane(edi_lane_plain(high, rows)) << 32;
+    }
+    second &= look->seconds;
+    found->first = first;
+    found->second = second;
+    found->digit = digit;
+    found->odd = ~(plain | first | second);
 }
 #endif
 

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "edi/header.h"
+#include "edi/look.h"
 #include "edi/reader_internal.h"
 
 #include <stdio.h>
@@ -407,7 +408,6 @@ static void fill_segment(edi_reader *r, size_t end, bool terminated, bool breaks
     const char *start = r->data + r->cursor;
     r->segment = (edi_segment){.raw = span_make(start, end),
         .after = after,
-        .readable = r->data + r->len,
         .offset = r->base + r->cursor,
         .terminated = terminated,
         .wrapped = breaks && !binary,
@@ -614,12 +614,12 @@ static inline bool read_plain(edi_reader *r) {
     s->raw = span_make(start, len);
     s->after = span_make(behind, (size_t)(next - behind));
     s->object = (span){NULL, 0};
-    s->readable = r->data + r->len;
     s->offset = r->base + r->cursor;
     s->number = ++r->totals.segments;
     s->position = ++r->levels[DOCUMENT].count;
     s->terminated = true;
     s->wrapped = s->binary = false;
+    s->plain = r->len - end > EDI_GLANCE_MARGIN;
     r->has_segment = true;
     r->elements_of = 0;
     r->clean_len = 0;

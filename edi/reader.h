@@ -31,17 +31,17 @@ typedef enum edi_event {
 
 typedef struct edi_segment {
     span tag;
-    uint32_t key;         /* edi_tag_of it */
-    span raw;             /* from the tag to before the terminator */
-    span after;           /* the line breaks (and blanks) behind the terminator */
-    span object;          /* the octets of a package that follow UNO; empty else */
-    const char *readable; /* up to here bytes can be read behind it */
-    uint64_t offset;      /* of the tag, in the file */
-    uint64_t number;      /* in the file, from 1 */
-    uint64_t position;    /* in the document, its header being 1; 0 outside */
-    bool terminated;      /* false for a last segment without terminator */
-    bool wrapped;         /* line breaks stand inside: values are to be decoded */
-    bool binary;          /* BIN or BDS: the last element is octets of the stated length */
+    uint32_t key;      /* edi_tag_of it */
+    span raw;          /* from the tag to before the terminator */
+    span after;        /* the line breaks (and blanks) behind the terminator */
+    span object;       /* the octets of a package that follow UNO; empty else */
+    uint64_t offset;   /* of the tag, in the file */
+    uint64_t number;   /* in the file, from 1 */
+    uint64_t position; /* in the document, its header being 1; 0 outside */
+    bool terminated;   /* false for a last segment without terminator */
+    bool wrapped;      /* line breaks stand inside: values are to be decoded */
+    bool binary;       /* BIN or BDS: the last element is octets of the stated length */
+    bool plain;        /* a terminator and nothing else of the above; EDI_GLANCE_MARGIN bytes can be read behind it */
 } edi_segment;
 
 enum { EDI_ID_SIZE = 40 };

@@ -183,7 +183,7 @@ static const char *envelope_release(const edi_validator *v) {
 static void check_service(edi_validator *v) {
     const edi_segment *segment = edi_reader_segment(v->reader);
     v->definition = NULL;
-    if (!segment) return;
+    if (!segment || v->options.places_only) return;
     const edi_interchange *i = edi_reader_interchange(v->reader);
     v->definition = edi_library_segment(v->library, i->delimiters.standard, envelope_release(v), segment->tag);
     if (v->definition) edi_check_elements(v->checker, v->definition);
@@ -265,6 +265,7 @@ static void begin_document(edi_validator *v) {
     edi_check_begin(v->checker, v->schema);
     v->bracket_count = 0;
     forget(&v->levels);
+    if (v->options.places_only) return;
     v->guided = i->delimiters.standard == EDI_X12 && strlen(d->version) > 6 && d->version[6] == 'X';
     edi_balance_begin(&v->balance, v->options.envelope_only ? EDI_NONE : i->delimiters.standard, d->type, d->version);
     check_duplicate(v, &v->documents, d->control, d->control, EDI_FAULT_DOCUMENT_DUPLICATE,
@@ -369,8 +370,11 @@ EDI_HOT static void body_segment(edi_validator *v) {
     if (!v->node) v->node = edi_check_segment(v->checker, &v->left, &v->entered);
     if (v->node) {
         v->definition = v->node->segment;
+        if (v->options.places_only) return;
         if (v->options.thorough || !edi_check_plain(v->checker, v->definition, segment))
             edi_check_elements(v->checker, v->definition);
+    } else if (v->options.places_only) {
+        return;
     } else if (v->schema) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }

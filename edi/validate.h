@@ -17,6 +17,7 @@ typedef struct edi_validate_options {
     edi_reader_options reader;
     const edi_schema *schema; /* hold documents of its type against this one; NULL: found by type and version */
     bool envelope_only;       /* no schemas of documents */
+    bool places_only;         /* which place each segment takes, and the reader's faults; values are not looked at */
     bool thorough;            /* no short cuts; the same verdicts, slower: for tests */
 } edi_validate_options;
 

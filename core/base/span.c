@@ -78,7 +78,14 @@ bool span_is_utf8(span a) {
     const unsigned char *bytes = (const unsigned char *)a.data;
     for (size_t i = 0; i < a.len;) {
         unsigned char low, high;
-        uint64_t eight; /* nearly all text is ASCII */
+        uint64_t four[4], eight; /* nearly all text is ASCII */
+        if (a.len - i >= sizeof four) {
+            memcpy(four, bytes + i, sizeof four);
+            if (!((four[0] | four[1] | four[2] | four[3]) & UINT64_C(0x8080808080808080))) {
+                i += sizeof four;
+                continue;
+            }
+        }
         if (a.len - i >= sizeof eight) {
             memcpy(&eight, bytes + i, sizeof eight);
             if (!(eight & UINT64_C(0x8080808080808080))) {
