@@ -36,6 +36,7 @@ must_check error *edi_from_json(span json, buf *out);
 typedef struct edi_text_options {
     void (*passed)(void *context, uint64_t offset); /* as in edi_reader_options, of the JSON; NULL: nobody is told */
     void *passed_context;
+    bool thorough; /* all of it on a tape, without short cuts: what tests hold them against */
 } edi_text_options;
 
 /* The same for a JSON of any size, in memory that does not grow with it when the members of each object stand in the

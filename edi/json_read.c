@@ -277,8 +277,8 @@ static error *write_list(json_reader *r, node list) {
     if (!is(r, list, JSON_KIND_ARRAY)) return FAIL(r, "an array of segments is expected");
     for (node one = list + 1, end = after(r, list); one < end && !err; one = after(r, one), i++) {
         size_t before = enter_index(r, i);
-        bool single = is(r, one, JSON_KIND_OBJECT) && r->tape->nodes[one].len == 1;
-        span name = single ? json_tape_raw(r->tape, one + 1) : span_make("", 0);
+        size_t named = is(r, one, JSON_KIND_OBJECT) ? r->tape->nodes[one].len : 0;
+        span name = named > 0 ? json_tape_raw(r->tape, one + 1) : span_make("", 0);
         if (is_loop_name(name)) {
             node loops = one + 2;
             size_t inner = enter_span(r, name, 0), k = 0;
@@ -289,6 +289,7 @@ static error *write_list(json_reader *r, node list) {
                 if (!err) leave(r, entered);
             }
             if (!err) leave(r, inner);
+            if (!err && named > 1) err = FAIL(r, "a loop stands alone in its object");
         } else {
             err = json_reader_segment(r, one);
         }
@@ -445,6 +446,7 @@ static error *read_delimiters(json_reader *r, node interchange) {
 
 /* What add_plain may not copy unseen. */
 static void mark_special(json_reader *r) {
+    json_segment_look_back(&r->look, &r->d);
     for (unsigned i = 0; i < 256; i++)
         r->special[i] = edi_is_delimiter(&r->d, (char)i) || (r->latin1 && i >= 0x80);
 }
@@ -524,13 +526,49 @@ static error *write_file(json_reader *r) {
 }
 
 static error *read_with_tape(json_reader *r, span json) {
+    json_tape_free(&r->tapes[FILE_TAPE]); /* a walk may have used it */
     error *err = json_tape_read(json, &r->tapes[FILE_TAPE]);
     r->tape = &r->tapes[FILE_TAPE];
     if (!err) err = write_file(r);
     return err;
 }
 
+static error *discard(void *context, span piece) {
+    (void)context;
+    (void)piece;
+    return NULL;
+}
+
+/* One walk that reads and writes. It says only whether it came through: if not, the text is looked at for what is wrong
+ * with it, or for members in another order. */
+static bool walk_through(json_reader *r, span json, edi_sink sink) {
+    size_t before = r->out->len;
+    edi_sink kept = r->sink;
+    json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
+    if (!json_is_utf8(json, &look)) return false;
+    r->sink = sink;
+    error *err = json_walk_file(r, json);
+    r->sink = kept;
+    r->depth = 0;
+    if (!err) return true;
+    error_free(err);
+    r->out->len = before;
+    r->out->overflow = false;
+    return false;
+}
+
+/* To a buffer that is given up when anything is wrong. */
+static error *read_at_once(json_reader *r, span json) {
+    return walk_through(r, json, NULL) ? NULL : read_with_tape(r, json);
+}
+
+/* Nothing is passed on of a text that is no JSON: a first walk writes to nobody. */
 static error *read_walking(json_reader *r, span json) {
+    if (r->options->thorough) {
+        error *err = read_with_tape(r, json);
+        return err ? err : json_walk_pass_on(r, true);
+    }
+    if (walk_through(r, json, discard)) return json_walk_file(r, json);
     json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
     error *err = json_tape_look(json, &look);
     if (err) return err;
@@ -544,15 +582,17 @@ static error *read_walking(json_reader *r, span json) {
     return err ? err : json_walk_pass_on(r, true);
 }
 
+static const edi_text_options no_options = {.passed = NULL};
+
 static error *from_json(span json, const edi_text_options *options, buf *out, edi_sink sink, void *context) {
     json_reader r = {.out = out,
-        .options = options,
+        .options = options ? options : &no_options,
         .sink = sink,
         .sink_context = context,
         .scratch = BUF_MAX(OUTPUT_SEGMENT_MAX),
         .canonical = BUF_MAX(OUTPUT_SEGMENT_MAX),
         .suffix_bytes = BUF_MAX(OUTPUT_SEGMENT_MAX)};
-    error *err = sink ? read_walking(&r, json) : read_with_tape(&r, json);
+    error *err = sink ? read_walking(&r, json) : read_at_once(&r, json);
     for (size_t i = 0; i < TAPES; i++)
         json_tape_free(&r.tapes[i]);
     buf_free(&r.scratch);
@@ -568,9 +608,8 @@ error *edi_from_json(span json, buf *out) {
 }
 
 error *edi_from_json_to(span json, const edi_text_options *options, edi_sink sink, void *context) {
-    static const edi_text_options none = {.passed = NULL};
     buf out = BUF_MAX(OUTPUT_SEGMENT_MAX);
-    error *err = from_json(json, options ? options : &none, &out, sink, context);
+    error *err = from_json(json, options, &out, sink, context);
     buf_free(&out);
     return err;
 }

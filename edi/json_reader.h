@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "edi/json.h"
+#include "edi/json_segment.h"
 #include "edi/json_tape.h"
 
 enum { PATH_SIZE = 400, STEPS_MAX = 2 * JSON_DEPTH_MAX };
@@ -34,6 +35,7 @@ typedef struct json_reader {
     char path[PATH_SIZE];
     buf scratch, canonical, suffix_bytes;
     uint64_t segments; /* of the document in hand, for its trailer */
+    edi_look look;
     bool special[256]; /* delimiters of this interchange, and what a text may not copy as it stands */
 } json_reader;
 
@@ -69,8 +71,10 @@ static inline node member(const json_reader *r, node object, const char *name) {
     return is(r, object, JSON_KIND_OBJECT) || object == 0 ? json_tape_member(r->tape, object, name) : 0;
 }
 
-/* "items", "2000a" and "2300", but not "N1": no tag begins with a digit. */
+/* "items", "2000a" and "2300", but not "N1": no tag begins with a digit, none has small letters. What stands beside a
+ * segment begins with "_". */
 static inline bool is_loop_name(span key) {
+    if (key.len > 0 && key.data[0] == '_') return false;
     if (key.len > 0 && key.data[0] >= '0' && key.data[0] <= '9') return true;
     for (size_t i = 0; i < key.len; i++) {
         if (key.data[i] >= 'a' && key.data[i] <= 'z') return true;
@@ -92,7 +96,8 @@ error *json_reader_end_interchange(json_reader *r, node object, uint64_t count);
 error *json_reader_end_group(json_reader *r, node object, uint64_t count);
 error *json_reader_end_document(json_reader *r, node object);
 
-/* json_walk.c: the whole text, which json_tape_look found good and ordered. */
+/* json_walk.c: the whole text, whose bytes are UTF-8. It fails for texts that are no JSON, or whose bodies are followed
+ * by other members than "trailer" and "after"; json_tape_look tells about those. */
 error *json_walk_file(json_reader *r, span json);
 /* Output goes out when there is enough of it, or all of it. */
 error *json_walk_pass_on(json_reader *r, bool all);

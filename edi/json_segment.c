@@ -88,3 +88,103 @@ EDI_HOT char *json_segment_write(const edi_look *look, const edi_segment *segmen
 #endif
     return write_plain(look, segment, out);
 }
+
+/* --------------------------------------------------------------------------------------------------------------- back
+ */
+
+void json_segment_look_back(edi_look *look, const edi_delimiters *d) {
+    bool plain[128] = {false};
+    for (unsigned c = ' '; c < 0x7F; c++)
+        plain[c] = c != '"' && c != '\\' && !edi_is_delimiter(d, (char)c);
+    edi_look_make(look, '"', 0, plain);
+}
+
+static inline bool is_tag_byte(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* {"PO1":[ -- the length of the tag, 0 for anything else. ISA has its own rules. */
+EDI_INLINE size_t read_tag(const char *at) {
+    size_t len = at[4] == '"' ? 2 : 3;
+    if (memcmp(at, "{\"", 2) != 0 || memcmp(at + 2 + len, "\":[", 3) != 0) return 0;
+    for (size_t i = 0; i < len; i++)
+        if (!is_tag_byte(at[2 + i])) return 0;
+    bool loop = at[2] <= '9'; /* "2300" */
+    return loop || memcmp(at + 2, "ISA", 3) == 0 ? 0 : len;
+}
+
+/* Texts, and arrays of texts, up to the end of the segment. Each text is found by its quotes. */
+EDI_INLINE const char *read_texts(const edi_look *look, const edi_delimiters *d, const char *bytes, const char *end,
+    char **to, const char *limit, edi_look_path glance) {
+    uint64_t quotes = 0, odd = 0;
+    unsigned at = 0;     /* in the glance */
+    bool inside = false; /* an array */
+    char *out = *to;
+    for (;;) {
+        if (!inside && bytes[at] == '[' && d->component) {
+            inside = true;
+            at++;
+        }
+        if ((quotes & (quotes - 1)) == 0) { /* less than a whole text in sight */
+            edi_glance found;
+            bytes += at;
+            at = 0;
+            if (end - bytes < EDI_GLANCE_MARGIN || limit - out < EDI_GLANCE_MARGIN) return NULL;
+            glance(bytes, EDI_GLANCE, look, &found);
+            quotes = found.first;
+            odd = found.odd;
+            if ((quotes & (quotes - 1)) == 0) return NULL;
+        }
+        unsigned open = edi_first_bit(quotes);
+        quotes &= quotes - 1;
+        unsigned close = edi_first_bit(quotes);
+        quotes &= quotes - 1;
+        if (open != at || (odd & (edi_bits(0, close) >> open << open))) return NULL;
+        out = copy(out, bytes + open + 1, close - open - 1);
+        at = close + 1;
+        if (inside && bytes[at] == ']') {
+            inside = false;
+            at++;
+        }
+        if (bytes[at] != ',') break;
+        *out++ = inside ? d->component : d->element;
+        at++;
+    }
+    if (inside || bytes[at] != ']' || bytes[at + 1] != '}') return NULL;
+    *to = out;
+    return bytes + at + 2;
+}
+
+EDI_INLINE const char *read_segment(const edi_look *look, const edi_delimiters *d, const char *at, const char *end,
+    char **to, const char *limit, edi_look_path glance) {
+    if (end - at < EDI_GLANCE_MARGIN) return NULL;
+    size_t tag_len = read_tag(at);
+    char *out = *to;
+    if (tag_len == 0) return NULL;
+    memcpy(out, at + 2, 4);
+    out += tag_len;
+    *out++ = d->tag;
+    const char *behind = read_texts(look, d, at + tag_len + 5, end, &out, limit, glance);
+    if (behind) *to = out;
+    return behind;
+}
+
+#if defined(__x86_64__)
+EDI_AVX2 EDI_HOT static const char *read_avx2(
+    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
+    return read_segment(look, d, at, end, out, limit, edi_glance_avx2);
+}
+#endif
+
+static const char *read_plain(
+    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
+    return read_segment(look, d, at, end, out, limit, edi_glance_plain);
+}
+
+EDI_HOT const char *json_segment_read(
+    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
+#if defined(__x86_64__)
+    if (look->avx2) return read_avx2(look, d, at, end, out, limit);
+#endif
+    return read_plain(look, d, at, end, out, limit);
+}

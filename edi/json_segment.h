@@ -20,4 +20,12 @@ static inline size_t json_segment_room(size_t len) {
  * than plain characters. The reader must have found the segment plain. */
 char *json_segment_write(const edi_look *look, const edi_segment *segment, char *out);
 
+/* How to look at them in JSON. */
+void json_segment_look_back(edi_look *look, const edi_delimiters *delimiters);
+
+/* Reads {"PO1":["1","5"]} at `at`, with nothing but plain texts in it and no blanks, and writes PO1*1*5 to *out, up to
+ * before `limit`; *out moves. What stands behind it in the JSON, or NULL: not plain (then *out stays). */
+const char *json_segment_read(const edi_look *look, const edi_delimiters *delimiters, const char *at, const char *end,
+    char **out, const char *limit);
+
 #endif

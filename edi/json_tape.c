@@ -20,7 +20,7 @@ typedef struct parser {
     const char *text, *end, *at;
     json_tape *tape;
     uint32_t open[JSON_DEPTH_MAX]; /* the containers around */
-    size_t depth;
+    size_t depth, outer;           /* how many of them; those around the value that is walked over */
     json_look *look;  /* only looking: the tape holds the containers that are open, and behind them the last scalar */
     const char *told; /* up to where it was told what has passed */
 } parser;
@@ -161,7 +161,7 @@ static bool read_value(parser *p) {
     case '"': p->at++; return read_text(p);
     case '{':
     case '[':
-        if (p->depth == JSON_DEPTH_MAX) return false;
+        if (p->depth + p->outer >= JSON_DEPTH_MAX) return false;
         p->open[p->depth++] = add(p, c == '{' ? JSON_KIND_OBJECT : JSON_KIND_ARRAY, p->at, 0);
         p->at++;
         return true;
@@ -309,40 +309,22 @@ error *json_tape_look(span text, json_look *look) {
 /* ---------------------------------------------------------------------------------------------------------- walking */
 
 static parser parser_at(const json_walk *walk, json_tape *tape) {
-    return (parser){.text = walk->text, .at = walk->at, .end = walk->end, .tape = tape};
+    return (parser){.text = walk->text, .at = walk->at, .end = walk->end, .tape = tape, .outer = walk->depth};
 }
 
-static void step_blanks(json_walk *walk) {
+void json_walk_skip(json_walk *walk) {
     while (walk->at < walk->end && (*walk->at == ' ' || *walk->at == '\n' || *walk->at == '\r' || *walk->at == '\t'))
         walk->at++;
-}
-
-char json_walk_peek(json_walk *walk) {
-    step_blanks(walk);
-    return walk->at < walk->end ? *walk->at : '\0';
-}
-
-void json_walk_enter(json_walk *walk) {
-    step_blanks(walk);
-    walk->at++;
-}
-
-bool json_walk_more(json_walk *walk, char close) {
-    char next = json_walk_peek(walk);
-    if (next == '\0') return false;
-    if (next == close) {
-        walk->at++;
-        return false;
-    }
-    if (next == ',') walk->at++;
-    return true;
 }
 
 span json_walk_name(json_walk *walk) {
     json_node room;
     json_tape tape = {.text = walk->text, .nodes = &room, .room = 1};
     parser p = parser_at(walk, &tape);
-    if (!read_name(&p)) return span_make("", 0); /* cannot be: the text was looked at */
+    if (!read_name(&p)) {
+        walk->broken = true;
+        return span_make("", 0);
+    }
     walk->at = p.at;
     return json_tape_raw(&tape, 0);
 }
@@ -350,7 +332,9 @@ span json_walk_name(json_walk *walk) {
 uint32_t json_walk_value(json_walk *walk, json_tape *tape) {
     uint32_t node = (uint32_t)tape->count;
     parser p = parser_at(walk, tape);
-    if (!read_one(&p)) { /* cannot be either, but for a value of more nodes than a tape holds */
+    if (!read_one(&p)) {
+        walk->broken = true;
+        tape->count = node;
         p.at = p.end;
         add(&p, JSON_KIND_NULL, p.at, 0);
     }

@@ -8,6 +8,7 @@
 #define BANYAN_EDI_JSON_TAPE_H
 
 #include "core/base/buf.h"
+#include "core/base/json.h"
 
 typedef enum json_kind {
     JSON_KIND_OBJECT,
@@ -49,17 +50,53 @@ must_check error *json_tape_look(span text, json_look *look);
 /* Is the text UTF-8? Looked at piece by piece. */
 bool json_is_utf8(span text, const json_look *look);
 
-/* A place in a text that json_tape_look found good. Blanks are stepped over. */
+/* A place in a text of UTF-8. Blanks are stepped over. What is walked over is held against RFC 8259; once it is broken
+ * there is nothing more to come. */
 typedef struct json_walk {
     const char *text, *at, *end;
+    size_t depth; /* objects and arrays that were entered */
+    bool fresh;   /* one was just entered: its first item is to come */
+    bool broken;
 } json_walk;
 
-/* The first byte of the value that comes. */
-char json_walk_peek(json_walk *walk);
+/* Steps over blanks. */
+void json_walk_skip(json_walk *walk);
+
+/* The first byte of the value that comes; NUL at the end of the text. */
+static inline char json_walk_peek(json_walk *walk) {
+    if (walk->at<walk->end && * walk->at> ' ') return *walk->at;
+    json_walk_skip(walk);
+    return walk->at < walk->end ? *walk->at : '\0';
+}
+
 /* Steps into an object or array, whose first byte was peeked at. */
-void json_walk_enter(json_walk *walk);
-/* Is there one more item or member before `close`? Otherwise steps behind it. */
-bool json_walk_more(json_walk *walk, char close);
+static inline void json_walk_enter(json_walk *walk) {
+    if (!json_walk_peek(walk) || walk->depth == JSON_DEPTH_MAX) {
+        walk->broken = true;
+        return;
+    }
+    walk->at++;
+    walk->depth++;
+    walk->fresh = true;
+}
+
+/* Is there one more item or member before `close`? Then the walk stands before it; else behind `close`. */
+static inline bool json_walk_more(json_walk *walk, char close) {
+    char next = json_walk_peek(walk);
+    bool first = walk->fresh;
+    walk->fresh = false;
+    if (walk->broken) return false;
+    if (next == close) {
+        walk->at++;
+        walk->depth--;
+        return false;
+    }
+    if (first) return true;
+    walk->broken = next != ',';
+    walk->at += !walk->broken;
+    return !walk->broken;
+}
+
 /* The name of a member, raw; the walk stands before its value then. */
 span json_walk_name(json_walk *walk);
 /* Puts the value on the tape, behind what is there; returns its node. */

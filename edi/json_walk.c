@@ -1,11 +1,12 @@
 /* edi/json_walk.c: JSON to EDI for texts of any size. See json_reader.h.
  *
  * The walk goes down to single segments, and only they, and what stands before and behind a body, are put on tapes.
- * json_tape_look has seen that bodies stand last and that the text is JSON.
+ * Segments that are plain are read without a tape.
  */
 #include "edi/json_reader.h"
 
-enum { FLUSH_AT = 192 << 10 };
+/* A plain segment fits into PLAIN_ROOM bytes of output. */
+enum { FLUSH_AT = 192 << 10, PLAIN_ROOM = 4 << 10, NAME_ROOM = 64 };
 
 /* Output goes out when there is enough of it, between segments. */
 error *json_walk_pass_on(json_reader *r, bool all) {
@@ -41,7 +42,9 @@ static bool walk_head(json_reader *r, json_tape *tape, const char *body, const c
 /* The members behind the body. */
 static error *walk_tail(json_reader *r, json_tape *tape, const char *const *names) {
     while (json_walk_more(&r->walk, '}')) {
-        json_tape_add_name(tape, json_walk_name(&r->walk));
+        span name = json_walk_name(&r->walk);
+        if (!span_is(name, "trailer") && !span_is(name, "after")) r->walk.broken = true; /* too late for it */
+        json_tape_add_name(tape, name);
         json_walk_value(&r->walk, tape);
     }
     json_tape_grew(tape);
@@ -60,18 +63,45 @@ static error *walk_segment(json_reader *r) {
     return err ? err : json_walk_pass_on(r, false);
 }
 
-/* Does {"items":[[ .. begin here? Then the walk stands before the array, and *name is the loop's. */
+/* The segment that comes, if it is plain. */
+static inline bool walk_plain(json_reader *r) {
+    buf *out = r->out;
+    if (out->capacity - out->len <= PLAIN_ROOM && !buf_reserve(out, PLAIN_ROOM)) return false;
+    char *start = out->data + out->len, *end = start;
+    const char *behind = json_segment_read(&r->look, &r->d, r->walk.at, r->walk.end, &end, start + PLAIN_ROOM);
+    if (!behind || (size_t)(start + PLAIN_ROOM - end) <= r->suffix.len) return false;
+    *end++ = r->d.terminator;
+    if (r->suffix.len > 0) memcpy(end, r->suffix.data, r->suffix.len);
+    out->len = (size_t)(end - out->data) + r->suffix.len;
+    r->walk.at = behind;
+    r->segments++;
+    return true;
+}
+
+/* The same without blanks, in a few steps. */
+static bool plain_loop_begins(json_reader *r, span *name) {
+    json_walk *walk = &r->walk;
+    const char *start = walk->at + 2, *at = start;
+    if (walk->end - walk->at < NAME_ROOM || walk->depth == JSON_DEPTH_MAX || memcmp(walk->at, "{\"", 2) != 0)
+        return false;
+    while (at - start < NAME_ROOM - 8 && ((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9')))
+        at++;
+    *name = span_make(start, (size_t)(at - start));
+    if (memcmp(at, "\":[[", 4) != 0 || !is_loop_name(*name)) return false;
+    walk->at = at + 2;
+    walk->depth++;
+    return true;
+}
+
+/* Does a loop, {"items": .., begin here? Then the walk stands before its array, and *name is the loop's. */
 static bool walk_loop_begins(json_reader *r, span *name) {
+    if (plain_loop_begins(r, name)) return true;
     json_walk walk = r->walk;
     if (json_walk_peek(&walk) != '{') return false;
     json_walk_enter(&walk);
     if (!json_walk_more(&walk, '}')) return false;
     *name = json_walk_name(&walk);
-    if (!is_loop_name(*name) || json_walk_peek(&walk) != '[') return false;
-    json_walk inside = walk;
-    json_walk_enter(&inside);
-    char first = json_walk_peek(&inside);
-    if (first != '[' && first != ']') return false;
+    if (!is_loop_name(*name)) return false;
     r->walk = walk;
     return true;
 }
@@ -81,10 +111,15 @@ static error *walk_list(json_reader *r) {
     if (json_walk_peek(&r->walk) != '[') return FAIL(r, "an array of segments is expected");
     json_walk_enter(&r->walk);
     for (size_t i = 0; !err && json_walk_more(&r->walk, ']'); i++) {
+        if (walk_plain(r)) {
+            if (r->out->len >= FLUSH_AT) err = json_walk_pass_on(r, false);
+            continue;
+        }
         size_t before = enter_index(r, i), k = 0;
         span name;
         if (walk_loop_begins(r, &name)) {
             size_t inner = enter_span(r, name, 0);
+            if (json_walk_peek(&r->walk) != '[') return FAIL(r, "a loop is an array of its occurrences");
             json_walk_enter(&r->walk);
             for (; !err && json_walk_more(&r->walk, ']'); k++) {
                 size_t entered = enter_index(r, k);
@@ -201,5 +236,7 @@ error *json_walk_file(json_reader *r, span json) {
     if (!err) err = walk_tail(r, tape, json_file_members);
     node behind = err ? 0 : member(r, 0, "after");
     if (behind) err = json_reader_add_text(r, r->out, behind);
+    if (!err && (r->walk.broken || json_walk_peek(&r->walk) || r->walk.at < r->walk.end))
+        err = error_new(ERROR_INVALID, "malformed JSON");
     return err ? err : json_walk_pass_on(r, true);
 }

@@ -1,5 +1,5 @@
 /* tests/fuzz/edi_json.c: any bytes as the JSON of an EDI file: refused, or written; what it wrote is read without harm,
- * and a walk over the text writes the same.
+ * and a walk over the text and a tape of it write and say the same.
  */
 #include "edi/json.h"
 
@@ -19,6 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     buf walked = BUF_MAX(64 << 20);
     error *other = edi_from_json_to(span_make((const char *)data, size), NULL, edi_sink_buf, &walked);
     if (!err != !other || (!err && !span_equal(buf_span(&out), buf_span(&walked)))) abort();
+    error_free(other);
+    buf_clear(&walked);
+    edi_text_options thorough = {.thorough = true};
+    other = edi_from_json_to(span_make((const char *)data, size), &thorough, edi_sink_buf, &walked);
+    if (!err != !other || (!err && !span_equal(buf_span(&out), buf_span(&walked)))) abort();
+    if (err && (strcmp(error_text(err), error_text(other)) != 0 || strcmp(error_where(err), error_where(other)) != 0))
+        abort();
     error_free(other);
     buf_free(&walked);
     error_free(err);

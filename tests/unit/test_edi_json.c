@@ -229,10 +229,63 @@ static void what_is_not_well_formed_is_refused_with_its_place(void **state) {
     }
 }
 
+/* Short cuts or none: the same bytes, or the same words about what is wrong. */
+static void expect_same_either_way(span json) {
+    edi_text_options thorough = {.thorough = true};
+    buf at_once = BUF_MAX(1 << 20), walked = BUF_MAX(1 << 20), slow = BUF_MAX(1 << 20);
+    error *a = edi_from_json(json, &at_once), *b = edi_from_json_to(json, NULL, edi_sink_buf, &walked);
+    error *c = edi_from_json_to(json, &thorough, edi_sink_buf, &slow);
+    if (!a != !c) print_message("%s\n%.*s\n", c ? error_text(c) : error_text(a), (int)json.len, json.data);
+    assert_int_equal(!a, !c);
+    assert_int_equal(!b, !c);
+    if (c) {
+        assert_string_equal(error_text(a), error_text(c));
+        assert_string_equal(error_text(b), error_text(c));
+        assert_string_equal(error_where(b), error_where(c));
+    } else {
+        assert_true(span_equal(buf_span(&at_once), buf_span(&slow)));
+        assert_true(span_equal(buf_span(&walked), buf_span(&slow)));
+    }
+    error_free(a);
+    error_free(b);
+    error_free(c);
+    buf_free(&at_once);
+    buf_free(&walked);
+    buf_free(&slow);
+}
+
+/* EJ03. Blanks behind the text let the short cuts work up to its end. */
+static void a_json_with_any_byte_changed_is_read_alike_with_and_without_short_cuts(void **state) {
+    (void)state;
+    static const char changes[] = "\"\\,:[]{}a*~^+' \x01\x80";
+    const char *const files[] = {x12_around("850", "PO", BODY), UNB_PLAIN
+        "UNH+1+ORDERS:D:96A:UN'BGM+220+A1+9'DTM+137:20260101:102'NAD+BY+1::9'LIN+1++4:EN'IMD+F++:::RED'QTY+21:"
+        "5'UNS+S'CNT+2:1'UNT+10+1'UNZ+1+REF1'"};
+    for (size_t k = 0; k < 2; k++) {
+        buf json = BUF_MAX(1 << 20);
+        edi_json_options options = {.compact = true};
+        assert_null(edi_to_json(span_of(files[k]), test_library(), &options, edi_sink_buf, &json));
+        for (int i = 0; i < 200; i++)
+            buf_add_char(&json, ' ');
+        for (size_t i = 0; i + 200 < json.len; i++) {
+            char before = json.data[i];
+            for (size_t c = 0; c < sizeof changes - 1; c++) {
+                json.data[i] = changes[c];
+                expect_same_either_way(buf_span(&json));
+            }
+            json.data[i] = before;
+            expect_same_either_way(span_make(json.data, i));
+        }
+        expect_same_either_way(buf_span(&json));
+        buf_free(&json);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_well_formed_file_comes_back_byte_for_byte),
         cmocka_unit_test(loops_whose_names_are_numbers_come_back_byte_for_byte),
+        cmocka_unit_test(a_json_with_any_byte_changed_is_read_alike_with_and_without_short_cuts),
         cmocka_unit_test(random_interchanges_come_back_byte_for_byte),
         cmocka_unit_test(trailers_follow_what_was_edited),
         cmocka_unit_test(wrong_json_is_refused_with_its_path),
