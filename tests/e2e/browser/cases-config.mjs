@@ -383,6 +383,7 @@ export const starting = [
         route.fulfill({contentType: "application/json", body: '{"items":[]}'}),
       );
       await go(page, "#/");
+      await page.waitForSelector(".first-steps li.next:has-text('Say who we are')");
       await page.click("text=Set it up");
       await page.fill("#own-password", "a password of my own");
       await page.fill("#station-x12", "ZZ:WE");

@@ -13,7 +13,7 @@ import {useResource} from "../resource";
 import {link} from "../router";
 import {lookAtStats, needs, stats} from "../stats";
 import type {Acknowledgement, Item, Job, Message, Stats} from "../types";
-import {isAdmin} from "../session";
+import {isAdmin, mayChange} from "../session";
 import {messageColumns, NoneYet} from "./messages";
 import {PartnersAtAGlance} from "./partner-health";
 import {Trends} from "./trends";
@@ -43,7 +43,7 @@ export function Overview(): JSX.Element {
         {stats.at.value && <span class="quiet">as of {localTime(stats.at.value).split(" ").pop()}</span>}
       </div>
       <Stale problem={stats.problem.value} again={() => void lookAtStats()} />
-      <FirstSteps />
+      <FirstSteps figures={figures} />
       <Needs />
       <div class="overview">
         <section aria-labelledby="day">
@@ -67,19 +67,86 @@ export function Overview(): JSX.Element {
   );
 }
 
-// An appliance that does not know who it is yet.
-function FirstSteps(): JSX.Element | null {
+// The way to the first message, until it is there: who we are, whom we exchange with, what becomes of it.
+function FirstSteps({figures}: {figures: Stats}): JSX.Element | null {
+  const total = Object.values(figures.messages?.by_status ?? {}).reduce((sum, number) => sum + number, 0);
   const stations = useResource<{items?: Item[]}>("api/v1/stations", ["config"]);
-  if (stations.data.value?.items?.length !== 0 || !isAdmin()) return null;
+  const nameless = stations.data.value?.items?.length === 0;
+  if (!mayChange() || (total > 0 && !nameless)) return null;
+  return <Steps named={stations.data.value !== null && !nameless} />;
+}
+
+interface FirstStep {
+  done: boolean;
+  what: string;
+  why: string;
+  links: [title: string, href: string][];
+}
+
+function Steps({named}: {named: boolean}): JSX.Element {
+  const connections = useResource<{items?: Item[]}>("api/v1/connections", ["config"]);
+  const flows = useResource<{items?: Item[]}>("api/v1/flows", ["config"]);
+  const endpoints = useResource<{items?: Item[]}>("api/v1/endpoints", ["config"]);
+  const some = (list: {data: {value: {items?: Item[]} | null}}): boolean => (list.data.value?.items ?? []).length > 0;
+  const steps: FirstStep[] = [
+    {
+      done: named,
+      what: "Say who we are",
+      why: "Our identities, and a key that signs for us.",
+      links: [["Set it up", link(["setup"])]],
+    },
+    {
+      done: some(connections),
+      what: "Reach somebody",
+      why: "A trading partner, or a system of ours: a directory, an SFTP server, an HTTP address.",
+      links: [
+        ["New partner", link(["config", "partners", "+new"])],
+        ["New connection", link(["config", "connections", "+new"])],
+      ],
+    },
+    {
+      done: some(flows) || some(endpoints),
+      what: "Say what becomes of a message",
+      why: "A flow takes it from one connection to others; an endpoint is a REST route to a back-end.",
+      links: [
+        ["New flow", link(["config", "flows", "+new"])],
+        ["New endpoint", link(["config", "endpoints", "+new"])],
+      ],
+    },
+    {
+      done: false,
+      what: "Send the first message",
+      why: "Put a file where a connection looks, or call an endpoint: it appears here at once.",
+      links: [],
+    },
+  ];
+  const next = steps.findIndex((step) => !step.done);
   return (
-    <p class="notice">
-      <span>
-        <b>Welcome.</b> This appliance does not know yet who it is: its identities, and a key that signs for it.
-      </span>
-      <a class="button primary" href={link(["setup"])}>
-        Set it up
-      </a>
-    </p>
+    <section class="first-steps" aria-labelledby="first-steps">
+      <h2 id="first-steps">First steps</h2>
+      <ol>
+        {steps.map((step, index) => (
+          <li key={step.what} class={step.done ? "done" : index === next ? "next" : ""}>
+            <b>
+              {step.done && (
+                <>
+                  <Icon name="check" />{" "}
+                </>
+              )}
+              {step.what}
+              {step.done && <span class="hidden"> (done)</span>}
+            </b>{" "}
+            <span class="quiet">{step.why}</span>
+            {!step.done &&
+              step.links.map(([title, href], at) => (
+                <a key={title} class={index === next && at === 0 ? "button primary" : "button"} href={href}>
+                  {title}
+                </a>
+              ))}
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }
 
