@@ -84,6 +84,7 @@ export interface Acknowledgement {
   control?: string | null;
   kind: string;
   due_at?: string | null;
+  answered_at?: string | null;
   status: "due" | "overdue" | "accepted" | "rejected";
 }
 

@@ -62,10 +62,20 @@ function parameters(...names: string[]): string {
 
 const acknowledgementColumns: Column<Acknowledgement>[] = [
   {
-    title: "Due",
+    title: "When",
     cell: (row) => (
       <a class="row-link" data-row href={link(["messages", row.message])}>
-        {row.due_at ? <Time at={row.due_at} relative /> : "Show the message"}
+        {row.answered_at ? (
+          <>
+            came <Time at={row.answered_at} relative />
+          </>
+        ) : row.due_at ? (
+          <>
+            due <Time at={row.due_at} relative />
+          </>
+        ) : (
+          "Show the message"
+        )}
       </a>
     ),
   },
