@@ -126,6 +126,7 @@ static const setting tracing_settings[] = {
         .type = SETTING_TEXT,
         .min = 3,
         .max = 4096,
+        .secret = true,
         .help = "A header field for the collector: Authorization: Bearer ..."},
     {.name = "share",
         .type = SETTING_INTEGER,
@@ -300,9 +301,10 @@ static void add_listed(json_t *list, const json_t *object, const char *group, co
     json_put_text(one, "help", s->help);
     json_object_set_new(one, "set", json_boolean(value));
     json_object_set_new(one, "value",
-        value         ? json_incref(value)
-        : s->fallback ? json_string(s->fallback)
-                      : json_null());
+        value && s->secret ? json_string("set, and not shown")
+        : value            ? json_incref(value)
+        : s->fallback      ? json_string(s->fallback)
+                           : json_null());
     json_array_append_new(list, one);
     free(variable);
     free(name);

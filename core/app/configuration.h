@@ -32,7 +32,8 @@ const char *configuration_data(const json_t *configuration);
 char *configuration_variable(const char *group, const char *name);
 
 /* The settings in force, for people: [{"name": "listen.public", "variable", "help", "value": as it was written, or the
- * default as help tells it; null: none, "set": whether anybody set it}]. None of them is secret. New reference. */
+ * default as help tells it; null: none, "set": whether anybody set it}]; what is secret is only said to be set. New
+ * reference. */
 json_t *configuration_list(const json_t *configuration);
 
 /* What `banyan help settings` shows. */

@@ -298,6 +298,18 @@ test("the screens' own questions: figures over time, partners, an explained payl
   assert.deepEqual(await appliance.get("/api/v1/preferences"), {views: [{title: "Mine"}]});
 });
 
+test("a setting of the program that is secret is only said to be set", async () => {
+  const other = new Appliance({environment: {BANYAN_TRACING_HEADER: "Authorization: Bearer hush-hush"}});
+  try {
+    await other.start();
+    const answer = await other.api("GET", "/api/v1/appliance");
+    assert.doesNotMatch(JSON.stringify(answer.body), /hush/);
+    assert.equal(answer.body.settings.find((one) => one.name === "tracing.header").set, true);
+  } finally {
+    await other.remove();
+  }
+});
+
 test("the program's settings are shown as they are in force, with where they come from", async () => {
   const {settings} = await appliance.get("/api/v1/appliance");
   const of = (name) => settings.find((one) => one.name === name);
