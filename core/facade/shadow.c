@@ -237,6 +237,7 @@ static void compare(shadow *s, span given, span other) {
     json_object_set_new(options, "ignore", ignore);
     json_object_set(options, "unordered", json_object_get(s->endpoint->shadow.options, "unordered"));
     json_object_set(options, "tolerance", json_object_get(s->endpoint->shadow.options, "tolerance"));
+    json_object_set(options, "mask", json_object_get(json_get_object(s->endpoint->body, "capture"), "mask"));
     worker_request work = {
         .kind = WORKER_TRANSLATOR,
         .deadline_ms = CALL_TRANSLATOR_DEADLINE_MS,

@@ -9,9 +9,9 @@
 enum { DIFFERENCES_MAX = 50, TEXT_MAX = 200, PATH_MAX_BYTES = 480, UNORDERED_MAX = 2000 };
 
 typedef struct comparison {
-    const json_t *ignore, *unordered;
+    const json_t *ignore, *unordered, *mask;
     double tolerance;
-    json_t *found;
+    json_t *found, *stars;
     buf path;
 } comparison;
 
@@ -28,9 +28,9 @@ bool compare_place_fits(const char *pattern, const char *place) {
     return strncmp(pattern, place, len) == 0 && (place[len] == '\0' || place[len] == '.' || place[len] == '[');
 }
 
-static bool is_ignored(const comparison *c) {
-    for (size_t i = 0; i < json_array_size(c->ignore); i++) {
-        const char *pattern = json_string_value(json_array_get(c->ignore, i));
+static bool is_among(const comparison *c, const json_t *patterns) {
+    for (size_t i = 0; i < json_array_size(patterns); i++) {
+        const char *pattern = json_string_value(json_array_get(patterns, i));
         if (pattern && compare_place_fits(pattern, buf_text(&c->path))) return true;
     }
     return false;
@@ -53,13 +53,20 @@ static void put_cut(json_t *object, const char *member, const json_t *value) {
     free(text);
 }
 
+/* As it may be seen: stars in the place of what is masked, and of what may hold something masked. */
+static const json_t *shown_value(const comparison *c, const json_t *value) {
+    bool whole = json_is_object(value) || json_is_array(value) || c->path.len == 1;
+    bool hidden = json_array_size(c->mask) > 0 && (whole || is_among(c, c->mask));
+    return value && hidden ? c->stars : value;
+}
+
 static void add(comparison *c, const char *kind, const json_t *legacy, const json_t *modern) {
-    if (json_array_size(c->found) >= DIFFERENCES_MAX || is_ignored(c)) return;
+    if (json_array_size(c->found) >= DIFFERENCES_MAX || is_among(c, c->ignore)) return;
     json_t *one = json_object();
     json_put_text(one, "path", buf_text(&c->path));
     json_put_text(one, "kind", kind);
-    put_cut(one, "legacy", legacy);
-    put_cut(one, "modern", modern);
+    put_cut(one, "legacy", shown_value(c, legacy));
+    put_cut(one, "modern", shown_value(c, modern));
     json_array_append_new(c->found, one);
 }
 
@@ -165,9 +172,9 @@ static void compare_values(comparison *c, const json_t *legacy, const json_t *mo
     } else if (json_typeof(legacy) != json_typeof(modern) && !booleans) {
         add(c, "type", legacy, modern);
     } else if (json_is_object(legacy)) {
-        if (!is_ignored(c)) compare_objects(c, legacy, modern);
+        if (!is_among(c, c->ignore)) compare_objects(c, legacy, modern);
     } else if (json_is_array(legacy)) {
-        if (!is_ignored(c)) compare_arrays(c, legacy, modern);
+        if (!is_among(c, c->ignore)) compare_arrays(c, legacy, modern);
     } else if (!json_equal(legacy, modern)) {
         add(c, "value", legacy, modern);
     }
@@ -187,8 +194,10 @@ static double tolerance_of(const json_t *options) {
 json_t *compare_answers(span legacy, span modern, const json_t *options) {
     comparison c = {.ignore = json_get_array(options, "ignore"),
         .unordered = json_get_array(options, "unordered"),
+        .mask = json_get_array(options, "mask"),
         .tolerance = tolerance_of(options),
-        .found = json_array()};
+        .found = json_array(),
+        .stars = json_string("***")};
     json_t *left = NULL, *right = NULL;
     c.path = BUF_MAX(4096);
     buf_add_char(&c.path, '$');
@@ -206,5 +215,6 @@ json_t *compare_answers(span legacy, span modern, const json_t *options) {
     json_decref(left);
     json_decref(right);
     buf_free(&c.path);
+    json_decref(c.stars);
     return c.found;
 }

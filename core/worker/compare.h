@@ -12,7 +12,8 @@
 bool compare_place_fits(const char *pattern, const char *place);
 
 /* `options`: "ignore": places and all below them ("$.servedBy", "$.lines[*].id", "$..updatedAt"); "unordered": arrays
- * whose order means nothing ("*": all); "tolerance": by how much numbers may differ. The result is an array of
+ * whose order means nothing ("*": all); "tolerance": by how much numbers may differ;
+ * "mask": places whose values are told as ***. The result is an array of
  * {"path","kind","legacy","modern"}: kind "value", "type", "missing" (in modern), "added", "length" or "body"; values
  * as text, cut when long; at most 50. New reference. */
 json_t *compare_answers(span legacy, span modern, const json_t *options);

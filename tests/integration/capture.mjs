@@ -16,28 +16,37 @@ const backEnd = createServer((request, response) => {
   request.resume().on("end", () => response.writeHead(200, {"Content-Type": "application/json"}).end(answer.text ?? JSON.stringify(answer)));
 });
 
+// What replaces it answers other values everywhere.
+const other = createServer((request, response) => {
+  request.resume().on("end", () => response.writeHead(200, {"Content-Type": "application/json"}).end(JSON.stringify({card: {number: "5555"}, name: "modern", list: {password: "x"}, either: "gone"})));
+});
+
 before(async () => {
   mkdirSync(join(us.directory, "out"));
   await new Promise((done) => backEnd.listen(0, "127.0.0.1", done));
+  await new Promise((done) => other.listen(0, "127.0.0.1", done));
   await us.start();
   const capture = {mask: ["$.card.number", "$..password", "$.lines[*].price"]};
   await us.apply({
     scripts: [{name: "echo", source: 'return {request = function(req) if req.json and req.json.bad then reject("bad") end return req:respond{status = 200, json = {ok = true}} end}'}],
-    connections: [{name: "http", kind: "http", url: `http://127.0.0.1:${backEnd.address().port}`}, {name: "nobody", kind: "http", url: "http://127.0.0.1:1"}, {name: "out", kind: "file", directory: join(us.directory, "out")}],
+    connections: [{name: "http", kind: "http", url: `http://127.0.0.1:${backEnd.address().port}`}, {name: "other", kind: "http", url: `http://127.0.0.1:${other.address().port}`}, {name: "nobody", kind: "http", url: "http://127.0.0.1:1"}, {name: "out", kind: "file", directory: join(us.directory, "out")}],
     endpoints: [
       {route: "POST /masked", access: "public", legacy: {connection: "http"}, capture},
       {route: "POST /scripted", access: "public", script: "echo", capture},
       {route: "POST /checked", access: "public", legacy: {connection: "http"}, request: {schema: {type: "object", required: ["number"]}}, capture},
       {route: "POST /down", access: "public", legacy: {connection: "nobody"}, request: {schema: {type: "object"}}, capture},
       {route: "POST /handed", access: "public", legacy: {connection: "out", path: "{message.id}"}, capture},
+      {route: "POST /shadowed", access: "public", legacy: {connection: "http"}, modern: {connection: "other"}, shadow: {writes: true}, capture},
       {route: "POST /plain", access: "public", legacy: {connection: "http"}},
       {route: "POST /bare", access: "public", legacy: {connection: "http"}, request: {schema: {type: "object", required: ["number"]}}, capture: {answers: false, requests: false}},
     ],
   });
 });
 after(async () => {
-  backEnd.closeAllConnections();
-  backEnd.close();
+  for (const server of [backEnd, other]) {
+    server.closeAllConnections();
+    server.close();
+  }
   await us.remove();
 });
 
@@ -96,6 +105,19 @@ test("what is delivered later is kept whole: it is the delivery", async () => {
   const {message, text} = await kept("/handed");
   assert.ok(text.includes(card));
   await us.message("it is delivered", (m) => m.id === message.id && m.status === "completed");
+});
+
+test("differences of shadow traffic show no masked value either", async () => {
+  answer = {card: {number: card}, name: "legacy", list: [{password: "geheim"}], either: {password: "geheim"}};
+  assert.equal((await post("/shadowed", {})).status, 200);
+  const path = `/api/v1/endpoints/${encodeURIComponent("POST /shadowed")}/switch/differences`;
+  const {samples, fields} = await until("they are compared", async () => {
+    const found = await us.get(path);
+    return found.fields.length > 0 && found;
+  });
+  const told = JSON.stringify([samples, fields]);
+  assert.ok(told.includes("$.name") && told.includes("$.card.number"), told);
+  assert.ok(!told.includes(card) && !told.includes("geheim"), told);
 });
 
 test("bodies are kept only where that is wished", async () => {
