@@ -45,13 +45,21 @@ static bool is_wrapper(const xmlNode *loop) {
     return strcmp(type, "wrapper") == 0 || strcmp(type, "explicit") == 0;
 }
 
-/* Segments and loops of a loop, those of wrappers in their place; ST and SE are not ours to tell. */
+/* Segments around the document: maps that begin at the interchange tell of them, too, but a schema does not. */
+static bool is_envelope(const char *tag) {
+    static const char *const tags[] = {"ISA", "TA1", "GS", "ST", "SE", "GE", "IEA"};
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+        if (strcmp(tag, tags[i]) == 0) return true;
+    return false;
+}
+
+/* Segments and loops of a loop, those of wrappers in their place, the envelope left out. */
 static size_t children_of(const xmlNode *loop, const xmlNode **list, size_t count) {
     for (const xmlNode *child = loop->children; child && count < KIDS_MAX; child = child->next) {
         const char *id = child->type == XML_ELEMENT_NODE ? attribute(child, "xid") : "";
         if (named(child, "loop") && is_wrapper(child))
             count = children_of(child, list, count);
-        else if (named(child, "loop") || (named(child, "segment") && strcmp(id, "ST") != 0 && strcmp(id, "SE") != 0))
+        else if (named(child, "loop") || (named(child, "segment") && !is_envelope(id)))
             list[count++] = child;
     }
     return count;
@@ -303,8 +311,7 @@ static error *write_segments_that_lack(importer *im, const xmlNode *node, buf *m
         const char *tag = attribute(child, "xid");
         snprintf(line, sizeof line, "segment %.3s | ...\n", tag);
         bool known = edi_library_segment(im->library, EDI_X12, im->release, span_of(tag)) != NULL;
-        if (!known && strcmp(tag, "ST") != 0 && strcmp(tag, "SE") != 0 && !strstr(buf_text(missing), line))
-            buf_add_text(missing, line);
+        if (!known && !is_envelope(tag) && !strstr(buf_text(missing), line)) buf_add_text(missing, line);
     }
     return err;
 }
@@ -334,8 +341,8 @@ error *import_pyx12(span text, const char *name, edi_library *library, buf *out)
         if (missing.len > 0)
             buf_printf(out,
                 "# The release lacks some segments: nothing is known of their places.\nrelease X12 %s from %s "
-                "\"what %s needs\"\n%s\n",
-                version, im.release, name, buf_text(&missing));
+                "\"what guides need besides\"\n%s\n",
+                im.release, im.release, buf_text(&missing));
         buf_printf(out, "schema X12 %s %s \"%s\" checked \"imported from %s\"\n", version, type, name, name);
         const xmlNode **list = xcalloc(KIDS_MAX, sizeof *list);
         err = write_list(&im, list, children_of(root, list, 0), 0);

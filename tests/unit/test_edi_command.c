@@ -210,6 +210,8 @@ static void a_schema_of_ones_own_is_held_against(void **state) {
 
 static const char map[] =
     "<?xml version=\"1.0\"?>\n<transaction xid=\"850\"><name>An order 004010XACME</name>"
+    "<loop xid=\"ISA_LOOP\" type=\"explicit\"><segment xid=\"ISA\" usage=\"R\" max_use=\"1\"/>"
+    "<loop xid=\"GS_LOOP\" type=\"explicit\"><segment xid=\"GS\" usage=\"R\" max_use=\"1\"/>"
     "<loop xid=\"ST_LOOP\" usage=\"R\" repeat=\"&gt;1\" type=\"explicit\">"
     "<segment xid=\"ST\" usage=\"R\" max_use=\"1\"><element xid=\"ST01\" usage=\"R\" seq=\"01\"/></segment>"
     "<segment xid=\"BEG\" usage=\"R\" max_use=\"1\"><element xid=\"BEG01\" usage=\"R\" "
@@ -223,14 +225,21 @@ static const char map[] =
     "</valid_codes></element></segment>"
     "<segment xid=\"QQ9\" usage=\"S\" max_use=\"1\"><element xid=\"QQ901\" usage=\"R\" seq=\"01\"/></segment>"
     "<loop xid=\"2000\" usage=\"R\" repeat=\"5\"><segment xid=\"PO1\" usage=\"R\" max_use=\"1\">"
-    "<element xid=\"PO101\" usage=\"R\" seq=\"01\"/></segment></loop></loop></transaction>";
+    "<element xid=\"PO101\" usage=\"R\" seq=\"01\"/></segment></loop></loop>"
+    "<segment xid=\"GE\" usage=\"R\" max_use=\"1\"/></loop><segment xid=\"TA1\" usage=\"S\" max_use=\"1\"/>"
+    "<segment xid=\"IEA\" usage=\"R\" max_use=\"1\"/></loop></transaction>";
+
+/* One more of the same guide, with a segment that the first has not. */
+static const char other_map[] =
+    "<transaction xid=\"855\"><name>004010XACME</name><loop xid=\"ST_LOOP\" type=\"explicit\">"
+    "<segment xid=\"QQ8\" usage=\"R\" max_use=\"1\"/></loop></transaction>";
 
 static void a_map_of_pyx12_becomes_a_schema(void **state) {
     (void)state;
     char words[512];
     snprintf(words, sizeof words, "schema import %s", file_of("850.xml", map));
     assert_int_equal(run("", words), 0);
-    static const char *const wanted[] = {"release X12 004010XACME from 004010 ", "segment QQ9 | ...\n",
+    static const char *const wanted[] = {"release X12 004010 from 004010 ", "segment QQ9 | ...\n",
         "schema X12 004010XACME 850 ", "BEG 1 | 01 {00, 05} | 04 unused\n", "REF 0-2 by 01 {DP} | 02!\n",
         "REF 1- by 01 {IA}\n", "QQ9 0-1\n", "loop PO1 1-5 as 2000\n  PO1 1 | 01!\n"};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -239,15 +248,26 @@ static void a_map_of_pyx12_becomes_a_schema(void **state) {
         assert_non_null(strstr(buf_text(&printed), wanted[i]));
     }
     /* what it prints is what --schema takes */
-    char *schema = xstrdup(file_of("acme.schema", buf_text(&printed)));
+    char *first = xstrdup(buf_text(&printed)), *schema = xstrdup(file_of("acme.schema", first));
     char *order =
         xstrdup(file_of("order.x12", x12_around("850", "PO", "BEG*00*SA*A1**20260101~REF*IA*1~PO1*1*5*EA*1.5~")));
     snprintf(words, sizeof words, "edi check --schema %s %s", schema, order);
     assert_int_equal(run("", words), 0);
+    /* two maps of one guide stand beside each other in one library */
+    buf both = BUF_MAX(1 << 16);
+    buf_add_text(&both, first);
+    snprintf(words, sizeof words, "schema import %s", file_of("855.xml", other_map));
+    assert_int_equal(run("", words), 0);
+    assert_non_null(strstr(buf_text(&printed), "QQ8 1\n"));
+    buf_add_text(&both, buf_text(&printed));
+    snprintf(words, sizeof words, "edi check --schema %s %s", file_of("both.schema", buf_text(&both)), order);
+    assert_int_equal(run("", words), 0);
+    buf_free(&both);
     snprintf(words, sizeof words, "schema import %s", file_of("not.xml", "<transaction xid=\"850\">"));
     assert_int_equal(run("", words), 1);
     snprintf(words, sizeof words, "schema import %s/nothing", folder);
     assert_int_equal(run("", words), 3);
+    free(first);
     free(schema);
     free(order);
 }
