@@ -79,6 +79,14 @@ static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange
     }
 }
 
+/* What a document lacks is told where it breaks off, at a segment that is not its own or at the end of the file: that
+ * is the place after its last segment. */
+static edi_fault placed(const edi_fault *fault, const edi_segment *segment, uint64_t last) {
+    edi_fault own = *fault;
+    if (!segment || segment->position == 0) own.position = last + 1;
+    return own;
+}
+
 static bool is_acknowledgement(const char *type) {
     return strcmp(type, "997") == 0 || strcmp(type, "999") == 0 || strcmp(type, "CONTRL") == 0;
 }
@@ -115,6 +123,7 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
     edi_validator *v = edi_validator_new(file, library, &options->validate);
     edi_reader *reader = edi_validator_reader(v);
     bool in_interchange = false, in_group = false, in_document = false;
+    uint64_t last = 0; /* segment of the document */
     edi_event event;
     while ((event = edi_validator_next(v)) != EDI_END) {
         size_t count;
@@ -144,8 +153,13 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
             if (!is_acknowledgement(edi_reader_document(reader)->type))
                 j->interchanges[j->interchange_count - 1].only_acknowledgements = false;
             in_document = true;
+            last = 1;
             break;
-        case EDI_FAULT: take_fault(j, edi_validator_fault(v), in_interchange, in_group, in_document); break;
+        case EDI_FAULT: {
+            edi_fault fault = placed(edi_validator_fault(v), edi_reader_segment(reader), last);
+            take_fault(j, &fault, in_interchange, in_group, in_document);
+            break;
+        }
         case EDI_DOCUMENT_END: {
             judged_document *document = &j->documents[j->document_count - 1];
             document->rejected = document->faulty && !options->errors_accepted;
@@ -161,8 +175,8 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
             break;
         }
         case EDI_INTERCHANGE_END: in_interchange = false; break;
+        case EDI_SEGMENT: last = edi_reader_segment(reader)->position; break;
         case EDI_SERVICE:
-        case EDI_SEGMENT:
         case EDI_END: break;
         }
     }
