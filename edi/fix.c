@@ -11,6 +11,7 @@ typedef struct fixer {
     buf *out;
     edi_changes *changes;
     uint64_t copied; /* bytes of the file that are in `out` */
+    bool cut;        /* the file ends inside a segment */
 } fixer;
 
 static void shorten(char *room, size_t size, span text) {
@@ -83,8 +84,9 @@ static void repair(fixer *f, edi_reader *reader, const edi_fault *fault) {
     case EDI_FAULT_DOCUMENT_TRAILER:
     case EDI_FAULT_GROUP_TRAILER:
     case EDI_FAULT_INTERCHANGE_TRAILER:
-        if (expected.len) replace(f, fault, fault->offset, 0, expected);
+        if (expected.len && !f->cut) replace(f, fault, fault->offset, 0, expected);
         break;
+    case EDI_FAULT_TRUNCATED: f->cut = true; break;
     case EDI_FAULT_LAST_TERMINATOR: replace(f, fault, fault->offset, 0, span_make(&terminator, 1)); break;
     default: break;
     }

@@ -1,5 +1,6 @@
 /* edi/fix.h: repairs what has only one repair: counts and references of trailers, missing trailers, the padding of ISA,
- * a missing last terminator. Nothing else is touched, not even line breaks.
+ * a missing last terminator. Nothing else is touched, not even line breaks. A file that ends inside a segment has lost
+ * what nobody can make up: it gets no trailers.
  */
 #ifndef BANYAN_EDI_FIX_H
 #define BANYAN_EDI_FIX_H

@@ -353,6 +353,22 @@ static void show_changes(const edi_changes *changes) {
     if (changes->count == 0) fprintf(stderr, "nothing to repair\n");
 }
 
+/* What is left for a person to judge. */
+static int report_left(span fixed, edi_library *library) {
+    edi_validate_options options = {.envelope_only = true};
+    edi_validator *v = edi_validator_new(fixed, library, &options);
+    edi_event event;
+    int code = EXIT_DONE;
+    while ((event = edi_validator_next(v)) != EDI_END) {
+        const edi_fault *fault = event == EDI_FAULT ? edi_validator_fault(v) : NULL;
+        if (!fault || fault->warning) continue;
+        fprintf(stderr, "left as it is: byte %llu: %s\n", (unsigned long long)fault->offset, fault->text);
+        code = EXIT_BAD;
+    }
+    edi_validator_free(v);
+    return code;
+}
+
 static int run_fix(settings *s, edi_library *library) {
     input in;
     edi_changes changes = {0};
@@ -362,7 +378,11 @@ static int run_fix(settings *s, edi_library *library) {
     if (err) return fail(err, "fix");
     err = edi_fix(in.bytes, library, &out, &changes);
     input_close(&in); /* before the same file is written */
-    if (!err) show_changes(&changes);
+    int code = EXIT_DONE;
+    if (!err) {
+        show_changes(&changes);
+        code = report_left(buf_span(&out), library);
+    }
     if (!err && target && strcmp(target, "-") != 0) {
         if (!s->in_place || changes.count > 0) err = io_write_file(target, buf_span(&out));
     } else if (!err) {
@@ -370,7 +390,7 @@ static int run_fix(settings *s, edi_library *library) {
     }
     edi_changes_free(&changes);
     buf_free(&out);
-    return err ? fail(err, "fix") : EXIT_DONE;
+    return err ? fail(err, "fix") : code;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- options
@@ -546,7 +566,7 @@ const command edi_commands[] = {
         .summary = "Repair what has only one repair",
         .details =
             "Counts, references, missing trailers, padding of ISA, the last terminator. The repaired file goes to "
-            "standard output, the changes to standard error.",
+            "standard output, the changes to standard error. Exit code 1 when faults of the envelope are left.",
         .options = fix_options,
         .run = edi_repair},
     {.name = NULL},

@@ -47,8 +47,10 @@ static log_level level_named(const char *name) {
 }
 
 static int faulty_settings(const fault_list *faults) {
-    for (size_t i = 0; i < faults->count; i++)
-        fprintf(stderr, "banyan: %s: %s\n", error_where(faults->faults[i]), error_text(faults->faults[i]));
+    for (size_t i = 0; i < faults->count; i++) {
+        const char *where = error_where(faults->faults[i]);
+        fprintf(stderr, "banyan: %s%s%s\n", where, *where ? ": " : "", error_text(faults->faults[i]));
+    }
     return EXIT_IMPOSSIBLE;
 }
 

@@ -4,9 +4,11 @@
 #include "core/app/yaml.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/http/server.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { FILE_BYTES_MAX = 1024 * 1024, NAME_COLUMN = 22, VARIABLE_COLUMN = 30 };
@@ -181,6 +183,35 @@ static json_t *group_object(json_t *configuration, const char *group) {
     return object;
 }
 
+/* What a table of settings cannot tell: addresses. The place of a fault is the pointer of its setting. */
+static void check_addresses(const json_t *configuration, fault_list *faults) {
+    const json_t *listen = json_get_object(configuration, "listen");
+    const char *const addresses[] = {"public", "admin"}, *url = json_get_text(listen, "public_url", NULL);
+    for (size_t i = 0; i < 2; i++) {
+        const char *address = json_get_text(listen, addresses[i], NULL);
+        error *err = address ? http_server_check_address(address) : NULL;
+        fault_list_add(faults, error_at(error_wrap(err, "%s", addresses[i]), "/listen/%s", addresses[i]));
+    }
+    const char *host = !url                               ? NULL
+                       : strncmp(url, "https://", 8) == 0 ? url + 8
+                       : strncmp(url, "http://", 7) == 0  ? url + 7
+                                                          : "";
+    const char *path = host ? strchr(host, '/') : NULL;
+    if (host && (!*host || *host == '/' || (path && path[1]) || strpbrk(host, " ?#@")))
+        fault_list_add(faults,
+            error_at(error_new(ERROR_INVALID, "public_url: \"%s\" is not an address such as https://b2b.example", url),
+                "/listen/public_url"));
+}
+
+/* "log.level: must be ..." of what "/log/level" is told. */
+static char *full_text(const error *fault) {
+    const char *where = error_where(fault), *text = error_text(fault), *leaf = strrchr(where, '/');
+    if (!leaf || leaf == where) return xstrdup(text);
+    size_t group = (size_t)(leaf - where) - 1, name = strlen(leaf + 1);
+    bool named = strncmp(text, leaf + 1, name) == 0 && text[name] == ':';
+    return xasprintf("%.*s%s%s", (int)group, where + 1, named ? "." : ": ", text);
+}
+
 /* A variable is checked alone first, so that its fault names the variable and not a file. */
 static void take_variable(json_t *configuration, const char *group, const setting *s, fault_list *faults) {
     char *variable = configuration_variable(group, s->name);
@@ -191,6 +222,9 @@ static void take_variable(json_t *configuration, const char *group, const settin
         json_t *object = json_object();
         json_object_set_new(object, s->name, value_of(s, text));
         settings_check(alone, object, "", &found);
+        json_t *grouped = group && found.count == 0 ? json_pack("{s:O}", group, object) : NULL;
+        if (grouped) check_addresses(grouped, &found);
+        json_decref(grouped);
         for (size_t i = 0; i < found.count; i++)
             fault_list_add(
                 faults, error_at(error_new(ERROR_INVALID, "%s", error_text(found.faults[i])), "%s", variable));
@@ -213,12 +247,15 @@ static void take_environment(json_t *configuration, fault_list *faults) {
 static void check_file(const json_t *configuration, const char *path, const yaml_places *places, fault_list *faults) {
     fault_list found = {NULL, 0};
     settings_check(configuration_settings, configuration, "", &found);
+    if (found.count == 0) check_addresses(configuration, &found);
     for (size_t i = 0; i < found.count; i++) {
         yaml_place place = {1, 1};
         char *pointer = xasprintf("/0%s", error_where(found.faults[i]));
         (void)yaml_find_place(places, pointer, &place);
-        fault_list_add(faults, error_at(error_new(ERROR_INVALID, "%s", error_text(found.faults[i])), "%s:%u:%u", path,
-                                   place.line, place.column));
+        char *text = full_text(found.faults[i]);
+        fault_list_add(
+            faults, error_at(error_new(ERROR_INVALID, "%s", text), "%s:%u:%u", path, place.line, place.column));
+        free(text);
         free(pointer);
     }
     fault_list_free(&found);

@@ -208,7 +208,7 @@ static error *certificate_text(desk *d, const char *name, char **text) {
 }
 
 /* The certificate of a listener and its key; both NULL when none is configured. */
-static error *load_certificate(desk *d, const char *name, char **certificate, char **key) {
+static error *load_certificate(desk *d, const char *name, const char *named_by, char **certificate, char **key) {
     buf plain = BUF_MAX(PEM_BYTES_MAX);
     *certificate = *key = NULL;
     if (!name) return NULL;
@@ -218,7 +218,13 @@ static error *load_certificate(desk *d, const char *name, char **certificate, ch
     if (!err) *key = buf_take(&plain, NULL);
     free(record);
     buf_free(&plain);
-    return error_wrap(err, "the listener's certificate %s", name);
+    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
+        error_free(err);
+        err = error_new(ERROR_NOT_FOUND,
+            "there is no certificate \"%s\" with a key: start without it and make or import it with `banyan cert`",
+            name);
+    }
+    return error_at(error_wrap(err, "the listener's certificate"), "%s", named_by);
 }
 
 /* The authority whose certificates clients must show; NULL when none is configured. */
@@ -232,7 +238,8 @@ static error *load_authority(desk *d, const char *name, char **certificate) {
 static error *listen_on(desk *d, const char *address, const char *certificate_name, const char *authority_name,
     bool certificates_optional, void (*handler)(void *, http_request *), void *context, http_server **out) {
     char *certificate = NULL, *key = NULL, *authority = NULL;
-    error *err = load_certificate(d, certificate_name, &certificate, &key);
+    error *err = load_certificate(
+        d, certificate_name, handler == admin_handle ? "tls.admin_certificate" : "tls.certificate", &certificate, &key);
     if (!err) err = load_authority(d, authority_name, &authority);
     const http_server_options options = {
         .address = address,
@@ -261,7 +268,7 @@ static error *start_public(desk *d, const json_t *configuration) {
         configuration_text(configuration, "tls.certificate"), configuration_text(configuration, "tls.client_ca"),
         strcmp(configuration_text(configuration, "tls.client_certificates"), "optional") == 0, facade_handle,
         atomic_load(&d->facade), &d->public_server);
-    if (err) return err;
+    if (err) return error_at(err, "listen.public");
     d->public_address = xstrdup(http_server_address(d->public_server));
     bool tls = configuration_text(configuration, "tls.certificate") != NULL;
     char *url = xasprintf("%s://%s", tls ? "https" : "http", d->public_address);
@@ -302,7 +309,8 @@ static error *start_admin(desk *d, const json_t *configuration) {
     };
     error *err = admin_new(&options, &a);
     atomic_store(&d->admin, a);
-    return err ? err : listen_on(d, address, certificate, NULL, false, admin_handle, a, &d->admin_server);
+    if (!err) err = listen_on(d, address, certificate, NULL, false, admin_handle, a, &d->admin_server);
+    return error_at(err, "listen.admin");
 }
 
 static error *announce(desk *d, const json_t *configuration, const char *directory) {

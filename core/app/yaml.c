@@ -17,6 +17,7 @@ typedef struct level {
     json_t *value; /* borrowed: its parent, or the list of documents, owns it */
     char *key;     /* of an object: the key whose value comes next, NULL when a key comes next */
     size_t pointer_len;
+    yaml_mark_t key_mark; /* where it stands */
 } level;
 
 typedef struct loader {
@@ -97,6 +98,7 @@ static void note_place(loader *l, yaml_mark_t mark) {
 /* Puts the value where it belongs: into the innermost collection or the list of documents. Takes it. The pointer is
  * left at the new value; the caller cuts it back. */
 static error *place_value(loader *l, json_t *take, yaml_mark_t mark) {
+    yaml_mark_t place = mark;
     json_t *parent = l->depth ? l->levels[l->depth - 1].value : l->documents;
     if (json_is_array(parent)) {
         buf_printf(&l->pointer, "/%zu", json_array_size(parent));
@@ -104,12 +106,14 @@ static error *place_value(loader *l, json_t *take, yaml_mark_t mark) {
     } else {
         level *open = &l->levels[l->depth - 1];
         yaml_pointer_add(&l->pointer, span_of(open->key));
+        /* People look for a member where its name stands, not at the first line of what is below it. */
+        if (open->key_mark.line < mark.line) place = open->key_mark;
         json_object_set_new(parent, open->key, take);
         free(open->key);
         open->key = NULL;
     }
     if (l->pointer.overflow) return refuse(l, mark, "the keys above this are too long");
-    note_place(l, mark);
+    note_place(l, place);
     return NULL;
 }
 
@@ -137,6 +141,7 @@ static error *read_key(loader *l, const yaml_event_t *event, level *open) {
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && span_is(key, "<<"))
         return refuse(l, event->start_mark, "merge keys (<<) are not supported: write the members out");
     open->key = xspandup(key);
+    open->key_mark = event->start_mark;
     if (!json_object_get(open->value, open->key)) return NULL;
     return at_mark(
         error_new(ERROR_CONFLICT, "the key \"%s\" stands here a second time", open->key), l, event->start_mark);

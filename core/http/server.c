@@ -51,6 +51,14 @@ static error *split_address(const char *address, char **host, char **port) {
     return NULL;
 }
 
+error *http_server_check_address(const char *address) {
+    char *host = NULL, *port = NULL;
+    error *err = split_address(address, &host, &port);
+    free(host);
+    free(port);
+    return err;
+}
+
 static error *bind_error(const char *address, int number) {
     if (number == EADDRINUSE)
         return error_new(ERROR_CONFLICT, "cannot listen on %s: another program already does", address);

@@ -51,6 +51,9 @@ typedef struct http_server_counts {
  * ERROR_DENIED when binding it is not allowed. */
 must_check error *http_server_start(const http_server_options *options, http_server **out);
 
+/* Is it host:port, with the host as a name, an IPv4 address or a bracketed IPv6 address? */
+must_check error *http_server_check_address(const char *address);
+
 /* "127.0.0.1:43121": what it is really bound to; and the port alone. */
 const char *http_server_address(const http_server *server);
 unsigned http_server_port(const http_server *server);

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import {after, before, test} from "node:test";
-import {rmSync} from "node:fs";
+import {spawnSync} from "node:child_process";
+import {mkdirSync, rmSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
 
 import {Appliance} from "./appliance.lib.mjs";
@@ -173,4 +174,29 @@ test("a key pair is never replaced by a slip: `cert new` and `cert import` want 
   assert.equal(appliance.run("cert", "new", "precious", "--replace").code, 0);
   assert.notEqual(appliance.run("cert", "export", "precious").out, before);
   assert.equal(appliance.run("cert", "new", "x y").code, 3, "a name that is none");
+});
+
+test("CR-10: a faulty setting is told with its file, its line and its full name, before anything is made", () => {
+  const folder = join(appliance.directory, "settings");
+  mkdirSync(folder, {recursive: true});
+  const start = (yaml, environment = {}) => {
+    writeFileSync(join(folder, "banyan.yaml"), yaml);
+    const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("BANYAN_")));
+    return spawnSync(appliance.program, ["serve", "-c", "banyan.yaml"], {cwd: folder, env: {...clean, ...environment}, encoding: "utf8", timeout: 10000});
+  };
+  for (const [yaml, told] of [
+    ["listn:\n  public: 127.0.0.1:0\n", /banyan\.yaml:1:1: unknown setting "listn"; did you mean "listen"/],
+    ["log:\n  level: loud\n", /banyan\.yaml:2:10: log\.level: must be one of/],
+    ["listen:\n  publik: 127.0.0.1:0\n", /banyan\.yaml:2:11: listen: unknown setting "publik"/],
+    ["listen:\n  public: localhost\n", /banyan\.yaml:2:11: listen\.public: "localhost" is not an address/],
+    ["listen:\n  admin: 127.0.0.1:99999\n", /banyan\.yaml:2:10: listen\.admin/],
+    ["listen:\n  public_url: b2b.example\n", /banyan\.yaml:2:15: listen\.public_url/],
+  ]) {
+    const done = start(yaml);
+    assert.equal(done.status, 3, done.stderr);
+    assert.match(done.stderr, told);
+    assert.equal(done.stderr.trim().split("\n").length, 1, done.stderr);
+  }
+  assert.match(start("", {BANYAN_PUBLIC: "nonsense"}).stderr, /^banyan: BANYAN_PUBLIC: public: "nonsense" is not an address/);
+  rmSync(folder, {recursive: true});
 });

@@ -146,7 +146,7 @@ static void every_value_has_its_place_and_lends_it_to_what_is_inside(void **stat
         {"/0/connections/0/host", 3, 11},
         {"/0/connections/1/a~1b~0c", 4, 24},
         {"/0/connections/1/missing/deep", 4, 5},
-        {"/0/connections/9", 2, 3},
+        {"/0/connections/9", 1, 1}, /* where the list has its name */
         {"/0/elsewhere", 1, 1},
     };
     yaml_places *places;

@@ -126,7 +126,7 @@ static void exit_codes_tell_bad_input_from_wrong_usage_from_failure(void **state
     } rows[] = {{"edi", "", 2}, {"edi --help", "", 0}, {"edi check", "", 2}, {"edi check --help", "", 0},
         {"edi check --nonsense x", "", 2}, {"edi nonsense", "", 2}, {"edi check /nonexistent/file", "", 3},
         {"edi check -", "", 1}, {"edi check -", "hello", 1}, {"edi json -", "hello", 1}, {"edi text -", "{", 1},
-        {"edi ack -", "hello", 1}, {"edi split -", "x", 2}, {"edi explain -", "hello", 0}, {"edi fix -", "hello", 0},
+        {"edi ack -", "hello", 1}, {"edi split -", "x", 2}, {"edi explain -", "hello", 0}, {"edi fix -", "hello", 1},
         {"edi ack --kind x -", "x", 2}, {"edi check --tolerate junk -", "", 2}, {"schema", "", 2},
         {"schema list", "", 0}, {"schema list --json", "", 0}, {"schema show X12 004010 850", "", 0},
         {"schema show X12 1 850", "", 1}, {"schema show", "", 2}, {"schema list /nonexistent", "", 3}};
@@ -195,6 +195,13 @@ static void fix_repairs_counts_and_references(void **state) {
     const char *path = file_of("inplace.edi", broken[0]);
     assert_int_equal(run_on("edi fix --in-place", path), 0);
     assert_int_equal(run_on("edi check", path), 0);
+}
+
+static void fix_makes_nothing_up_for_a_file_that_ends_inside_a_segment(void **state) {
+    (void)state;
+    static const char cut[] = ISA_FIXED GS_ORDERS "ST*850*0001~" "BEG*00*SA*PO1**202601";
+    assert_int_equal(run(cut, "edi fix -"), 1);
+    assert_string_equal(buf_text(&printed), cut);
 }
 
 static void a_schema_of_ones_own_is_held_against(void **state) {
@@ -282,6 +289,7 @@ int main(void) {
         cmocka_unit_test(explain_names_what_stands_there),
         cmocka_unit_test(split_writes_one_file_a_document),
         cmocka_unit_test(fix_repairs_counts_and_references),
+        cmocka_unit_test(fix_makes_nothing_up_for_a_file_that_ends_inside_a_segment),
         cmocka_unit_test(a_schema_of_ones_own_is_held_against),
         cmocka_unit_test(a_map_of_pyx12_becomes_a_schema),
     };
