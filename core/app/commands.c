@@ -30,9 +30,10 @@ static int run_completion(const command_line *line) {
 }
 
 static int run_manual(const command_line *line) {
-    (void)line;
-    manual_commands(stdout);
-    return EXIT_DONE;
+    const char *directory = command_argument(line, 0);
+    error *err = directory ? manual_pages(directory) : NULL;
+    if (!directory) manual_commands(stdout);
+    return err ? command_failed(err) : EXIT_DONE;
 }
 
 static const option_spec version_options[] = {{"json", 0, NULL, "Print JSON"}, {.name = NULL}};
@@ -60,8 +61,9 @@ static const command basic_commands[] = {
         .run = run_completion,
         .hidden = true},
     {.name = "manual",
-        .arguments = "",
-        .summary = "Print the commands as a section of the manual page",
+        .arguments = "[DIR]",
+        .most = 1,
+        .summary = "Print the commands as a section of the manual page, or write a page for each into DIR",
         .run = run_manual,
         .hidden = true},
     {.name = NULL},

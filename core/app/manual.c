@@ -2,8 +2,17 @@
 #include "core/app/manual.h"
 
 #include "core/app/commands.h"
+#include "core/base/io.h"
+#include "core/base/memory.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#ifndef BANYAN_VERSION
+#define BANYAN_VERSION "unknown"
+#endif
 
 /* Text for roff: a backslash, a leading dot or apostrophe and hyphens would mean something else there. */
 static void put_roff(FILE *out, const char *text) {
@@ -19,6 +28,20 @@ static void put_roff(FILE *out, const char *text) {
             fputs("\n.IP", out);
         else
             fputc(*text, out);
+    }
+}
+
+static void put_options(FILE *out, const command *c) {
+    for (const option_spec *o = c->options; o && o->name; o++) {
+        fputs(".TP\n\\fB", out);
+        if (o->letter) fprintf(out, "\\-%c\\fR, \\fB", o->letter);
+        fputs("\\-\\-", out);
+        put_roff(out, o->name);
+        fputs("\\fR", out);
+        if (o->argument) fprintf(out, "=\\fI%s\\fR", o->argument);
+        fputs("\n", out);
+        put_roff(out, o->help);
+        fputs(".\n", out);
     }
 }
 
@@ -38,17 +61,7 @@ static void put_command(FILE *out, const command *c) {
         fputc('\n', out);
     }
     if (c->options) fputs(".RS\n", out);
-    for (const option_spec *o = c->options; o && o->name; o++) {
-        fputs(".TP\n\\fB", out);
-        if (o->letter) fprintf(out, "\\-%c\\fR, \\fB", o->letter);
-        fputs("\\-\\-", out);
-        put_roff(out, o->name);
-        fputs("\\fR", out);
-        if (o->argument) fprintf(out, "=\\fI%s\\fR", o->argument);
-        fputs("\n", out);
-        put_roff(out, o->help);
-        fputs(".\n", out);
-    }
+    put_options(out, c);
     if (c->options) fputs(".RE\n", out);
 }
 
@@ -64,6 +77,56 @@ static void each_command(FILE *out, visit *function) {
 
 void manual_commands(FILE *out) {
     each_command(out, put_command);
+}
+
+static void put_page(FILE *out, const command *c) {
+    fputs(".TH \"BANYAN\\-", out);
+    for (const char *p = c->name; *p; p++)
+        *p == ' ' ? fputs("\\-", out) : fputc(toupper((unsigned char)*p), out);
+    fprintf(out, "\" 1 \"\" \"Banyan %s\" \"User Commands\"\n.SH NAME\nbanyan\\-", BANYAN_VERSION);
+    for (const char *p = c->name; *p; p++)
+        *p == ' ' ? fputs("\\-", out) : fputc(*p, out);
+    fputs(" \\- ", out);
+    put_roff(out, c->summary);
+    fputs("\n.SH SYNOPSIS\n.B banyan ", out);
+    put_roff(out, c->name);
+    fputs("\\fR", out);
+    if (c->options) fputs(" [OPTION]...", out);
+    if (*c->arguments) fputc(' ', out);
+    put_roff(out, c->arguments);
+    fputs("\n.SH DESCRIPTION\n", out);
+    put_roff(out, c->summary);
+    fputs(".\n", out);
+    if (c->details) fputs(".PP\n", out);
+    if (c->details) put_roff(out, c->details);
+    fputs(c->details ? "\n.SH OPTIONS\n" : ".SH OPTIONS\n", out);
+    put_options(out, c);
+    fputs(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nShow this help.\n", out);
+    fputs(".SH EXIT STATUS\n0 done, 1 the input was judged and found bad, 2 wrong usage, 3 it could not be done.\n"
+          ".SH SEE ALSO\n.BR banyan (1)\n",
+        out);
+}
+
+static error *write_page(const char *directory, const command *c) {
+    char *path = xasprintf("%s/banyan-%s.1", directory, c->name);
+    for (char *p = path + strlen(directory); *p; p++)
+        if (*p == ' ') *p = '-';
+    FILE *out = fopen(path, "w");
+    error *err = out ? NULL : error_from_errno(errno, "cannot write %s", path);
+    if (out) put_page(out, c);
+    if (out && fclose(out) != 0) err = error_from_errno(errno, "cannot write %s", path);
+    free(path);
+    return err;
+}
+
+error *manual_pages(const char *directory) {
+    error *err = io_make_directories(directory);
+    for (size_t t = 0; command_tables[t]; t++) {
+        for (const command *c = command_tables[t]; c->name && !err; c++) {
+            if (!c->hidden) err = write_page(directory, c);
+        }
+    }
+    return err;
 }
 
 /* `case` branches of bash and zsh: the words that may follow this command. */

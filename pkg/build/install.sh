@@ -13,6 +13,8 @@ install -d "$root/bin" "$root/share/man/man1" "$root/share/bash-completion/compl
     "$root/share/zsh/site-functions" "$root/share/fish/vendor_completions.d" "$units"
 install -m 755 -s "$program" "$root/bin/banyan"
 install -m 644 "$manual" "$root/share/man/man1/banyan.1"
+"$program" manual "$root/share/man/man1" # a page for each command
+chmod 644 "$root"/share/man/man1/banyan-*.1
 "$program" completion bash >"$root/share/bash-completion/completions/banyan"
 "$program" completion zsh >"$root/share/zsh/site-functions/_banyan"
 "$program" completion fish >"$root/share/fish/vendor_completions.d/banyan.fish"

@@ -236,6 +236,25 @@ static void manual_and_completions_know_every_command_and_option(void **state) {
         free(texts[i]);
 }
 
+static void every_command_has_a_page_of_its_own(void **state) {
+    (void)state;
+    assert_null(manual_pages("pages"));
+    for (size_t t = 0; command_tables[t]; t++) {
+        for (const command *c = command_tables[t]; c->name; c++) {
+            buf page = BUF_MAX(64 * 1024);
+            char *path = xasprintf("pages/banyan-%s.1", c->name);
+            for (char *p = path; *p; p++)
+                if (*p == ' ') *p = '-';
+            error *err = io_read_file(path, &page);
+            if (!c->hidden && (err || !strstr(buf_text(&page), ".SH SYNOPSIS"))) fail_msg("%s has none", c->name);
+            assert_null(strstr(buf_text(&page), "\n\n"));
+            error_free(err);
+            buf_free(&page);
+            free(path);
+        }
+    }
+}
+
 static void completion_in_bash_offers_what_may_follow(void **state) {
     (void)state;
     static const struct {
@@ -338,6 +357,7 @@ int main(void) {
         IN_DIRECTORY(every_command_has_help_that_names_its_options),
         IN_DIRECTORY(overview_version_and_settings_answer_on_standard_output),
         IN_DIRECTORY(manual_and_completions_know_every_command_and_option),
+        IN_DIRECTORY(every_command_has_a_page_of_its_own),
         IN_DIRECTORY(completion_in_bash_offers_what_may_follow),
         IN_DIRECTORY(without_file_and_environment_the_defaults_serve),
         IN_DIRECTORY(the_environment_overrides_the_file),
