@@ -365,6 +365,14 @@ static int show(const command_line *line, const script_outcome *outcome) {
     return err ? command_failed(err) : EXIT_DONE;
 }
 
+/* That it is not there is no judgement of the message. */
+static error *find_script(const char *directory, const char *name) {
+    char *path = xasprintf("%s/%s%s", directory, name, script_suffix);
+    error *err = access(path, R_OK) < 0 ? error_from_errno(errno, "cannot read %s", path) : NULL;
+    free(path);
+    return err;
+}
+
 static int run_script(const command_line *line) {
     script_files files;
     script_host *host = NULL;
@@ -376,6 +384,7 @@ static int run_script(const command_line *line) {
     int code = EXIT_IMPOSSIBLE;
     part_path(command_argument(line, 0), script_suffix, &directory, &name);
     error *err = open_host(&files, directory, &host);
+    if (!err) err = find_script(directory, name);
     if (!err) err = read_tables(line, &files.tables);
     if (!err) err = make_call(line, name, file, &call);
     if (!err) err = read_calls(line, directory, name, call);

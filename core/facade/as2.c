@@ -177,7 +177,8 @@ void as2_start(engine *e, store *s, blocking *threads, estate *snapshot, http_re
         return;
     }
     if (!span_is(method, "POST")) {
-        http_response *response = answer_problem(405, "method-not-allowed", "Not with this method", NULL, NULL);
+        http_response *response = answer_problem(
+            405, "method-not-allowed", "Not with this method", "Messages and receipts come with POST.", NULL);
         http_response_header(response, "Allow", "GET, POST");
         http_respond(request, response);
         return;

@@ -152,8 +152,10 @@ void facade_handle(void *context, http_request *request) {
     if (found == HTTP_ROUTE_FOUND) {
         serve_found(f, r, request, &match);
     } else if (found == HTTP_ROUTE_NO_METHOD) {
-        http_response *response = answer_problem(405, "method-not-allowed", "Not with this method", NULL, NULL);
+        char *detail = xasprintf("Here is %s.", match.route.allow);
+        http_response *response = answer_problem(405, "method-not-allowed", "Not with this method", detail, NULL);
         http_response_header(response, "Allow", match.route.allow);
+        free(detail);
         http_respond(request, response);
     } else {
         http_respond(request,

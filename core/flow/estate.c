@@ -538,6 +538,17 @@ static estate_callback read_callback(builder *b, const json_t *body, const char 
     return callback;
 }
 
+/* What is read or written in place has a name; only what is handed over can take the connection's own. */
+static void need_path(builder *b, const estate_destination *target, const char *method, const char *place) {
+    bool in_place =
+        method && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "DELETE") == 0);
+    if (!in_place || target->path || !target->connection || !target->connection->adapter->list) return;
+    error *err = error_new(ERROR_INVALID,
+        "path: a connection of kind %s needs it, such as out/{number}.csv, or {path...} where the route ends in it",
+        target->connection->adapter->kind);
+    fault_list_add(b->faults, error_at(err, "%s/path", place));
+}
+
 static void build_endpoint(builder *b, const json_t *body, const char *path) {
     const setting *table = estate_settings("endpoints");
     check_object(b, table, body, path);
@@ -570,6 +581,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         snprintf(place, sizeof place, "%s/legacy", path);
         endpoint.target = read_destination(b, legacy, place);
         endpoint.legacy = endpoint.target.connection;
+        need_path(b, &endpoint.target, endpoint.method, place);
     } else if (!endpoint.script && !modern && !json_get_object(body, "respond")) {
         fault(b, path, NULL,
             "an endpoint needs a back-end (legacy, modern or both), a script that answers, or the answer itself "
@@ -579,6 +591,7 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
         char place[PLACE_ROOM];
         snprintf(place, sizeof place, "%s/modern", path);
         endpoint.modern = read_destination(b, modern, place);
+        need_path(b, &endpoint.modern, endpoint.method, place);
         endpoint.modern_script =
             json_get_bool(modern, "scripted", true) ? json_get_text(modern, "script", endpoint.script) : NULL;
     }

@@ -200,3 +200,23 @@ test("CR-10: a faulty setting is told with its file, its line and its full name,
   assert.match(start("", {BANYAN_PUBLIC: "nonsense"}).stderr, /^banyan: BANYAN_PUBLIC: public: "nonsense" is not an address/);
   rmSync(folder, {recursive: true});
 });
+
+test("an endpoint that reads a file names it; where it does not, that is told when it is set", async () => {
+  await put("connections/erp", {kind: "file", directory: join(appliance.directory, "erp")});
+  const answer = await put(`endpoints/${encodeURIComponent("GET /nameless/*")}`, {legacy: {connection: "erp"}});
+  assert.equal(answer.status, 422);
+  assert.match(answer.body.errors[0].pointer, /legacy\/path$/);
+  assert.equal((await put(`endpoints/${encodeURIComponent("GET /named/{path...}")}`, {legacy: {connection: "erp", path: "{path...}"}})).status, 200);
+  assert.equal((await put(`endpoints/${encodeURIComponent("POST /drop")}`, {legacy: {connection: "erp"}})).status, 200);
+  const wrong = await fetch(`${appliance.public}/named/x`, {method: "POST"});
+  assert.equal(wrong.status, 405);
+  assert.match((await wrong.json()).detail, /GET, HEAD/);
+});
+
+test("a script or file that is not there could not be looked at: exit 3, one line", () => {
+  for (const words of [["script", "run", "/nowhere/none.lua", "/dev/null"], ["edi", "check", "/nowhere"], ["send", "erp", "/nowhere"]]) {
+    const done = appliance.run(...words);
+    assert.equal(done.code, 3, done.err);
+    assert.equal(done.err.trim().split("\n").length, 1, done.err);
+  }
+});
