@@ -10,6 +10,7 @@
 
 enum {
     BODY_BYTES_MAX = 64 * 1024 * 1024,
+    PAYLOAD_IN_MEMORY = 1024 * 1024,
     PUBLIC_BODY_BYTES_MAX = 64 * 1024,
     PARTS_MAX = 4,
     ALLOWED_ROOM = 128,
@@ -222,6 +223,7 @@ static void call_free(void *owner, http_outcome outcome) {
     call *c = owner;
     (void)outcome;
     free_parts(c->parts);
+    payload_abandon(c->spill);
     free(c);
 }
 
@@ -238,6 +240,27 @@ static void after_body(http_request *request, void *owner) {
     call *c = owner;
     (void)request;
     blocking_run(c->admin->options.blocking, run, c);
+}
+
+static int open_spill(void *owner) {
+    call *c = owner;
+    int fd = -1;
+    error *err = payload_begin_file(c->admin->options.store, &c->spill, &fd);
+    log_failure(LOG_ERROR, "a payload cannot be kept", err);
+    return fd;
+}
+
+/* A payload may be as large as one that a connection takes, where there is room for it; nothing else comes near. */
+static http_response *plan_body(call *c, http_body_plan *plan) {
+    size_t most = c->route->least == ROLE_COUNT ? PUBLIC_BODY_BYTES_MAX : BODY_BYTES_MAX;
+    *plan = (http_body_plan){.maximum = most, .memory = most, .complete = after_body};
+    if (!admin_shape(c->route)->large) return NULL;
+    int64_t announced = http_request_body_length(c->request);
+    plan->maximum = c->admin->options.payload_bytes_max;
+    plan->memory = PAYLOAD_IN_MEMORY;
+    plan->spill = open_spill;
+    error *err = store_admit(c->admin->options.store, announced > 0 ? (uint64_t)announced : plan->maximum);
+    return err ? http_problem_from_error(err, NULL) : NULL;
 }
 
 static http_response *refuse_path(const buf *allowed) {
@@ -316,8 +339,8 @@ void admin_handle(void *context, http_request *request) {
     refusal = refuse_caller(c);
     if (!refusal) refusal = refuse_content(c);
     if (!refusal) refusal = refuse_parameters(c);
-    size_t maximum = c->route->least == ROLE_COUNT ? PUBLIC_BODY_BYTES_MAX : BODY_BYTES_MAX;
-    const http_body_plan plan = {.maximum = maximum, .memory = maximum, .complete = after_body};
+    http_body_plan plan;
+    if (!refusal) refusal = plan_body(c, &plan);
     if (refusal)
         http_respond(request, refusal);
     else if (!c->route->handle)

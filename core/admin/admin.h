@@ -25,6 +25,7 @@ typedef struct admin_options {
     control_numbers *numbers;
     blocking *blocking;
     switches *switches;
+    uint64_t payload_bytes_max; /* the largest that may be put through a connection by hand */
     const char *version;
     const json_t *settings;     /* of the program, as GET /api/v1/appliance shows them; lives as long as the admin */
     const char *public_address; /* of the facade, for the UI to show; lives as long as the admin */

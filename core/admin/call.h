@@ -18,6 +18,7 @@ typedef struct call {
     char csrf[SESSION_TOKEN_ROOM];
     char *parts[4]; /* what the path's variables stand for, in order; owned */
     const struct route *route;
+    payload_writer *spill; /* of a large payload that came; taken by the handler */
 } call;
 
 /* A handler answers by what it returns: a response, or an error that becomes a problem. Exactly one is set. */
@@ -37,6 +38,7 @@ typedef struct shape {
     const char *method, *pattern; /* those of the route */
     const char *query;            /* names of parameters, separated by blanks; NULL: none */
     bool bytes;                   /* the body is a payload of any type, not JSON */
+    bool large;                   /* … as large as any payload may be: it goes to a file */
 } shape;
 
 const shape *admin_shape(const route *r);

@@ -26,8 +26,10 @@ error *connection_send(call *c, http_response **response) {
         .who = c->caller.name,
         .incoming = wanted && strcmp(wanted, "in") == 0,
     };
-    error *err = store_admit(c->admin->options.store, body.len);
-    if (!err) err = payload_of(c->admin->options.store, body.data ? body : SPAN(""), &bytes);
+    payload_writer *spill = c->spill;
+    c->spill = NULL;
+    error *err = spill ? payload_finish(spill, &bytes)
+                       : payload_of(c->admin->options.store, body.data ? body : SPAN(""), &bytes);
     if (!err) err = engine_post(c->admin->options.engine, &posting, &bytes, id);
     if (!err) err = store_message_json(c->admin->options.store, id, &message);
     if (!err) *response = call_json(202, message);

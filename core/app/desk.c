@@ -303,6 +303,7 @@ static error *start_admin(desk *d, const json_t *configuration) {
         .numbers = d->numbers,
         .blocking = d->blocking,
         .switches = d->switches,
+        .payload_bytes_max = (uint64_t)configuration_integer(configuration, "limits.payload"),
         .version = BANYAN_VERSION,
         .public_address = d->public_address,
         .settings = d->settings,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import {after, before, test} from "node:test";
 import {spawnSync} from "node:child_process";
-import {mkdirSync, rmSync, writeFileSync} from "node:fs";
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
 
 import {Appliance} from "./appliance.lib.mjs";
@@ -219,4 +219,16 @@ test("a script or file that is not there could not be looked at: exit 3, one lin
     assert.equal(done.code, 3, done.err);
     assert.equal(done.err.trim().split("\n").length, 1, done.err);
   }
+});
+
+test("a payload of any size that connections take is sent by hand, in constant memory", async () => {
+  await put("connections/large", {kind: "file", directory: join(appliance.directory, "large")});
+  const file = join(appliance.directory, "large.bin");
+  writeFileSync(file, Buffer.alloc(80 * 1024 * 1024, "0123456789abcdef"));
+  const done = appliance.run("send", "large", file);
+  assert.equal(done.code, 0, done.err);
+  assert.deepEqual(readFileSync(join(appliance.directory, "large", "large.bin")), readFileSync(file));
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${appliance.process.pid}/status`, "utf8"))[1]);
+  assert.ok(peak < 80 * 1024, `${peak} KiB at most`);
+  rmSync(file);
 });
