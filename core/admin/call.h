@@ -33,15 +33,22 @@ typedef struct route {
     const char *summary;
 } route;
 
-/* What a route takes besides its path. */
+/* What a route takes besides its path, and what it answers. Names of schemas are those of openapi_schemas.c; "any" is
+ * JSON without a schema, "bytes" a payload, "page NAME" a list of them with a Link to the next. */
 typedef struct shape {
     const char *method, *pattern; /* those of the route */
     const char *query;            /* names of parameters, separated by blanks; NULL: none */
+    const char *takes;            /* the body; NULL: none is needed */
+    const char *gives;            /* the answer; NULL: any JSON */
+    int status;                   /* of a good answer; 0: 200 */
+    bool tagged;                  /* the object has an ETag, and If-Match is held */
     bool bytes;                   /* the body is a payload of any type, not JSON */
     bool large;                   /* … as large as any payload may be: it goes to a file */
 } shape;
 
 const shape *admin_shape(const route *r);
+/* {"message": {...}, "stations": {...}}: new reference. */
+json_t *openapi_schemas(void);
 
 const route *admin_routes(void);
 

@@ -232,3 +232,44 @@ test("a payload of any size that connections take is sent by hand, in constant m
   assert.ok(peak < 80 * 1024, `${peak} KiB at most`);
   rmSync(file);
 });
+
+// What of a value does not fit a schema of the document, by the keywords that it uses.
+function misfits(document, schema, value, at = "$") {
+  if (schema.$ref) return misfits(document, document.components.schemas[schema.$ref.split("/").at(-1)], value, at);
+  const types = [schema.type ?? []].flat();
+  const is = {string: typeof value === "string", integer: Number.isInteger(value), boolean: typeof value === "boolean", null: value === null, array: Array.isArray(value), object: value !== null && typeof value === "object" && !Array.isArray(value), number: typeof value === "number"};
+  const found = types.length && !types.some((type) => is[type]) ? [`${at} is no ${types}`] : [];
+  if (schema.enum && !schema.enum.includes(value)) found.push(`${at} is none of ${schema.enum}`);
+  for (const name of schema.required ?? []) if (!(name in value)) found.push(`${at}.${name} is missing`);
+  if (is.array && schema.items) value.forEach((item, i) => found.push(...misfits(document, schema.items, item, `${at}[${i}]`)));
+  if (is.object) for (const [name, inner] of Object.entries(schema.properties ?? {})) if (name in value) found.push(...misfits(document, inner, value[name], `${at}.${name}`));
+  return found;
+}
+
+test("the API's own OpenAPI names every parameter, kind and schema, and the answers are as it says", async () => {
+  const document = (await show("openapi.json")).body;
+  assert.equal(document.openapi, "3.1.0");
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const variables = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    assert.equal(new Set(variables).size, variables.length, path);
+    for (const [method, operation] of Object.entries(methods)) {
+      assert.deepEqual(operation.parameters.filter((p) => p.in === "path").map((p) => p.name), variables, `${method} ${path}`);
+      for (const [, name] of JSON.stringify(operation).matchAll(/#\/components\/schemas\/(\w+)/g)) assert.ok(document.components.schemas[name], `${path}: ${name}`);
+    }
+  }
+  for (const kind of ["stations", "partners", "connections", "flows", "endpoints", "scripts", "tables", "certificates", "users", "keys"])
+    assert.ok(document.paths[`/api/v1/${kind}`], kind);
+  assert.ok(document.paths["/api/v1/messages"].get.parameters.some((p) => p.name === "status"));
+  let looked = 0;
+  const message = (await show("messages?limit=1")).body.items[0];
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const real = path.replace("{id}", message.id);
+    const json = methods.get?.responses["200"]?.content?.["application/json"];
+    if (!json || real.includes("{") || real.endsWith("/evidence")) continue;
+    const answer = await appliance.api("GET", real);
+    assert.equal(answer.status, 200, `${real} ${JSON.stringify(answer.body)}`);
+    assert.deepEqual(misfits(document, json.schema, answer.body), [], real);
+    looked++;
+  }
+  assert.ok(looked > 25, `${looked} answers were looked at`);
+});
