@@ -390,13 +390,32 @@ static error *check_pause(accounts *a, const char *name) {
         error_new(ERROR_LIMIT, "too many failed attempts; try again in %lld seconds", seconds), "%lld", seconds);
 }
 
+/* With the lock held. */
+static void drop_oldest_failure(accounts *a) {
+    size_t cursor = 0;
+    span name, oldest = {NULL, 0};
+    void *value;
+    int64_t least = INT64_MAX;
+    while (map_next(a->failures, &cursor, &name, &value)) {
+        if (((failures *)value)->until_ms >= least) continue;
+        least = ((failures *)value)->until_ms;
+        oldest = name;
+    }
+    if (!oldest.data) return;
+    char *copy = xspandup(oldest); /* the map's own goes with the entry */
+    free(map_remove(a->failures, span_of(copy)));
+    free(copy);
+}
+
 static void note_attempt(accounts *a, const char *name, bool good) {
     pthread_mutex_lock(&a->lock);
     if (good) {
         free(map_remove(a->failures, span_of(name)));
     } else {
         failures *f = map_get(a->failures, span_of(name));
-        if (!f && map_count(a->failures) < SESSIONS_MAX) {
+        /* Whoever fills the list with names that nobody has must not get free tries at one that somebody has. */
+        if (!f && map_count(a->failures) >= SESSIONS_MAX) drop_oldest_failure(a);
+        if (!f) {
             f = xcalloc(1, sizeof *f);
             map_put(a->failures, span_of(name), f);
         }

@@ -440,6 +440,16 @@ static void read_acknowledge(builder *b, const json_t *body, const char *path, e
     json_decref(object);
 }
 
+/* Does the connection pick up whatever is written to it? Its pattern * takes what lies in the directory itself. */
+static bool feeds_itself(const estate_flow *flow, const estate_destination *to, bool filtered) {
+    const estate_connection *c = flow->from;
+    if (!c || c != to->connection || filtered || !c->adapter->list) return false;
+    const char *pattern = flow->pattern;
+    if (!pattern && settings_find(c->adapter->settings, "pattern"))
+        pattern = settings_text(c->adapter->settings, c->settings, "pattern");
+    return pattern && strcmp(pattern, "*") == 0 && !strchr(to->path ? to->path : c->path, '/');
+}
+
 static void build_flow(builder *b, const json_t *body, const char *path) {
     char place[PLACE_ROOM];
     check_object(b, estate_settings("flows"), body, path);
@@ -471,6 +481,10 @@ static void build_flow(builder *b, const json_t *body, const char *path) {
         flow.to[i] = read_destination(b, json_array_get(to, i), place);
         snprintf(place, sizeof place, "%s/to/%zu/connection", path, i);
         need(b, flow.to[i].connection, can_deliver(flow.to[i].connection), place, "be delivered to");
+        if (feeds_itself(&flow, &flow.to[i], json_object_size(when) > 0))
+            fault(b, place, NULL,
+                "the flow would pick up what it writes, again and again: name a folder in path, or in from.path which "
+                "files it takes");
     }
     read_acknowledge(b, body, path, &flow);
     if (flow.from) ((estate_connection *)flow.from)->source |= flow.enabled;

@@ -273,3 +273,14 @@ test("the API's own OpenAPI names every parameter, kind and schema, and the answ
   }
   assert.ok(looked > 25, `${looked} answers were looked at`);
 });
+
+test("a flow that would pick up its own output is refused, one with a folder for it is not", async () => {
+  await put("connections/loop", {kind: "file", directory: join(appliance.directory, "loop")});
+  const flow = (to, from = {}) => put("flows/loop", {from: {connection: "loop", ...from}, to: [{connection: "loop", ...to}]});
+  const answer = await flow({});
+  assert.equal(answer.status, 422);
+  assert.match(answer.body.detail, /again and again/);
+  assert.equal((await flow({path: "out/{filename}"})).status, 200);
+  assert.equal((await flow({path: "{filename}.done"}, {path: "*.in"})).status, 200);
+  assert.equal((await appliance.api("DELETE", "/api/v1/flows/loop")).status, 204);
+});
