@@ -148,7 +148,7 @@ Banyan is up, with the demo estate and its trading partner. Data: $data
 
 Place an order, see how it stands, see what happened:
 
-  curl -s $public_url/orders -H 'Content-Type: application/json' -d @$here/order.json
+  curl -s $public_url/orders -H 'Content-Type: application/json' -d @$(cd "$here" && pwd)/order.json
   curl -s $public_url/orders/4711
   curl -s $admin_url/api/v1/messages -H "Authorization: Bearer \$(cat $data/admin.key)"
 
