@@ -76,10 +76,53 @@ static error *cannot(const errand *e, const char *what) {
     return error_new(ERROR_UNSUPPORTED, "a connection of kind %s cannot %s", e->self->kind->kind, what);
 }
 
+/* File names are bytes, and old systems write them in Latin-1; JSON is UTF-8. A byte 80 to FF that belongs to no
+ * character travels as U+F780 to U+F7FF, which are for private use, and becomes the byte again here. */
+static void put_name(json_t *object, const char *name) {
+    size_t len = strlen(name);
+    if (span_is_utf8(span_make(name, len))) {
+        json_put_text(object, "name", name);
+        return;
+    }
+    buf shown = BUF_MAX(PATH_ROOM * 3);
+    for (size_t i = 0; i < len;) {
+        size_t taken = 0;
+        for (size_t n = 1; n <= 4 && i + n <= len && !taken; n++)
+            if (span_is_utf8(span_make(name + i, n))) taken = n;
+        if (taken) {
+            buf_add(&shown, span_make(name + i, taken));
+        } else {
+            unsigned char b = (unsigned char)name[i];
+            const char coded[] = {(char)0xEF, (char)(0x9E + (b - 0x80) / 64), (char)(0x80 + b % 64)};
+            buf_add(&shown, span_make(coded, sizeof coded));
+        }
+        i += taken ? taken : 1;
+    }
+    json_put_span(object, "name", buf_span(&shown));
+    buf_free(&shown);
+}
+
+static void restore_bytes(char *path) {
+    char *to = path;
+    for (const char *from = path; *from;) {
+        const unsigned char *u = (const unsigned char *)from;
+        if (u[0] == 0xEF && (u[1] == 0x9E || u[1] == 0x9F) && u[2] >= 0x80 && u[2] <= 0xBF) {
+            *to++ = (char)(0x80 + (u[1] - 0x9E) * 64 + (u[2] - 0x80));
+            from += 3;
+        } else {
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+}
+
 /* A member of the head as a clean path; nothing else reaches an adapter. */
 static error *get_path(const errand *e, const char *key, char *clean) {
     span raw = json_get_span(e->head, key);
-    return raw.data ? io_path_clean(raw, clean, PATH_ROOM) : error_new(ERROR_INVALID, "the request has no %s", key);
+    if (!raw.data) return error_new(ERROR_INVALID, "the request has no %s", key);
+    error *err = io_path_clean(raw, clean, PATH_ROOM);
+    if (!err) restore_bytes(clean);
+    return err;
 }
 
 /* ---- reading from the peer ---- */
@@ -118,7 +161,7 @@ typedef error *(*reader_function)(adapter_session *, const char *, const adapter
 
 static json_t *entry_in_json(const adapter_entry *entry) {
     json_t *object = json_object();
-    json_put_text(object, "name", entry->name);
+    put_name(object, entry->name);
     json_object_set_new(object, "size", json_integer((json_int_t)entry->size));
     json_object_set_new(object, "modified_ms", json_integer(entry->modified_ms));
     return object;

@@ -135,3 +135,11 @@ test("what passes without a script waits for its acknowledgement", async () => {
   const sent = await appliance.message("it was sent", (m) => m.direction === "out" && m.filename === "forward.edi" && m.status === "waiting");
   assert.deepEqual(sent.documents.map((d) => d.acknowledgement), ["due", "due"]);
 });
+
+test("FI-07: a name in the bytes of an old system is picked up, and given on as it was", async () => {
+  const latin = Buffer.concat([Buffer.from(folder("anybody/")), Buffer.from("Auftrag_M\xfcller_\u00e9.txt", "latin1")]);
+  writeFileSync(latin, "text");
+  await until("it is there", () => readdirSync(folder("to-acme"), {encoding: "buffer"}).some((name) => name.equals(Buffer.from("Auftrag_M\xfcller_\xe9.txt", "latin1"))));
+  assert.ok(!existsSync(latin));
+  assert.match((await appliance.message("it is tracked", (m) => m.direction === "in" && m.filename?.startsWith("Auftrag_M"))).filename, /ller_.*\.txt$/);
+});
