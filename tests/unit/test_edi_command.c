@@ -199,7 +199,8 @@ static void fix_repairs_counts_and_references(void **state) {
 
 static void fix_makes_nothing_up_for_a_file_that_ends_inside_a_segment(void **state) {
     (void)state;
-    static const char cut[] = ISA_FIXED GS_ORDERS "ST*850*0001~" "BEG*00*SA*PO1**202601";
+    static const char cut[] = ISA_FIXED GS_ORDERS "ST*850*0001~"
+                                                  "BEG*00*SA*PO1**202601";
     assert_int_equal(run(cut, "edi fix -"), 1);
     assert_string_equal(buf_text(&printed), cut);
 }
