@@ -74,6 +74,7 @@ typedef struct edi_slots {
     uint64_t mandatory;            /* bit n: slot n from 1 */
     bool open;                     /* there are more places, of which nothing is known */
     const struct edi_quick *quick; /* the same places for the quick look (schema_quick.h); NULL: not made */
+    const edi_slot *quick_of;      /* the list that they were made of: copies of the slots may get another one */
 } edi_slots;
 
 struct edi_composite_type {

@@ -53,7 +53,6 @@ static void explain_qualifier(line_reader *in, edi_node *node) {
     memcpy(list, slots->list, slots->count * sizeof *list);
     list[node->qualifier - 1].codes = node->qualifiers;
     own->slots.list = list;
-    own->slots.quick = NULL;
     node->segment = own;
 }
 

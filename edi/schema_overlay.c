@@ -22,7 +22,6 @@ static edi_slot *own_slots(arena *memory, edi_slots *slots) {
     edi_slot *list = arena_alloc(memory, (slots->count + 1) * sizeof *list);
     if (slots->count > 0) memcpy(list, slots->list, slots->count * sizeof *list);
     slots->list = list;
-    slots->quick = NULL;
     return list;
 }
 

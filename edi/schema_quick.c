@@ -69,11 +69,12 @@ static void make_quick(arena *memory, edi_standard standard, const edi_slot *slo
 }
 
 static void make_slots(arena *memory, edi_standard standard, edi_slots *slots) {
-    if (slots->quick || slots->count == 0) return;
+    if (slots->quick_of == slots->list || slots->count == 0) return;
     edi_quick *quick = arena_alloc(memory, slots->count * sizeof *quick);
     for (size_t i = 0; i < slots->count; i++)
         make_quick(memory, standard, &slots->list[i], &quick[i]);
     slots->quick = quick;
+    slots->quick_of = slots->list;
 }
 
 void schema_quicken(arena *memory, edi_standard standard, const edi_node *root) {

@@ -51,7 +51,26 @@ static const char *judged_as(
         if (f->component) len += (size_t)snprintf(room + len, sizeof room - len, "-%u", f->component);
     }
     edi_validator_free(v);
+    expect_short_cuts_agree(span_of(file), library);
     return room;
+}
+
+/* The quick places of the base are made before the release that builds on it is read. */
+static void a_release_holds_inherited_segments_against_its_own_elements(void **state) {
+    (void)state;
+    edi_library *library = edi_library_new();
+    assert_null(edi_library_add(library,
+        SPAN("release X12 009991 \"base\"\nelement 9001 AN1-5 thing\ncomposite C901 pair | 9001! | 9001\n"
+             "segment TST test | 9001! | C901\nschema X12 009991 998 \"a\"\nTST 1\n"),
+        "a.schema"));
+    assert_string_equal(judged_as(library, "ZZ", "009991", "998", "TST*ABCDE*ABC:ABCDE~"), "");
+    assert_null(edi_library_add(library,
+        SPAN("release X12 009992 from 009991 \"next\"\nelement 9001 AN1-2 thing\nschema X12 009992 998 \"b\"\nTST 1\n"),
+        "b.schema"));
+    assert_string_equal(
+        judged_as(library, "ZZ", "009992", "998", "TST*ABCDE*AB:ABCDE~"), "value-long@TST01 value-long@TST02-2");
+    assert_string_equal(judged_as(library, "ZZ", "009991", "998", "TST*ABCDE*ABC:ABCDE~"), "");
+    edi_library_free(library);
 }
 
 static const char *judged(edi_library *library, const char *body) {
@@ -241,6 +260,7 @@ static void what_an_overlay_cannot_mean_is_told_with_its_line(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_release_holds_inherited_segments_against_its_own_elements),
         cmocka_unit_test(places_are_narrowed_where_a_segment_stands),
         cmocka_unit_test(neighbours_of_one_tag_come_in_any_order),
         cmocka_unit_test(an_overlay_tightens_loosens_forbids_and_adds),
