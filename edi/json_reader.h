@@ -71,12 +71,11 @@ static inline node member(const json_reader *r, node object, const char *name) {
     return is(r, object, JSON_KIND_OBJECT) || object == 0 ? json_tape_member(r->tape, object, name) : 0;
 }
 
-/* "items", "2000a" and "2300", but not "N1": no tag begins with a digit, none has small letters. What stands beside a
- * segment begins with "_". */
+/* "items", "2000a" and "2300", but neither "N1" nor "LIN:1a" with its nesting: no tag begins with a digit, none has
+ * small letters. What stands beside a segment begins with "_". */
 static inline bool is_loop_name(span key) {
-    if (key.len > 0 && key.data[0] == '_') return false;
     if (key.len > 0 && key.data[0] >= '0' && key.data[0] <= '9') return true;
-    for (size_t i = 0; i < key.len; i++) {
+    for (size_t i = 0; i < key.len && edi_is_alphanumeric(key.data[i]); i++) {
         if (key.data[i] >= 'a' && key.data[i] <= 'z') return true;
     }
     return false;
