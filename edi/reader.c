@@ -583,27 +583,30 @@ static __attribute__((noinline)) bool is_plain_tag(const edi_reader *r, const ch
     }
 }
 
-static bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, uint32_t key) {
+/* `learn`: a tag that was not seen yet is looked at. */
+static inline bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, uint32_t key, bool learn) {
     uint32_t *known = &r->plain_tags[(key * 0x9E3779B1U) >> 26];
     if (*known == key) return true;
-    if (!is_plain_tag(r, tag, len)) return false;
+    if (!learn || !is_plain_tag(r, tag, len)) return false;
     *known = key;
     return true;
 }
 
 /* Nearly all segments of a file stand inside a document, without line breaks, and are of no interest to the envelope:
- * those are taken here, in a few steps. Anything else takes the long way. */
-static inline bool read_plain(edi_reader *r) {
+ * those are taken here, in a few steps and without a call, unless there is something to learn. Anything else takes the
+ * long way. */
+static inline bool read_plain(edi_reader *r, bool learn) {
     const edi_delimiters *d = &r->delimiters;
     if (r->header_end || r->late_fault || !r->levels[DOCUMENT].open || d->standard == EDI_TRADACOMS) return false;
-    size_t end = edi_scan_clean(&r->scan, r->cursor);
+    if (learn && edi_scan_wants_ahead(&r->scan, r->cursor)) edi_scan_ahead(&r->scan, r->cursor);
+    size_t end = edi_scan_known(&r->scan, r->cursor);
     if (end == SIZE_MAX || r->len - end < 8 || end - r->cursor > r->options.element_max) return false;
     const char *start = r->data + r->cursor;
     size_t len = end - r->cursor, tag_len = d->standard == EDI_X12 && start[2] == d->tag ? 2 : 3;
     uint32_t key;
     memcpy(&key, start, sizeof key);
     key &= tag_len == 2 ? 0xFFFF : 0xFFFFFF;
-    if (len <= tag_len || start[tag_len] != d->tag || !knows_plain_tag(r, start, tag_len, key)) return false;
+    if (len <= tag_len || start[tag_len] != d->tag || !knows_plain_tag(r, start, tag_len, key, learn)) return false;
     const char *behind = r->data + end + 1, *next = behind;
     if (*next == '\r' && next[1] == '\n') next++;
     if (*next == '\n') next++;
@@ -628,6 +631,7 @@ static inline bool read_plain(edi_reader *r) {
 }
 
 static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
+    if (r->queue_count == 0 && r->in_interchange && read_plain(r, true)) return EDI_SEGMENT;
     for (;;) {
         if (r->queue_count > 0) {
             queued next = r->queue[r->queue_first];
@@ -654,7 +658,7 @@ static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
 }
 
 EDI_HOT edi_event edi_reader_next(edi_reader *r) {
-    if (r->queue_count == 0 && r->in_interchange && read_plain(r)) return EDI_SEGMENT;
+    if (r->queue_count == 0 && r->in_interchange && read_plain(r, false)) return EDI_SEGMENT;
     return next_event(r);
 }
 

@@ -44,16 +44,19 @@ size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks);
  * elsewhere than behind terminators; edi_scan_next tells then. `from` is the beginning of a segment. */
 bool edi_scan_ahead(edi_scan *scan, size_t from);
 
-/* The first terminator at or after `from`, the beginning of a segment without line breaks inside; SIZE_MAX: ask
- * edi_scan_next. */
-static inline size_t edi_scan_clean(edi_scan *scan, size_t from) {
-    for (;;) {
-        while (scan->ends_next < scan->ends_count) {
-            size_t end = scan->batch + scan->ends[scan->ends_next++];
-            if (end >= from) return end;
-        }
-        if (from < scan->batch_end || !edi_scan_ahead(scan, from)) return SIZE_MAX;
+/* The first terminator at or after `from`, the beginning of a segment without line breaks inside; SIZE_MAX: it was not
+ * found ahead, see edi_scan_wants_ahead. */
+static inline size_t edi_scan_known(edi_scan *scan, size_t from) {
+    for (; scan->ends_next < scan->ends_count; scan->ends_next++) {
+        size_t end = scan->batch + scan->ends[scan->ends_next];
+        if (end >= from) return end;
     }
+    return SIZE_MAX;
+}
+
+/* Is everything used up that was found ahead? */
+static inline bool edi_scan_wants_ahead(edi_scan *scan, size_t from) {
+    return from >= scan->batch_end && edi_scan_known(scan, from) == SIZE_MAX;
 }
 
 /* The paths, for tests and benchmarks: NULL when this machine has not got it. "scalar", "sse2", "avx2". */

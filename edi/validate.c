@@ -45,6 +45,7 @@ struct edi_validator {
     char brackets[BRACKETS_MAX][8]; /* LS01 of the open bounded loops */
     size_t bracket_count;
     edi_balance balance;
+    bool x12;    /* the interchange is */
     bool guided; /* the document follows a guide (005010X...) */
 
     /* the schema found last: nearly always the next one too */
@@ -205,6 +206,7 @@ static void drop_header_lengths(edi_validator *v) {
 static void begin_interchange(edi_validator *v) {
     const edi_interchange *i = edi_reader_interchange(v->reader);
     char key[3 * EDI_ID_SIZE + 24];
+    v->x12 = i->delimiters.standard == EDI_X12;
     edi_check_interchange(v->checker);
     check_service(v);
     drop_header_lengths(v);
@@ -362,7 +364,6 @@ static __attribute__((noinline)) void track_unit(edi_validator *v, uint32_t key)
 
 EDI_HOT static void body_segment(edi_validator *v) {
     const edi_segment *segment = edi_reader_segment(v->reader);
-    const edi_interchange *i = edi_reader_interchange(v->reader);
     uint32_t key = segment->key;
     v->definition = NULL;
     if (v->guided) track_unit(v, key);
@@ -379,7 +380,7 @@ EDI_HOT static void body_segment(edi_validator *v) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }
     if (edi_balance_wants(&v->balance, key)) edi_balance_segment(&v->balance, v->checker, v->reader, key);
-    if (i->delimiters.standard != EDI_X12) return;
+    if (!v->x12 || key > EDI_TAG(0xFF, 0xFF, 0, 0)) return;
     if (key == EDI_TAG('H', 'L', 0, 0)) check_hierarchy(v);
     if (key == EDI_TAG('L', 'S', 0, 0)) check_bracket(v, true);
     if (key == EDI_TAG('L', 'E', 0, 0)) check_bracket(v, false);
