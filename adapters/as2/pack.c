@@ -1,8 +1,9 @@
 /* adapters/as2/pack.c: makes of a payload the body of an AS2 message: compressed, signed, encrypted, in one pass.
  *
  * Bytes are pushed from the document outwards through a chain of sinks, each layer writing its frame around what comes
- * from inside; what a receipt may digest is digested where it passes. Definite lengths need to be known before, so they
- * cost passes that only count; small messages always pay them, because more partners read DER.
+ * from inside; what a receipt may digest is digested where it passes. Definite lengths need to be known before; small
+ * messages always have them, because more partners read DER. What is encrypted of a small one is held until its length
+ * is known; otherwise, and for the length of what is compressed, passes that only count come before.
  */
 #include "adapters/as2/session.h"
 
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SMALL_BYTES = 1024 * 1024, CHUNK = 64 * 1024, HEADER_TEXT_MAX = 8 * 1024, BASE64_LINE_BYTES = 57 };
+enum { SMALL_BYTES = 1024 * 1024, SMALL_CONTENT_MAX = 4 * SMALL_BYTES };
+enum { CHUNK = 64 * 1024, CHUNK_LEAST = 4096, HEADER_TEXT_MAX = 8 * 1024, BASE64_LINE_BYTES = 57 };
 
 /* What is done, decided before the first byte. */
 typedef struct packing {
@@ -48,7 +50,8 @@ typedef struct pass {
     /* the layers, from outside */
     sink wire;
     uint64_t content_count; /* into the envelope */
-    sink content_to;
+    sink content_to, around_content;
+    buf held; /* of a small message: all that goes into the envelope */
     cms_envelope *envelope;
     cms_compressor *compressor;
     as2_mic_tap decrypted, signed_, inflated, body, payload;
@@ -59,6 +62,11 @@ typedef struct pass {
 
 static error *to_envelope(void *context, span piece) {
     return cms_envelope_write(context, piece);
+}
+
+static error *to_held(void *context, span piece) {
+    buf_add(context, piece);
+    return buf_check(context, "a small message");
 }
 
 static error *to_compressor(void *context, span piece) {
@@ -122,28 +130,50 @@ static error *put_header(pass *p, const char *content_type, const char *encoding
 
 /* ---- layers, from outside ---- */
 
-static error *begin_envelope(pass *p) {
+static error *open_envelope(pass *p, uint64_t content_bytes) {
     const packing *plan = p->plan;
     const cms_certificate *recipients[] = {plan->recipient->certificate};
-    bool oaep = strcmp(as2_text(plan->settings, "key_transport"), "oaep") == 0;
+    const cms_envelope_options options = {
+        .cipher = plan->cipher,
+        .oaep = strcmp(as2_text(plan->settings, "key_transport"), "oaep") == 0,
+        .oaep_digest = DIGEST_SHA256,
+        .recipients = recipients,
+        .recipient_count = 1,
+        .content_bytes = content_bytes,
+    };
+    return cms_envelope_new(&options, &p->around_content, &p->envelope);
+}
+
+static error *begin_envelope(pass *p) {
+    const packing *plan = p->plan;
     char type[128];
     snprintf(type, sizeof type, "application/pkcs7-mime; smime-type=%s; name=\"smime.p7m\"",
         cms_cipher_is_authenticated(plan->cipher) ? "authEnveloped-data" : "enveloped-data");
     error *err = put_header(p, type, "binary", "smime.p7m");
-    const cms_envelope_options options = {
-        .cipher = plan->cipher,
-        .oaep = oaep,
-        .oaep_digest = DIGEST_SHA256,
-        .recipients = recipients,
-        .recipient_count = 1,
-        .content_bytes = plan->definite ? p->known->content : CMS_LENGTH_UNKNOWN,
-    };
-    if (!err && !p->counts_only) err = cms_envelope_new(&options, &p->at, &p->envelope);
+    p->around_content = p->at;
+    if (p->counts_only) {
+        p->content_to = (sink){.write = to_nobody};
+    } else if (plan->small) {
+        p->held = BUF_MAX(SMALL_CONTENT_MAX);
+        p->content_to = (sink){.write = to_held, .context = &p->held};
+    } else {
+        if (!err) err = open_envelope(p, plan->definite ? p->known->content : CMS_LENGTH_UNKNOWN);
+        p->content_to = (sink){.write = to_envelope, .context = p->envelope};
+    }
     if (err) return err;
-    p->content_to = p->counts_only ? (sink){.write = to_nobody} : (sink){.write = to_envelope, .context = p->envelope};
     p->at = (sink){.write = count_content, .context = p};
     put_tap(p, &p->decrypted, AS2_MIC_DECRYPTED);
     return NULL;
+}
+
+static error *finish_envelope(pass *p) {
+    error *err = NULL;
+    if (p->counts_only) return NULL;
+    if (p->plan->small) {
+        err = open_envelope(p, p->held.len);
+        if (!err) err = cms_envelope_write(p->envelope, buf_span(&p->held));
+    }
+    return err ? err : cms_envelope_finish(p->envelope);
 }
 
 static error *begin_compression(pass *p) {
@@ -203,10 +233,11 @@ static error *write_base64(pass *p, span bytes, bool last) {
 }
 
 static error *write_document(pass *p, const adapter_source *payload, bool base64) {
-    char *chunk = xmalloc(CHUNK);
+    size_t room = payload->size < CHUNK_LEAST ? CHUNK_LEAST : payload->size < CHUNK ? (size_t)payload->size : CHUNK;
+    char *chunk = xmalloc(room);
     error *err = payload->rewind(payload->context);
     for (size_t len = 1; !err && len > 0;) {
-        err = payload->read(payload->context, chunk, CHUNK, &len);
+        err = payload->read(payload->context, chunk, room, &len);
         if (err || len == 0) break;
         if (p->payload.set) digest_set_update(p->payload.set, span_make(chunk, len));
         err = base64 ? write_base64(p, span_make(chunk, len), false) : sink_write(&p->at, span_make(chunk, len));
@@ -266,7 +297,7 @@ static error *finish_layers(pass *p) {
     if (plan->compress_inside) err = finish_compression(p);
     if (!err && plan->key) err = finish_signature(p);
     if (!err && plan->compress_outside) err = finish_compression(p);
-    if (!err && p->envelope) err = cms_envelope_finish(p->envelope);
+    if (!err && plan->recipient) err = finish_envelope(p);
     if (!err && p->decrypted.set) as2_mic_tap_finish(&p->decrypted, p->mics, AS2_MIC_DECRYPTED);
     p->known->content = p->content_count;
     return err;
@@ -276,6 +307,7 @@ static void free_pass(pass *p) {
     as2_mic_tap *taps[] = {&p->decrypted, &p->signed_, &p->inflated, &p->body, &p->payload};
     for (size_t i = 0; i < sizeof taps / sizeof *taps; i++)
         digest_set_free(taps[i]->set);
+    buf_free(&p->held);
     cms_envelope_free(p->envelope);
     cms_compressor_free(p->compressor);
 }
@@ -455,7 +487,7 @@ error *as2_pack(adapter_session *session, const json_t *order, const adapter_sou
         err = count(&plan, &known, payload, plan.compress_inside);
         plan.definite = true;
     }
-    if (!err && plan.definite && plan.recipient) err = count(&plan, &known, payload, false);
+    if (!err && plan.definite && plan.recipient && !plan.small) err = count(&plan, &known, payload, false);
     if (!err) {
         add_headers(headers, &plan, order);
         pass p = {.plan = &plan, .known = &known, .http = headers, .mics = &mics};

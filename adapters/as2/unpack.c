@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK = 128 * 1024, SMALL_BYTES = 4 * 1024 * 1024 };
+enum { CHUNK = 128 * 1024, CHUNK_LEAST = 4096, SMALL_BYTES = 4 * 1024 * 1024 };
 
 typedef struct unpacking {
     adapter_session *session;
@@ -73,11 +73,12 @@ static error *run(
         .explain = explain,
         .documents = documents,
     };
-    char *chunk = xmalloc(CHUNK);
+    size_t room = body->size < CHUNK_LEAST ? CHUNK_LEAST : body->size < CHUNK ? (size_t)body->size : CHUNK;
+    char *chunk = xmalloc(room);
     u->peel = peel_new(&options);
     error *err = NULL;
     for (size_t len = 1; !err && len > 0;) {
-        err = body->read(body->context, chunk, CHUNK, &len);
+        err = body->read(body->context, chunk, room, &len);
         if (!err && len > 0) err = peel_write(u->peel, span_make(chunk, len));
     }
     if (!err) err = peel_finish(u->peel);

@@ -5,17 +5,27 @@ static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 static const char for_urls[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void write_text(span bytes, const char *alphabet, bool padded, buf *text) {
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i < 3 ? bytes.len - i : 3;
-        const unsigned char *b = (const unsigned char *)bytes.data + i;
-        unsigned group = (unsigned)b[0] << 16 | (left > 1 ? (unsigned)b[1] << 8 : 0) | (left > 2 ? b[2] : 0);
-        for (size_t k = 0; k < 4; k++) {
-            if (k <= left)
-                buf_add_char(text, alphabet[group >> (18 - 6 * k) & 63]);
-            else if (padded)
-                buf_add_char(text, '=');
-        }
+    const unsigned char *b = (const unsigned char *)bytes.data;
+    char group[4];
+    size_t whole = bytes.len / 3 * 3;
+    char *out = buf_reserve(text, whole / 3 * 4);
+    if (!out) return;
+    for (size_t i = 0; i < whole; i += 3, out += 4) {
+        unsigned bits = (unsigned)b[i] << 16 | (unsigned)b[i + 1] << 8 | b[i + 2];
+        out[0] = alphabet[bits >> 18];
+        out[1] = alphabet[bits >> 12 & 63];
+        out[2] = alphabet[bits >> 6 & 63];
+        out[3] = alphabet[bits & 63];
     }
+    buf_grew(text, whole / 3 * 4);
+    size_t left = bytes.len - whole;
+    if (left == 0) return;
+    unsigned bits = (unsigned)b[whole] << 16 | (left > 1 ? (unsigned)b[whole + 1] << 8 : 0);
+    group[0] = alphabet[bits >> 18];
+    group[1] = alphabet[bits >> 12 & 63];
+    group[2] = left > 1 ? alphabet[bits >> 6 & 63] : '=';
+    group[3] = '=';
+    buf_add(text, span_make(group, padded ? 4 : left + 1));
 }
 
 void base64_write(span bytes, buf *text) {

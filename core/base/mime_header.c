@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+enum { FIELDS_FIRST = 16 };
+
 typedef struct field {
     char *name, *value;
     size_t name_len, value_len;
@@ -14,10 +16,10 @@ typedef struct field {
 
 struct mime_headers {
     buf raw;
-    size_t line; /* where the line in hand begins in `raw` */
-    size_t body; /* bytes of `raw` that the fields have been made from */
-    field fields[MIME_HEADERS_MAX];
-    size_t count;
+    size_t line;   /* where the line in hand begins in `raw` */
+    size_t body;   /* bytes of `raw` that the fields have been made from */
+    field *fields; /* MIME_HEADERS_MAX at most */
+    size_t count, room;
     bool complete;
 };
 
@@ -30,6 +32,10 @@ mime_headers *mime_headers_new(void) {
 error *mime_headers_add(mime_headers *headers, span name, span value) {
     if (headers->count == MIME_HEADERS_MAX)
         return error_new(ERROR_LIMIT, "more than %d header fields", MIME_HEADERS_MAX);
+    if (headers->count == headers->room) {
+        headers->room = headers->room ? headers->room * 2 : FIELDS_FIRST;
+        headers->fields = xreallocarray(headers->fields, headers->room, sizeof *headers->fields);
+    }
     value = span_trim(value);
     headers->fields[headers->count++] =
         (field){.name = xspandup(name), .value = xspandup(value), .name_len = name.len, .value_len = value.len};
@@ -137,6 +143,7 @@ void mime_headers_free(mime_headers *headers) {
         free(headers->fields[i].value);
     }
     buf_free(&headers->raw);
+    free(headers->fields);
     free(headers);
 }
 

@@ -39,7 +39,7 @@ struct cms_envelope {
     EVP_CIPHER_CTX *context; /* belongs to the bio */
     uint64_t written;
     size_t held;        /* ciphertext in `out` not handed on */
-    unsigned char *out; /* OUT_BYTES */
+    unsigned char *out; /* OUT_BYTES, or as much as there will be */
 };
 
 bool cms_cipher_named(span name, cms_cipher *cipher) {
@@ -178,7 +178,8 @@ error *cms_envelope_new(const cms_envelope_options *options, const sink *to, cms
     cms_envelope *envelope = xcalloc(1, sizeof *envelope);
     envelope->options = *options;
     envelope->to = *to;
-    envelope->out = xmalloc(OUT_BYTES);
+    bool little = is_definite(envelope) && options->content_bytes < PIECE;
+    envelope->out = xmalloc(little ? (size_t)options->content_bytes + EVP_MAX_BLOCK_LENGTH : OUT_BYTES);
     error *err = start_cipher(envelope);
     if (!err) err = write_head(envelope);
     if (err) {

@@ -235,13 +235,18 @@ error *call_translator(worker_pool *pool, call_scope *scope, frame_operation ope
     return call_worker(pool, &request, scope, reply, head);
 }
 
+static json_t *bare_head(const estate_connection *connection) {
+    return json_pack("{s:s, s:s, s:I, s:I}", "connection", connection->name, "kind", connection->adapter->kind,
+        "revision", (json_int_t)connection->revision, "timeout_ms", (json_int_t)connection->timeout_ms);
+}
+
 error *call_courier_head(config *c, const estate_connection *connection, json_t **head) {
     json_t *secrets = NULL;
     error *err = config_secrets(c, connection, &secrets);
     if (err) return err;
-    *head = json_pack("{s:s, s:s, s:I, s:O, s:o, s:I}", "connection", connection->name, "kind",
-        connection->adapter->kind, "revision", (json_int_t)connection->revision, "settings", connection->settings,
-        "secrets", secrets, "timeout_ms", (json_int_t)connection->timeout_ms);
+    *head = bare_head(connection);
+    json_object_set(*head, "settings", (json_t *)(uintptr_t)connection->settings);
+    json_object_set_new(*head, "secrets", secrets);
     return NULL;
 }
 
@@ -256,15 +261,35 @@ error *call_courier(
     return error_wrap(call_worker(pool, &request, NULL, reply, head), "connection %s", connection->name);
 }
 
-error *call_courier_lane(worker_pool *pool, const estate_connection *connection, const char *lane, uint64_t bytes,
-    frame *take_call, frame *reply, json_t **head) {
+static error *call_kept(worker_pool *pool, const estate_connection *connection, const kept_call *call,
+    json_t *take_head, frame *reply, json_t **head) {
     worker_request request = {
         .kind = WORKER_COURIER,
-        .lane = lane,
-        .call = *take_call,
-        .deadline_ms = call_courier_deadline_ms(connection) + (int64_t)(bytes / SLOW_BYTES_A_MS),
+        .lane = call->lane,
+        .deadline_ms = call_courier_deadline_ms(connection) + (int64_t)(call->bytes / SLOW_BYTES_A_MS),
     };
-    return error_wrap(call_worker(pool, &request, NULL, reply, head), "connection %s", connection->name);
+    bool inline_payload = call->payload && call->payload->bytes;
+    json_object_update(take_head, call->members);
+    if (call->into >= 0) json_object_set_new(take_head, "into", json_integer(!call->payload || inline_payload ? 0 : 1));
+    bool secret = json_object_get(take_head, "secrets") != NULL;
+    call_prepare(&request.call, call->operation, take_head, call->payload);
+    request.call.secret = secret;
+    if (call->into >= 0) frame_put_descriptor(&request.call, fcntl(call->into, F_DUPFD_CLOEXEC, 0));
+    return call_worker(pool, &request, NULL, reply, head);
+}
+
+error *call_courier_kept(config *c, worker_pool *pool, const estate_connection *connection, const kept_call *call,
+    frame *reply, json_t **head) {
+    json_t *with_settings = NULL;
+    error *err = call_kept(pool, connection, call, bare_head(connection), reply, head);
+    if (!err && json_get_bool(*head, "wants_settings", false)) {
+        frame_clear(reply);
+        json_decref(*head);
+        *head = NULL;
+        err = call_courier_head(c, connection, &with_settings);
+        if (!err) err = call_kept(pool, connection, call, with_settings, reply, head);
+    }
+    return error_wrap(err, "connection %s", connection->name);
 }
 
 int64_t call_courier_deadline_ms(const estate_connection *connection) {

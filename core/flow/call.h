@@ -54,10 +54,20 @@ must_check error *call_courier_head(config *c, const estate_connection *connecti
 must_check error *call_courier(
     worker_pool *pool, const estate_connection *connection, frame *take_call, frame *reply, json_t **head);
 
-/* The same in the courier of that lane, which is the connection's name or begins with it, with `bytes` to work on: the
- * deadline grows with them. */
-must_check error *call_courier_lane(worker_pool *pool, const estate_connection *connection, const char *lane,
-    uint64_t bytes, frame *take_call, frame *reply, json_t **head);
+/* What a courier that keeps its session is asked, again and again. */
+typedef struct kept_call {
+    frame_operation operation;
+    const char *lane;            /* the connection's name, or begins with it */
+    json_t *members;             /* of the head; borrowed */
+    const payload_view *payload; /* NULL: none */
+    int into;                    /* borrowed descriptor to write to; -1: none */
+    uint64_t bytes;              /* to work on: the deadline grows with them */
+} kept_call;
+
+/* Asks without settings and secrets, and with them only a courier that has no session yet: reading and opening keys
+ * costs more than most messages. Waits, as call_translator. */
+must_check error *call_courier_kept(config *c, worker_pool *pool, const estate_connection *connection,
+    const kept_call *call, frame *reply, json_t **head);
 
 int64_t call_courier_deadline_ms(const estate_connection *connection);
 

@@ -2,14 +2,14 @@
 #include "core/base/memory.h"
 #include "core/flow/exchange_parts.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { LANES = 4 };
 
-void exchange_lane(engine *e, const estate_connection *connection, char lane[128]) {
+/* One of a few lanes of the connection, in turn: keys are read once in each, and several messages pass at a time. */
+static void exchange_lane(engine *e, const estate_connection *connection, char lane[128]) {
     unsigned turn = atomic_fetch_add(&e->turn, 1);
     snprintf(lane, 128, "%s#%u", connection->name, turn % LANES);
 }
@@ -48,28 +48,25 @@ error *exchange_evidence(store *s, const char *message_id, json_t **evidence) {
     return err;
 }
 
-error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order, span body, int fd,
-    uint64_t size, int take_into, frame *reply, json_t **told) {
+error *exchange_courier(
+    engine *e, const estate_connection *connection, kept_call *call, json_t *take_order, frame *reply, json_t **told) {
     char lane[128];
-    json_t *head = NULL;
-    frame call;
-    error *err = call_courier_head(e->options.config, connection, &head);
-    if (err) {
-        json_decref(take_order);
-        if (take_into >= 0) close(take_into);
-        return err;
-    }
-    json_object_set_new(head, "order", take_order);
-    if (take_into >= 0) json_object_set_new(head, "into", json_integer(fd >= 0 ? 1 : 0));
-    call_prepare(&call, OPERATION_UNPACK, head, NULL);
-    call.secret = true;
-    if (fd >= 0)
-        frame_put_descriptor(&call, fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    else
-        frame_put(&call, TAG_PAYLOAD, body.data ? body : SPAN(""));
-    if (take_into >= 0) frame_put_descriptor(&call, take_into);
+    call->members = json_pack("{s:o}", "order", take_order);
+    call->lane = lane;
     exchange_lane(e, connection, lane);
-    return call_courier_lane(e->options.pool, connection, lane, size, &call, reply, told);
+    error *err = call_courier_kept(e->options.config, e->options.pool, connection, call, reply, told);
+    json_decref(call->members);
+    return err;
+}
+
+error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order, const payload_view *body,
+    int into, frame *reply, json_t **told) {
+    kept_call call = {.operation = OPERATION_UNPACK, .payload = body, .into = into, .bytes = body->size};
+    return exchange_courier(e, connection, &call, take_order, reply, told);
+}
+
+payload_view exchange_inline(span body) {
+    return (payload_view){.bytes = (char *)(uintptr_t)(body.data ? body.data : ""), .size = body.len, .fd = -1};
 }
 
 void exchange_reply_free(exchange_reply *reply) {

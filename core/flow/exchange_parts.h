@@ -2,6 +2,7 @@
 #ifndef BANYAN_CORE_FLOW_EXCHANGE_PARTS_H
 #define BANYAN_CORE_FLOW_EXCHANGE_PARTS_H
 
+#include "core/flow/call.h"
 #include "core/flow/exchange.h"
 #include "core/flow/work.h"
 #include "core/http/client.h"
@@ -34,14 +35,18 @@ bool post_is_allowed(const estate_connection *connection, const char *url, bool 
 
 /* ---- exchange.c */
 
-/* One of a few lanes of the connection, in turn: keys are read once in each, and several messages pass at a time. */
-void exchange_lane(engine *e, const estate_connection *connection, char lane[128]);
-
 void exchange_put_json(store *s, store_change *change, const char *id, const char *kind, const json_t *value);
 
-/* Unpacks a body, given inline or as a file. `writer` NULL: documents come inline with the reply. */
-must_check error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order, span body, int fd,
-    uint64_t size, int take_into, frame *reply, json_t **told);
+/* Asks one of the connection's couriers; lane and members are filled in. */
+must_check error *exchange_courier(
+    engine *e, const estate_connection *connection, kept_call *call, json_t *take_order, frame *reply, json_t **told);
+
+/* Unpacks a body. `into`: a file for the documents, borrowed; -1: they come inline with the reply. */
+must_check error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order,
+    const payload_view *body, int into, frame *reply, json_t **told);
+
+/* Bytes in memory as such a body; borrowed, so never closed. */
+payload_view exchange_inline(span body);
 
 /* "as2-out/BANYAN/ACME": where our Message-IDs are claimed; "as2-in/…" the partner's. */
 char *exchange_scope(const estate_connection *connection, bool outgoing);

@@ -11,7 +11,6 @@
 
 #include "adapters/as2/as2.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -79,25 +78,12 @@ static error *make_order(const sending *s, json_t **order) {
 /* Asks a courier; the bytes for the wire become a payload. */
 static error *ask_pack(const sending *s, json_t *order, const payload_view *view, json_t **told, payload *wire) {
     engine *e = s->w->engine;
-    char lane[128];
-    json_t *head = NULL;
-    frame call, reply;
+    frame reply;
     payload_writer *writer = NULL;
-    int into = -1;
+    kept_call call = {.operation = OPERATION_PACK, .payload = view, .into = -1, .bytes = view->size * 2};
     bool small = view->bytes && view->size <= EXCHANGE_INLINE;
-    error *err = call_courier_head(e->options.config, s->connection, &head);
-    if (!err && !small) err = payload_begin_file(e->options.store, &writer, &into);
-    if (err) {
-        json_decref(head);
-        return err;
-    }
-    json_object_set(head, "order", order);
-    if (!small) json_object_set_new(head, "into", json_integer(view->bytes ? 0 : 1));
-    call_prepare(&call, OPERATION_PACK, head, view);
-    call.secret = true;
-    if (!small) frame_put_descriptor(&call, fcntl(into, F_DUPFD_CLOEXEC, 0));
-    exchange_lane(e, s->connection, lane);
-    err = call_courier_lane(e->options.pool, s->connection, lane, view->size * 2, &call, &reply, told);
+    error *err = small ? NULL : payload_begin_file(e->options.store, &writer, &call.into);
+    if (!err) err = exchange_courier(e, s->connection, &call, json_incref(order), &reply, told);
     if (err) {
         payload_abandon(writer);
         return err;
@@ -306,8 +292,8 @@ static error *judge_answer(sending *s, const http_answer *answer) {
     headers = post_headers(answer);
     json_t *order = json_pack("{s:s, s:s, s:O, s:b}", "from", s->connection->partner->as2_id, "to",
         s->connection->station->as2_id, "headers", headers, "answer", 1);
-    err = exchange_unpack(
-        s->w->engine, s->connection, order, buf_span(&answer->body), -1, answer->body.len, -1, &reply, &told);
+    const payload_view body = exchange_inline(buf_span(&answer->body));
+    err = exchange_unpack(s->w->engine, s->connection, order, &body, -1, &reply, &told);
     if (!err) {
         frame_clear(&reply);
         const receipt_context context = {

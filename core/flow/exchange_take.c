@@ -12,7 +12,6 @@
 
 #include "adapters/as2/as2.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -215,7 +214,8 @@ static error *decide_again(taking *t, const char *outcome, const char *text, jso
     json_t *order = json_pack("{s:s, s:s, s:O, s:s, s:s?}", "from", t->request->from, "to", t->request->to, "headers",
         t->request->headers, "outcome", outcome, "text", text);
     json_put_text(order, "mic", json_get_text(t->told, "mic", NULL));
-    error *err = exchange_unpack(t->engine, t->request->connection, order, SPAN(""), -1, 0, -1, &reply, told);
+    const payload_view nothing = exchange_inline(SPAN(""));
+    error *err = exchange_unpack(t->engine, t->request->connection, order, &nothing, -1, &reply, told);
     if (!err) frame_clear(&reply);
     return err;
 }
@@ -469,7 +469,7 @@ static error *take_receipt(taking *t) {
 static error *unpack(taking *t) {
     exchange_request *request = t->request;
     bool large = request->spill != NULL;
-    int into = -1;
+    payload_view body = exchange_inline(request->body);
     error *err = NULL;
     json_t *order = json_pack("{s:s, s:s, s:O}", "from", request->from, "to", request->to, "headers", request->headers);
     if (!request->known) json_object_set_new(order, "outcome", json_string("unknown-trading-relationship"));
@@ -478,9 +478,8 @@ static error *unpack(taking *t) {
         json_decref(order);
         return err;
     }
-    if (t->writer) into = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
-    return exchange_unpack(t->engine, request->connection, order, request->body, large ? request->fd : -1,
-        request->size, into, &t->answer, &t->told);
+    if (large) body = (payload_view){.size = request->size, .fd = request->fd};
+    return exchange_unpack(t->engine, request->connection, order, &body, t->writer ? t->fd : -1, &t->answer, &t->told);
 }
 
 static error *decide(taking *t) {

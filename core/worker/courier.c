@@ -399,6 +399,10 @@ static error *attempt(errand *e, json_t *head) {
     return err ? err : operations[e->request->operation](e);
 }
 
+static bool has_settings(const json_t *head) {
+    return json_object_get(head, "settings") != NULL;
+}
+
 static error *run_errand(worker *w, void *context, frame *request, frame *reply) {
     courier *self = context;
     json_t *head = NULL;
@@ -407,9 +411,15 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
         return error_new(ERROR_UNSUPPORTED, "a courier does not do that");
     error *err = frame_get_json(request, &head);
     if (err) return err;
+    if (!has_settings(head) && !is_current(self, head)) {
+        frame_put(reply, TAG_JSON, SPAN("{\"wants_settings\": true}"));
+        json_decref(head);
+        return NULL;
+    }
     errand e = {.self = self, .head = head, .request = request, .reply = reply};
     err = attempt(&e, head);
-    if (err && self->reused && error_code_of(err) == ERROR_UNREACHABLE && error_wait_ms(err) == 0) {
+    bool broken = err && error_code_of(err) == ERROR_UNREACHABLE && error_wait_ms(err) == 0;
+    if (broken && self->reused && has_settings(head)) {
         error_free(err);
         close_session(self);
         e.again = true;

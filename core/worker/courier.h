@@ -2,7 +2,9 @@
  *
  * Every request's TAG_JSON has {"connection": name, "kind": adapter, "revision": n, "settings": {...}, "secrets":
  * {...}, "timeout_ms": n}; a courier keeps the adapter's session open until connection or revision change. The call's
- * frame is marked `secret` when there are any. Besides:
+ * frame is marked `secret` when there are any. A request may leave settings and secrets out, for they are as long as
+ * the work is short: when no session of that connection and revision is open, the reply is {"wants_settings": true},
+ * nothing has been done, and the request comes again with them. Besides:
  *
  *   PROBE                                            ->  {}
  *   LIST     "pattern", "limit"                      ->  {"entries": [{"name","size","modified_ms"}], "more": bool}

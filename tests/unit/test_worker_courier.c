@@ -301,6 +301,55 @@ static void a_payload_is_staged_and_published(void **state) {
     tear_down(&r);
 }
 
+/* Asked without settings: the courier says that it wants them, or goes by the session that it has. */
+static bool wants_settings(rig *r, const char *more) {
+    pending p;
+    json_t *head = head_of("a", "{}", more);
+    json_object_del(head, "settings");
+    json_object_del(head, "secrets");
+    submit(&r->f, &p, courier_request(OPERATION_PROBE, "a"), head);
+    pending_wait(&p);
+    assert_done(&p);
+    bool wants = json_get_bool(p.head, "wants_settings", false);
+    pending_clear(&p);
+    return wants;
+}
+
+static void settings_and_secrets_are_needed_once_for_each_revision(void **state) {
+    (void)state;
+    rig r;
+    pending p;
+    set_up(&r, 1);
+    assert_true(wants_settings(&r, "{}"));
+    assert_int_equal(seen->opened, 0);
+    call(&r, &p, OPERATION_PROBE, "a", "{}", "{}");
+    assert_done(&p);
+    pending_clear(&p);
+    assert_false(wants_settings(&r, "{}"));
+    assert_int_equal(seen->opened, 1);
+    assert_true(wants_settings(&r, "{\"revision\": 2}")); /* the session of an older configuration is not used */
+    assert_int_equal(seen->opened, 1);
+    tear_down(&r);
+}
+
+static void without_settings_a_session_that_broke_is_not_opened_anew(void **state) {
+    (void)state;
+    rig r;
+    pending p;
+    set_up(&r, 1);
+    call(&r, &p, OPERATION_PROBE, "a", "{\"stale\": true}", "{}");
+    assert_done(&p);
+    pending_clear(&p);
+    json_t *head = head_of("a", "{}", "{}");
+    json_object_del(head, "settings");
+    submit(&r.f, &p, courier_request(OPERATION_PROBE, "a"), head);
+    pending_wait(&p);
+    assert_failed(&p, ERROR_UNREACHABLE, "closed");
+    pending_clear(&p);
+    assert_true(wants_settings(&r, "{}"));
+    tear_down(&r);
+}
+
 static void an_entry_is_done_with_what_get_told(void **state) {
     (void)state;
     rig r;
@@ -587,6 +636,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_comes_with_its_entries_and_is_cut_at_the_limit),
         cmocka_unit_test(a_file_comes_inline_or_into_the_spool),
+        cmocka_unit_test(settings_and_secrets_are_needed_once_for_each_revision),
+        cmocka_unit_test(without_settings_a_session_that_broke_is_not_opened_anew),
         cmocka_unit_test(a_payload_is_staged_and_published),
         cmocka_unit_test(an_entry_is_done_with_what_get_told),
         cmocka_unit_test(bad_requests_are_refused_with_the_connection_s_name),
