@@ -9,18 +9,19 @@
 
 enum { RECEIPT_TEXT_MAX = 256 * 1024 };
 
-static void add_fields(json_t *headers, const as2_answer *answer, const char *domain) {
+static void add_fields(json_t *headers, const as2_answer *answer, const json_t *settings) {
     buf from = BUF_MAX(AS2_NAME_ROOM * 2), to = BUF_MAX(AS2_NAME_ROOM * 2);
     char id[ID_SIZE], text[256];
     as2_name_write(answer->from, &from);
     as2_name_write(answer->to, &to);
-    snprintf(text, sizeof text, "<%s@%s>", id_new(id), domain);
+    snprintf(text, sizeof text, "<%s@%s>", id_new(id), as2_text(settings, "message_id_domain"));
     as2_header(headers, "AS2-Version", "1.2");
     as2_header(headers, "AS2-From", buf_text(&from));
     as2_header(headers, "AS2-To", buf_text(&to));
     as2_header(headers, "Message-ID", text);
     as2_header(headers, "Subject", "Message Disposition Notification");
     as2_header(headers, "MIME-Version", "1.0");
+    as2_add_features(headers, settings);
     buf_free(&from);
     buf_free(&to);
 }
@@ -78,7 +79,7 @@ error *as2_answer_build(adapter_session *session, const as2_answer *answer, json
     if (!err && answer->is_signed) err = sign(session, answer, &type, &body);
     if (!err) {
         json_t *headers = json_array();
-        add_fields(headers, answer, as2_text(session->settings, "message_id_domain"));
+        add_fields(headers, answer, session->settings);
         as2_header(headers, "Content-Type", buf_text(&type));
         *receipt = json_object();
         json_object_set_new(*receipt, "headers", headers);

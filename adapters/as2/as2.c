@@ -142,6 +142,13 @@ static const setting as2_settings[] = {
         .fallback = "multiple-attachments, AS2-Reliability",
         .help = "EDIINT-Features; empty: the field is not sent."},
     {.name = "product_header", .type = SETTING_BOOLEAN, .fallback = "false", .help = "Whether AS2-Product is sent."},
+    {.name = "restart",
+        .type = SETTING_CHOICE,
+        .choices = "auto always never",
+        .fallback = "auto",
+        .help =
+            "Whether a large message that broke off goes on where it stopped (AS2-Restart): with a partner who says "
+            "that it can, always, or never."},
     {.name = "message_id_domain",
         .type = SETTING_TEXT,
         .min = 1,
@@ -333,6 +340,15 @@ const char *as2_outcome_name(int outcome) {
     if (outcome < 0 || outcome >= AS2_OUTCOMES) return "other";
     if (outcome == AS2_PROCESSED) return "processed";
     return as2_disposition_rule_of((as2_outcome)outcome)->text;
+}
+
+void as2_add_features(json_t *headers, const json_t *settings) {
+    const char *said = as2_text(settings, "features");
+    if (!said || !*said) return;
+    bool restart = strcmp(as2_text(settings, "restart"), "never") != 0 && !strcasestr(said, "AS2-Restart");
+    char *value = xasprintf("%s%s", said, restart ? ", AS2-Restart" : "");
+    as2_header(headers, "EDIINT-Features", value);
+    free(value);
 }
 
 void as2_header(json_t *headers, const char *name, const char *value) {

@@ -427,7 +427,7 @@ static void add_receipt_request(json_t *headers, const packing *plan, const json
 
 static void add_headers(json_t *headers, const packing *plan, const json_t *order) {
     buf from = BUF_MAX(AS2_NAME_ROOM * 2), to = BUF_MAX(AS2_NAME_ROOM * 2);
-    const char *mail = as2_text(plan->settings, "from"), *features = as2_text(plan->settings, "features");
+    const char *mail = as2_text(plan->settings, "from");
     const char *name;
     json_t *value;
     as2_name_write(json_get_text(order, "from", ""), &from);
@@ -440,7 +440,7 @@ static void add_headers(json_t *headers, const packing *plan, const json_t *orde
     as2_header(headers, "MIME-Version", "1.0");
     add_date(headers);
     if (mail) as2_header(headers, "From", mail);
-    if (features && *features) as2_header(headers, "EDIINT-Features", features);
+    as2_add_features(headers, plan->settings);
     if (as2_boolean(plan->settings, "product_header")) as2_header(headers, "AS2-Product", "banyan:" BANYAN_VERSION);
     add_receipt_request(headers, plan, order);
     json_object_foreach(json_get_object(plan->settings, "headers"), name, value) if (json_is_string(value))

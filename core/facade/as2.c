@@ -16,22 +16,23 @@
 enum { BODY_IN_MEMORY = 64 * 1024, STRANGER_BODY_MAX = 64 * 1024 * 1024 };
 
 typedef struct inbound {
-    engine *engine;
-    store *store;
-    blocking *threads;
+    const as2_services *services;
     estate *estate;
     http_request *request;
     exchange_request exchange;
     char from[AS2_NAME_ROOM], to[AS2_NAME_ROOM];
     json_t *headers;
     char *peer;
-    int waste; /* where the body of a stranger goes; -1 */
+    int waste;       /* where the body of a stranger goes; -1 */
+    as2_part *part;  /* of a large message that may be gone on with; NULL: none */
+    uint64_t offset; /* bytes that came by an earlier request */
 } inbound;
 
 static void inbound_free(void *owner, http_outcome outcome) {
     inbound *in = owner;
     (void)outcome;
     payload_abandon(in->exchange.spill);
+    if (in->part) as2_part_leave(in->services->parts, in->part);
     if (in->waste >= 0) close(in->waste);
     json_decref(in->headers);
     estate_release(in->estate);
@@ -128,7 +129,7 @@ static http_response *refusal(error *take) {
 static void work(void *owner) {
     inbound *in = owner;
     exchange_reply reply = {.status = 0};
-    error *err = exchange_take(in->engine, &in->exchange, &reply);
+    error *err = exchange_take(in->services->engine, &in->exchange, &reply);
     http_response *response = err ? refusal(err) : response_of(&reply);
     exchange_reply_free(&reply);
     http_respond(in->request, response);
@@ -140,8 +141,12 @@ static void after_body(http_request *request, void *owner) {
     inbound *in = owner;
     span body = http_request_body(request);
     in->exchange.body = body.data ? body : SPAN("");
-    in->exchange.size = http_request_body_size(request);
-    blocking_run(in->threads, work, in);
+    in->exchange.size = in->offset + http_request_body_size(request);
+    if (in->part) {
+        in->exchange.spill = as2_part_complete(in->services->parts, in->part, &in->exchange.fd);
+        in->part = NULL;
+    }
+    blocking_run(in->services->threads, work, in);
 }
 
 static int open_spill(void *owner) {
@@ -151,7 +156,8 @@ static int open_spill(void *owner) {
         in->waste = open("/dev/null", O_WRONLY | O_CLOEXEC);
         return in->waste;
     }
-    error *err = payload_begin_file(in->store, &in->exchange.spill, &fd);
+    if (in->part) return as2_part_file(in->part);
+    error *err = payload_begin_file(in->services->store, &in->exchange.spill, &fd);
     in->exchange.fd = fd;
     log_failure(LOG_ERROR, "an AS2 message cannot be kept", err);
     return fd;
@@ -160,8 +166,10 @@ static int open_spill(void *owner) {
 static void take_body(inbound *in) {
     uint64_t maximum =
         in->exchange.known ? (uint64_t)as2_integer(in->exchange.connection->settings, "max_size") : STRANGER_BODY_MAX;
-    const http_body_plan plan = {
-        .maximum = maximum, .memory = BODY_IN_MEMORY, .spill = open_spill, .complete = after_body};
+    const http_body_plan plan = {.maximum = maximum > in->offset ? maximum - in->offset : 0,
+        .memory = in->part ? 0 : BODY_IN_MEMORY,
+        .spill = open_spill,
+        .complete = after_body};
     http_take_body(in->request, &plan);
 }
 
@@ -170,33 +178,91 @@ static uint64_t announced_size(const http_request *request) {
     return span_to_u64(span_trim(http_request_header(request, "Content-Length")), 0, INT64_MAX, &size) ? size : 0;
 }
 
-void as2_start(engine *e, store *s, blocking *threads, estate *snapshot, http_request *request) {
-    span method = http_request_method(request);
-    if (span_is(method, "GET") || span_is(method, "HEAD")) {
-        http_respond(request, friendly_page());
-        return;
-    }
-    if (!span_is(method, "POST")) {
-        http_response *response = answer_problem(
-            405, "method-not-allowed", "Not with this method", "Messages and receipts come with POST.", NULL);
-        http_response_header(response, "Allow", "GET, POST");
-        http_respond(request, response);
-        return;
-    }
+/* ---- large messages that go on where they broke off (draft-harding-as2-restart-02 §3) */
+
+static span tag_of(const http_request *request) {
+    span tag = span_trim(http_request_header(request, "ETag"));
+    return tag.len <= AS2_TAG_MAX ? tag : span_make(NULL, 0);
+}
+
+static bool may_restart(const estate_connection *connection) {
+    return strcmp(as2_text(connection->settings, "restart"), "never") != 0;
+}
+
+/* "bytes 500-999/1000", where the unit may be left out: all that is missing from 500 on. */
+static bool read_range(span value, uint64_t length, uint64_t *offset) {
+    uint64_t first, last, total;
+    span text, from, to;
+    value = span_trim(value);
+    if (span_starts(value, SPAN("bytes"))) value = span_trim(span_make(value.data + 5, value.len - 5));
+    if (!span_split(&value, '/', &text) || !span_split(&text, '-', &from) || !span_split(&text, '/', &to)) return false;
+    if (!span_to_u64(span_trim(from), 0, INT64_MAX, &first) || !span_to_u64(span_trim(to), 0, INT64_MAX, &last) ||
+        !span_to_u64(span_trim(value), 1, INT64_MAX, &total))
+        return false;
+    *offset = first;
+    return first <= last && last + 1 == total && last - first + 1 == length;
+}
+
+static http_response *bad_range(const inbound *in, span tag) {
+    char range[64];
+    http_response *response = answer_problem(416, "invalid", "The transfer cannot go on there",
+        "Ask with HEAD and the same ETag how many bytes there are, or send the whole message.", NULL);
+    snprintf(range, sizeof range, "bytes */%llu",
+        (unsigned long long)as2_parts_received(in->services->parts, in->exchange.connection->name, tag));
+    http_response_header(response, "Content-Range", range);
+    return response;
+}
+
+/* Is this a transfer that can be gone on with, or one that goes on? An answer when it cannot be taken. */
+static http_response *begin_part(inbound *in) {
+    const char *connection = in->exchange.connection->name;
+    span tag = tag_of(in->request), range = http_request_header(in->request, "Content-Range");
+    int64_t length = http_request_body_length(in->request);
+    bool named = in->exchange.known && may_restart(in->exchange.connection) && tag.len > 0;
+    if (range.data && (!named || length < 0 || !read_range(range, (uint64_t)length, &in->offset)))
+        return bad_range(in, tag);
+    if (!named || (!range.data && length >= 0 && length <= BODY_IN_MEMORY)) return NULL;
+    error *err = as2_parts_take(in->services->parts, connection, tag, in->offset, &in->part);
+    if (!err) return NULL;
+    if (error_code_of(err) != ERROR_NOT_FOUND) return refusal(err);
+    error_free(err);
+    return bad_range(in, tag);
+}
+
+/* HEAD with the tag of a transfer: how many bytes of it have come. */
+static http_response *tell_received(inbound *in, span tag) {
+    const estate_connection *connection = NULL;
+    if (read_name(in->request, "AS2-From", in->from) && read_name(in->request, "AS2-To", in->to))
+        connection = find_exchange(in);
+    char *text = xspandup(tag);
+    http_response *response = http_response_new(200);
+    http_response_header(response, "ETag", text);
+    http_response_header(response, "EDIINT-Features", "AS2-Restart");
+    http_response_body_size_only(
+        response, as2_parts_received(in->services->parts, connection ? connection->name : NULL, tag));
+    free(text);
+    return response;
+}
+
+/* ---- the request ---- */
+
+static inbound *inbound_new(const as2_services *services, estate *snapshot, http_request *request) {
     inbound *in = xcalloc(1, sizeof *in);
     in->waste = -1;
-    in->engine = e;
-    in->store = s;
-    in->threads = threads;
+    in->services = services;
     in->request = request;
     in->estate = estate_hold(snapshot);
     in->peer = xspandup(http_request_peer(request));
     in->headers = list_headers(request);
     http_own(request, in, inbound_free, NULL);
-    if (!read_name(request, "AS2-From", in->from) || !read_name(request, "AS2-To", in->to)) {
+    return in;
+}
+
+static void take_post(inbound *in) {
+    if (!read_name(in->request, "AS2-From", in->from) || !read_name(in->request, "AS2-To", in->to)) {
         http_respond(
-            request, answer_problem(400, "invalid", "This is no AS2 message",
-                         "AS2-From and AS2-To must stand once each, with 1 to 128 printable characters.", NULL));
+            in->request, answer_problem(400, "invalid", "This is no AS2 message",
+                             "AS2-From and AS2-To must stand once each, with 1 to 128 printable characters.", NULL));
         return;
     }
     const estate_connection *connection = find_exchange(in);
@@ -204,14 +270,15 @@ void as2_start(engine *e, store *s, blocking *threads, estate *snapshot, http_re
     if (!connection) connection = estate_find_exchange(in->estate, "as2", NULL, in->to);
     if (!connection) connection = estate_find_exchange(in->estate, "as2", NULL, NULL);
     if (!connection) {
-        http_respond(request,
+        http_respond(in->request,
             answer_problem(404, "not-found", "There is no such resource", "No AS2 connection is configured.", NULL));
         return;
     }
-    error *err = known && !connection->enabled ? error_new(ERROR_UNREACHABLE, "the connection is switched off")
-                                               : store_admit(s, known ? announced_size(request) : 0);
+    error *err = known && !connection->enabled
+                     ? error_new(ERROR_UNREACHABLE, "the connection is switched off")
+                     : store_admit(in->services->store, known ? announced_size(in->request) : 0);
     if (err) {
-        http_respond(request, refusal(err));
+        http_respond(in->request, refusal(err));
         return;
     }
     if (!known) log_warning("an AS2 message from %.128s to %.128s: no connection has these names", in->from, in->to);
@@ -225,5 +292,25 @@ void as2_start(engine *e, store *s, blocking *threads, estate *snapshot, http_re
         .peer = in->peer,
         .fd = -1,
     };
-    take_body(in);
+    http_response *refused = begin_part(in);
+    if (refused)
+        http_respond(in->request, refused);
+    else
+        take_body(in);
+}
+
+void as2_start(const as2_services *services, estate *snapshot, http_request *request) {
+    span method = http_request_method(request), tag = tag_of(request);
+    if (span_is(method, "HEAD") && tag.len > 0) {
+        http_respond(request, tell_received(inbound_new(services, snapshot, request), tag));
+    } else if (span_is(method, "GET") || span_is(method, "HEAD")) {
+        http_respond(request, friendly_page());
+    } else if (!span_is(method, "POST")) {
+        http_response *response = answer_problem(
+            405, "method-not-allowed", "Not with this method", "Messages and receipts come with POST.", NULL);
+        http_response_header(response, "Allow", "GET, POST");
+        http_respond(request, response);
+    } else {
+        take_post(inbound_new(services, snapshot, request));
+    }
 }

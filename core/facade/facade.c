@@ -18,7 +18,7 @@
 
 struct facade {
     facade_options options;
-    engine *engine;
+    as2_services as2;
     pthread_mutex_t lock; /* guards `now` */
     routes *now;
 };
@@ -53,13 +53,16 @@ error *facade_new(const facade_options *options, facade **out) {
     facade *f = xcalloc(1, sizeof *f);
     f->options = *options;
     f->options.services.upstreams = upstreams_new(options->services.loop, options->services.config);
+    f->as2 = (as2_services){.store = options->services.store,
+        .threads = options->exchanges,
+        .parts = as2_parts_new(options->services.store)};
     pthread_mutex_init(&f->lock, NULL);
     *out = f;
     return later_start(&f->options.services.later);
 }
 
 void facade_attach(facade *f, engine *e) {
-    f->engine = e;
+    f->as2.engine = e;
 }
 
 void facade_call_others(void *context, const others_plan *plan) {
@@ -80,6 +83,7 @@ void facade_free(facade *f) {
     routes_release(f->now);
     upstreams_free(f->options.services.upstreams);
     later_free(f->options.services.later);
+    as2_parts_free(f->as2.parts);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }
@@ -128,9 +132,7 @@ static void serve_found(facade *f, routes *r, http_request *request, const route
     case OWN_STATUS: serve_status(f, r, request, match); break;
     case OWN_OPENAPI: http_respond(request, openapi_document(e, f->options.version)); break;
     case OWN_DOCS: serve_docs(request, match); break;
-    case OWN_AS2:
-        as2_start(f->engine, f->options.services.store, f->options.exchanges, routes_estate(r), request);
-        break;
+    case OWN_AS2: as2_start(&f->as2, routes_estate(r), request); break;
     }
 }
 

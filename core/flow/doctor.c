@@ -109,7 +109,7 @@ static bool examine_way(examination *x) {
         say(x, "reach", false, "the connection has no url: messages can only be received");
         return false;
     }
-    const post_order order = {.connection = x->connection, .url = url, .fd = -1, .own_server = true, .look = true};
+    const post_order order = {.connection = x->connection, .url = url, .fd = -1, .own_server = true, .method = "GET"};
     error *err = post(x->engine, &order, &answer);
     if (err) {
         explain_unreachable(x, err);

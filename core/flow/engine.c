@@ -439,6 +439,7 @@ error *engine_start(const engine_options *options, engine **out) {
     e->options = *options;
     e->health = health_new();
     e->posters = posters_new();
+    e->peers = peers_new();
     if (options->public_url) atomic_store(&e->public_url, xstrdup(options->public_url));
     e->dispatcher = dispatcher_new();
     dispatcher *d = e->dispatcher;
@@ -502,6 +503,7 @@ void engine_free(engine *e) {
     if (!e) return;
     health_free(e->health);
     posters_free(e->posters);
+    peers_free(e->peers);
     free(atomic_load(&e->public_url));
     free(e);
 }

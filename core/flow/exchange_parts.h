@@ -19,10 +19,11 @@ typedef struct post_order {
     const json_t *headers; /* [[name, value]…] */
     span body;             /* or */
     int fd;                /* -1: none */
-    uint64_t size;
-    bool own_server;  /* the connection's own address: with its credentials */
-    bool look;        /* only a GET, without a body */
-    bool public_only; /* only public addresses may be called */
+    uint64_t size, offset; /* of the file; from where on it is sent */
+    bool own_server;       /* the connection's own address: with its credentials */
+    const char *method;    /* GET or HEAD: only to look, without a body; NULL: POST */
+    bool public_only;      /* only public addresses may be called */
+    bool fresh;            /* on a new connection; http_call */
 } post_order;
 
 must_check error *post(engine *e, const post_order *order, http_answer *answer);
@@ -32,6 +33,24 @@ json_t *post_headers(const http_answer *answer);
 
 /* May a receipt be sent there: the connection's own host, or one that it names? *any: it was by "*". */
 bool post_is_allowed(const estate_connection *connection, const char *url, bool *any);
+
+/* ---- exchange_restart.c: messages that broke off and go on */
+struct peers *peers_new(void);
+void peers_free(struct peers *p);
+
+/* EDIINT-Features, as a partner sends it: what he can do; {NULL, 0}: he does not say. */
+void peers_note(engine *e, const estate_connection *connection, span features);
+
+/* May a transfer to this partner be named, and gone on with? */
+bool restart_is_on(engine *e, const estate_connection *connection);
+
+char *restart_tag(const char *message); /* the ETag of its transfer; owned by the caller */
+
+/* Asks how much of the transfer is there: from where on to send. */
+uint64_t restart_offset(engine *e, const post_order *whole, const char *tag);
+
+/* The fields of the request with those that name the transfer, and its part. New reference. */
+json_t *restart_headers(const json_t *headers, const char *tag, uint64_t offset, uint64_t size);
 
 /* ---- exchange.c */
 

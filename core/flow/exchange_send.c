@@ -179,6 +179,33 @@ static error *check_status(const http_answer *answer) {
         *words ? ": " : "", words);
 }
 
+/* A large message is named, so that a later attempt goes on where an earlier one broke off. */
+static error *post_large(sending *s, post_order *order, http_answer *answer) {
+    engine *e = s->w->engine;
+    const json_t *plain = order->headers;
+    char *tag = restart_tag(s->w->job->message);
+    bool again = s->w->job->attempt > 1 || json_get_integer(s->w->job->detail, "resent", 0) > 0;
+    if (again) order->offset = restart_offset(e, order, tag);
+    if (order->offset > 0)
+        log_info("message %s: %llu bytes are at the partner's already; the rest is sent", s->w->job->message,
+            (unsigned long long)order->offset);
+    json_t *headers = restart_headers(plain, tag, order->offset, order->size);
+    order->headers = headers;
+    order->fresh = true;
+    error *err = post(e, order, answer);
+    json_decref(headers);
+    if (!err && order->offset > 0 && answer->status >= 400 && answer->status < 500) { /* not from there on: then all */
+        http_answer_free(answer);
+        order->offset = 0;
+        headers = restart_headers(plain, tag, 0, order->size);
+        order->headers = headers;
+        err = post(e, order, answer);
+        json_decref(headers);
+    }
+    free(tag);
+    return err;
+}
+
 static error *call_partner(sending *s, http_answer *answer) {
     payload_view wire;
     const char *url = as2_text(s->connection->settings, "url");
@@ -191,7 +218,7 @@ static error *call_partner(sending *s, http_answer *answer) {
             lease_ms + 2 * s->connection->timeout_ms + (int64_t)(wire.size / LEASE_BYTES_A_MS));
         err = store_commit(store_of(s), change, NULL);
     }
-    const post_order order = {
+    post_order order = {
         .connection = s->connection,
         .url = url,
         .headers = json_get_array(s->evidence, "headers"),
@@ -200,7 +227,8 @@ static error *call_partner(sending *s, http_answer *answer) {
         .size = wire.size,
         .own_server = true,
     };
-    if (!err) err = post(s->w->engine, &order, answer);
+    bool named = order.fd >= 0 && restart_is_on(s->w->engine, s->connection);
+    if (!err) err = named ? post_large(s, &order, answer) : post(s->w->engine, &order, answer);
     payload_view_close(&wire);
     return err;
 }
@@ -320,6 +348,7 @@ static error *deliver(sending *s) {
     error *err = packed ? exchange_evidence(store_of(s), s->w->job->message, &s->evidence) : pack(s);
     if (!err) err = call_partner(s, &answer);
     if (err) return err;
+    peers_note(s->w->engine, s->connection, http_answer_header(&answer, "EDIINT-Features"));
     err = judge_answer(s, &answer);
     http_answer_free(&answer);
     return err;

@@ -494,6 +494,7 @@ error *exchange_take(engine *e, exchange_request *request, exchange_reply *reply
     t.message_id = id.data ? xspandup(id) : xstrdup("");
     frame_init(&t.answer, FRAME_REPLY, OPERATION_NONE, 0);
     *reply = (exchange_reply){.status = 500};
+    if (request->known) peers_note(e, request->connection, header(request->headers, "EDIINT-Features"));
     error *err = unpack(&t);
     if (!err) err = decide(&t);
     payload_abandon(t.writer);

@@ -6,11 +6,13 @@
 #include "adapters/as2/as2.h"
 #include "core/base/base64.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { IDLE_CLIENTS = 16, HEADERS_MAX = 128, ANSWER_MAX = 1 << 20 };
 
@@ -186,23 +188,26 @@ error *post(engine *e, const post_order *order, http_answer *answer) {
     add_headers(&p, order->headers);
     error *err = add_credentials(e, order, &p, snapshot);
     if (!err) {
-        http_call call = http_call_to(order->look ? "GET" : "POST", order->url);
+        http_call call = http_call_to(order->method ? order->method : "POST", order->url);
         unsigned timeout = (unsigned)order->connection->timeout_ms;
         call.headers = p.fields;
         call.header_count = p.count;
         call.body = order->body;
         call.body_fd = order->fd;
-        call.body_size = order->size;
+        call.body_size = order->size - order->offset;
         call.answer_maximum = ANSWER_MAX;
+        call.fresh = order->fresh;
         call.connect_timeout_ms = timeout;
         call.timeout_ms = 0;
         call.stall_timeout_ms = timeout;
         call.tls = &p.tls;
-        call.chunked = order->own_server && !order->look && as2_boolean(order->connection->settings, "chunked");
+        call.chunked = order->own_server && !order->method && as2_boolean(order->connection->settings, "chunked");
         call.proxy = as2_text(order->connection->settings, "proxy");
         if (order->public_only) call.may_connect = is_public;
+        if (order->fd >= 0 && lseek(order->fd, (off_t)order->offset, SEEK_SET) < 0)
+            err = error_from_errno(errno, "cannot read the message");
         http_client *client = borrow(e->posters);
-        err = http_client_call(client, &call, answer);
+        if (!err) err = http_client_call(client, &call, answer);
         give_back(e->posters, client);
     }
     if (p.authorization.data) explicit_bzero(p.authorization.data, p.authorization.capacity);

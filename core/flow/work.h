@@ -14,6 +14,7 @@ struct engine {
     watcher *watcher;
     struct dispatcher *dispatcher;
     struct posters *posters;       /* idle HTTP clients with their connections */
+    struct peers *peers;           /* what partners said that they can */
     _Atomic(char *) public_url;    /* how partners reach us; NULL: not known yet */
     atomic_uint turn;              /* which courier packs or unpacks next */
     _Atomic int64_t held_since_ms; /* restored from a backup then, and not released; 0: no */

@@ -35,7 +35,8 @@ typedef struct http_call {
     span body;   /* from memory, or */
     int body_fd; /* `body_size` bytes from here on when not -1 */
     uint64_t body_size;
-    bool chunked;      /* sent without Content-Length */
+    bool chunked; /* sent without Content-Length */
+    bool fresh;   /* on a new connection: when a kept one breaks the body is sent again by itself, from its start */
     const char *proxy; /* URL of an HTTP proxy; NULL: none, whatever the environment says */
     int answer_fd;     /* where the body of the answer goes; -1: into memory */
     uint64_t answer_maximum;
