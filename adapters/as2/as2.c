@@ -139,7 +139,7 @@ static const setting as2_settings[] = {
     {.name = "features",
         .type = SETTING_TEXT,
         .max = 255,
-        .fallback = "multiple-attachments, AS2-Reliability",
+        .fallback = "multiple-attachments, AS2-Reliability, CEM",
         .help = "EDIINT-Features; empty: the field is not sent."},
     {.name = "product_header", .type = SETTING_BOOLEAN, .fallback = "false", .help = "Whether AS2-Product is sent."},
     {.name = "restart",

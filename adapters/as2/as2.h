@@ -9,9 +9,10 @@
  * answer to a request of ours), "outcome": a disposition decided already: the body is not looked at, "text" and
  *                     "mic" go into the receipt} outcome
  * {"outcome", "level", "text", "layers", "signed", "encrypted", "compressed", "signer", "mics", "ruled", "mic":
- * "base64, sha-256", "documents": [{"offset", "length", "filename", "content_type"}], "receipt": {"headers": [[name,
- * value]…], "body"} when one is wanted, "receipt_url", "answers": {…} when it is a receipt itself: "disposition",
- * "level", "original_message_id", "mic": {"algorithm", "value"}, "mic_text", "human", "details", "agent"}
+ * "base64, sha-256", "documents": [{"offset", "length", "filename", "content_type", "content_id"}], "receipt":
+ * {"headers": [[name, value]…], "body"} when one is wanted, "receipt_url", "answers": {…} when it is a receipt itself:
+ * "disposition", "level", "original_message_id", "mic": {"algorithm", "value"}, "mic_text", "human", "details",
+ * "agent"}
  *
  * A receipt's bytes are ours from the first to the last; what a partner wrote only ever stands in them on one line.
  */

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 enum { SMALL_BYTES = 1024 * 1024, SMALL_CONTENT_MAX = 4 * SMALL_BYTES };
@@ -374,8 +375,13 @@ static error *make_plan(adapter_session *session, const json_t *order, uint64_t 
         .filename = as2_boolean(settings, "send_filename") ? json_get_text(order, "filename", NULL) : NULL,
     };
     plan->compress_inside = !plan->compress_outside && strcmp(compress, "none") != 0;
-    const char *type = as2_text(settings, "content_type");
-    plan->content_type = type ? type : json_get_text(order, "content_type", "application/octet-stream");
+    const char *type = as2_text(settings, "content_type"), *own = json_get_text(order, "content_type", NULL);
+    plan->content_type = type ? type : own ? own : "application/octet-stream";
+    if (own && strncasecmp(own, "multipart/", 10) == 0) { /* parts with headers of their own: no other type is true */
+        plan->content_type = own;
+        plan->base64 = false;
+        plan->filename = NULL;
+    }
     error *err = wants(session, "sign", key != NULL, "sha256",
         "the message is to be signed, but the station has no key that is in use now", &sign);
     if (!err)

@@ -112,6 +112,8 @@ static void begin_document(peel *p, const mime_headers *headers) {
     if (type.len) {
         json_put_span(document, "content_type", type);
     }
+    span content_id = headers ? mime_headers_get(headers, "Content-ID") : SPAN("");
+    if (content_id.len) json_put_span(document, "content_id", content_id);
     if (headers && mime_file_name(headers, name))
         json_put_text(document, "filename", name);
     else if (mime_file_name(p->options.headers, name) && json_array_size(p->facts.documents) == 0 &&

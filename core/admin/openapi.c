@@ -22,11 +22,12 @@ static void write_path(const char *pattern, const char *kind, char path[PATH_ROO
         const char *inner = strstr(pattern, "/versions/")  ? "{version}"
                             : strstr(pattern, "/samples/") ? "{sample}"
                                                            : NULL;
-        const char *name = is_kind                         ? kind
-                           : strstr(pattern, "/messages/") ? "{id}"
-                           : inner && !p[1]                ? inner
-                           : strstr(path, "/endpoints/")   ? "{route}"
-                                                           : "{name}";
+        bool is_id = strstr(pattern, "/messages/") || strstr(pattern, "/certificate-offers/");
+        const char *name = is_kind                       ? kind
+                           : is_id                       ? "{id}"
+                           : inner && !p[1]              ? inner
+                           : strstr(path, "/endpoints/") ? "{route}"
+                                                         : "{name}";
         n += (size_t)snprintf(path + n, PATH_ROOM - n, "%s", name);
         while (p[1] == '*')
             p++;

@@ -74,6 +74,7 @@ const command *const command_tables[] = {
     apply_commands,
     message_commands,
     access_commands,
+    offer_commands,
     script_commands,
     edi_commands,
     schema_commands,

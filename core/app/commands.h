@@ -11,6 +11,7 @@ extern const command serve_commands[];   /* cmd_serve.c: serve */
 extern const command apply_commands[];   /* cmd_apply.c: apply, export */
 extern const command message_commands[]; /* cmd_message.c: status, message, send */
 extern const command access_commands[];  /* cmd_access.c: cert, user, key */
+extern const command offer_commands[];   /* cmd_offers.c: cert offer, offers, accept, refuse */
 extern const command edi_commands[];     /* cmd_edi.c: edi */
 extern const command schema_commands[];  /* cmd_schema.c: schema */
 extern const command script_commands[];  /* cmd_script.c: script */

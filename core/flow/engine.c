@@ -178,6 +178,8 @@ static void run_job(engine *e, const claimed_job *job) {
         err = work_deliver(&w);
     else if (strcmp(job->kind, "receipt") == 0)
         err = work_receipt(&w);
+    else if (strcmp(job->kind, "offer") == 0)
+        err = work_offer(&w);
     else if (strcmp(job->kind, "overdue") == 0)
         err = work_overdue(&w);
     else if (strcmp(job->kind, "callback") == 0)

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/flow/exchange_parts.h"
+#include "core/flow/offers.h"
 
 #include "adapters/as2/as2.h"
 
@@ -161,8 +162,11 @@ static error *add_document(taking *t, store_change *change, const json_t *docume
     error *err = take_document(t, document, only, &bytes);
     if (err) return err;
     json_t *headers = shown_headers(t);
+    /* The parts of a message about certificates are looked into with its first. */
+    bool offer = offers_are_in(json_get_array(t->told, "documents")), beside = offer && index > 0;
+    json_put_text(headers, "content-id", json_get_text(document, "content_id", NULL));
     store_message message = {
-        .status = MESSAGE_RECEIVED,
+        .status = beside ? MESSAGE_COMPLETED : MESSAGE_RECEIVED,
         .connection = connection->name,
         .partner = connection->partner->name,
         .content_type = json_get_text(document, "content_type", NULL),
@@ -179,11 +183,12 @@ static error *add_document(taking *t, store_change *change, const json_t *docume
     if (fallback) message.filename = fallback;
     json_t *detail = json_pack("{s:I, s:s, s:O}", "size", (json_int_t)bytes.size, "message_id", t->message_id, "layers",
         json_object_get(t->told, "layers"));
-    store_job job = {.kind = "process", .message = id, .connection = connection->name, .run_at = clock_wall_ms()};
+    store_job job = {
+        .kind = offer ? "offer" : "process", .message = id, .connection = connection->name, .run_at = clock_wall_ms()};
     id_new(job.id);
     store_add_message(change, &message, &bytes);
     store_add_event(change, id, "received", "received", detail);
-    store_add_job(change, &job);
+    if (!beside) store_add_job(change, &job);
     json_decref(detail);
     json_decref(headers);
     free(fallback);

@@ -32,7 +32,8 @@ static int64_t delay_of(const estate_retry *retry, int attempt) {
 /* Did the payload itself end or stall a translator? A courier that times out has met a slow peer, which is no fault of
  * the bytes. */
 static bool is_poison(const claimed_job *job, error_code code) {
-    bool pure = strcmp(job->kind, "process") == 0 || strcmp(job->kind, "translate") == 0;
+    bool pure =
+        strcmp(job->kind, "process") == 0 || strcmp(job->kind, "translate") == 0 || strcmp(job->kind, "offer") == 0;
     return code == ERROR_CRASHED || (pure && (code == ERROR_TIMEOUT || code == ERROR_LIMIT));
 }
 

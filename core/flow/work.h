@@ -48,6 +48,8 @@ must_check error *work_hold_restored(work *w);
 must_check error *work_send(work *w, const estate_connection *connection);
 /* Takes a receipt of ours to a partner who wants it on its own way. */
 must_check error *work_receipt(work *w);
+/* A partner says something about certificates (offers.c). */
+must_check error *work_offer(work *w);
 /* A receipt has not come in time. */
 must_check error *work_overdue(work *w);
 

@@ -34,6 +34,7 @@ typedef enum frame_operation {
     OPERATION_VALIDATE,
     OPERATION_COMPARE,
     OPERATION_MASK,
+    OPERATION_CERTIFICATES, /* {"what": "message"|"certificate"}: cem.h */
     /* courier */
     OPERATION_PROBE,
     OPERATION_LIST,

@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
+#include "core/script/cem.h"
 #include "core/script/host.h"
 #include "core/worker/attachment.h"
 #include "core/worker/compare.h"
@@ -399,6 +400,21 @@ static error *mask(translator *t, frame *request, frame *reply) {
     return err;
 }
 
+static error *read_certificates(translator *t, frame *request, frame *reply) {
+    attachment body = {0};
+    json_t *order = NULL, *told = NULL;
+    (void)t;
+    error *err = frame_get_json(request, &order);
+    if (!err) err = attachment_of_request(request, &body);
+    bool message = strcmp(json_get_text(order, "what", ""), "message") == 0;
+    if (!err) err = message ? cem_read(body.bytes, &told) : cem_certificate(body.bytes, &told);
+    if (!err) frame_put_json(reply, told);
+    json_decref(told);
+    json_decref(order);
+    attachment_close(&body);
+    return err;
+}
+
 /* ---- the loop ---- */
 
 static error *(*const operations[])(translator *, frame *, frame *) = {
@@ -415,6 +431,7 @@ static error *(*const operations[])(translator *, frame *, frame *) = {
     [OPERATION_VALIDATE] = validate,
     [OPERATION_COMPARE] = compare,
     [OPERATION_MASK] = mask,
+    [OPERATION_CERTIFICATES] = read_certificates,
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];

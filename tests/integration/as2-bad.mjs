@@ -4,7 +4,7 @@
 import {test, before, after} from "node:test";
 import assert from "node:assert/strict";
 import {connect} from "node:net";
-import {mkdirSync} from "node:fs";
+import {mkdirSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
 import {deflateSync} from "node:zlib";
 import {Appliance, until} from "./appliance.lib.mjs";
@@ -211,6 +211,19 @@ test("C01, C02, C06: no byte, no final line end, a boundary in the middle of a l
     const m = (await us.messages("&direction=in"))[0];
     assert.equal(String(await us.payload(m.id)), content, JSON.stringify(content));
   }
+});
+
+test("C03: without a transfer encoding bare line feeds are signed, and digested, as they stand", async () => {
+  const entity = Buffer.from("Content-Type: text/plain\r\n\r\none\ntwo\nthree\n");
+  const got = await taken(oracle.sign(entity));
+  assert.equal(got["received-content-mic"].split(",")[0], digest("sha256", entity));
+});
+
+test("K07: a signature without a certificate in it, and one with three more, are those of the certificate that is pinned", async () => {
+  await taken(oracle.sign(document(), {more: ["-nocerts"]}));
+  const chain = ["one", "two", "three"].map((name) => makeKey(us.directory, name).certificate).join("");
+  writeFileSync(join(us.directory, "chain.pem"), chain);
+  await taken(oracle.sign(document(), {more: ["-certfile", "chain.pem"]}));
 });
 
 test("C04, C07: base64 of a part and of the whole body", async () => {

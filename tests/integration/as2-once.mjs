@@ -3,6 +3,7 @@
 import {test, before, after} from "node:test";
 import assert from "node:assert/strict";
 import {mkdirSync, readdirSync} from "node:fs";
+import {createServer} from "node:http";
 import {join, resolve} from "node:path";
 import {Appliance, until} from "./appliance.lib.mjs";
 import {agree, bodyOf, digest, headerOf, makeKey, Oracle, part, partnerServer, post, put, receiptOf} from "./as2.lib.mjs";
@@ -49,7 +50,7 @@ const document = (content, name) => part("text/plain", content, `Content-Disposi
 const arrivals = (name) => readdirSync(join(us.directory, "in")).filter((found) => found.endsWith(name));
 const packed = (content, name) => oracle.encrypt(oracle.sign(document(content, name)));
 
-test("a message that comes again, packed anew, is accepted once and gets the receipt that was kept", async () => {
+test("E08: a message that comes again, packed anew, is accepted once and gets the receipt that was kept", async () => {
   const headers = {...names, ...asked, "message-id": "<twice@acme>"};
   const first = await post(`${us.public}/as2`, packed("once", "once.txt"), headers);
   const again = await post(`${us.public}/as2`, packed("once", "once.txt"), headers);
@@ -63,7 +64,7 @@ test("a message that comes again, packed anew, is accepted once and gets the rec
   assert.ok((await us.events(all[0].id)).some((e) => e.kind === "duplicate"));
 });
 
-test("twins that come at the same moment become one message", async () => {
+test("E10: twins that come at the same moment become one message", async () => {
   const headers = {...names, ...asked, "message-id": "<twins@acme>"};
   const entity = packed("twins", "twins.txt");
   const answers = await Promise.all([...Array(8)].map(() => post(`${us.public}/as2`, entity, headers)));
@@ -74,7 +75,7 @@ test("twins that come at the same moment become one message", async () => {
   assert.equal((await us.messages()).filter((m) => m.direction === "in" && m.filename === "twins.txt").length, 1);
 });
 
-test("another content under a known Message-ID is put aside, and its sender told", async () => {
+test("E09: another content under a known Message-ID is put aside, and its sender told", async () => {
   const headers = {...names, ...asked, "message-id": "<twice@acme>"};
   const answer = await post(`${us.public}/as2`, packed("other", "other.txt"), headers);
   assert.match(receiptOf(oracle.verify(answer.entity)).disposition, /processed\/error: unexpected-processing-error/);
@@ -83,7 +84,7 @@ test("another content under a known Message-ID is put aside, and its sender told
   assert.equal(arrivals("other.txt").length, 0);
 });
 
-test("a refused message claims nothing: put right, it is accepted under the same Message-ID", async () => {
+test("E11: a refused message claims nothing: put right, it is accepted under the same Message-ID", async () => {
   const headers = {...names, ...asked, "message-id": "<second-try@acme>"};
   const stranger = new Oracle(us.directory, "mallory", "us");
   const refused = await post(`${us.public}/as2`, stranger.sign(document("try", "try.txt")), headers);
@@ -123,7 +124,7 @@ test("A03: a receipt whose taker is away is tried again, and survives a restart"
   assert.ok((await us.events(m.id)).some((e) => e.kind === "receipt sent"));
 });
 
-test("a receipt wanted at a stranger's host, or at an address of ours, is given in the answer instead", async () => {
+test("E18: a receipt wanted at a stranger's host, or at an address of ours, is given in the answer instead", async () => {
   let called = false;
   onMessage = () => void (called = true);
   const port = new URL(partner.url).port;
@@ -135,7 +136,7 @@ test("a receipt wanted at a stranger's host, or at an address of ours, is given 
   assert.ok(!called);
 });
 
-test("receipt_hosts: * allows any public address, and no private one", async () => {
+test("E18: receipt_hosts: * allows any public address, and no private one", async () => {
   let called = false;
   onMessage = () => void (called = true);
   await agree(us, {receipt_hosts: ["*"]});
@@ -191,7 +192,7 @@ test("A05, A06, A07: a receipt that does not come is overdue, the message is sen
   assert.equal((await sent("late.txt", "completed")).receipt.status, "accepted");
 });
 
-test("a receipt on its own way that somebody else signed changes nothing", async () => {
+test("E25: a receipt on its own way that somebody else signed changes nothing", async () => {
   await agree(us, {mdn: "async", mdn_strict: true});
   let got;
   onMessage = (request) => void (got = request);
@@ -205,10 +206,63 @@ test("a receipt on its own way that somebody else signed changes nothing", async
   await sent("forged.txt", "completed");
 });
 
+test("E26, E27: a receipt for nothing that was sent, for another partner's message, or between other names changes nothing", async () => {
+  await agree(us, {mdn: "async"});
+  let got;
+  onMessage = (request) => void (got = request);
+  put(us, "named.txt", "named");
+  const waiting = await sent("named.txt", "waiting");
+  const unknown = {...got, headers: {...got.headers, "message-id": "<nobody@nowhere>"}};
+  for (const [entity, headers] of [
+    [receiptFor(unknown), names],
+    [receiptFor(got), {"as2-from": "US", "as2-to": "ACME"}],
+    [receiptFor(got), {"as2-from": "MALLORY", "as2-to": "US"}],
+    [receiptFor(got), {"as2-from": "ACME", "as2-to": "MALLORY"}],
+  ]) {
+    assert.equal((await post(`${us.public}/as2`, entity, headers)).status, 200);
+    assert.equal((await sent("named.txt", "waiting")).id, waiting.id);
+  }
+  assert.match(us.log, /answers nothing that was sent: <nobody@nowhere>/);
+  assert.equal((await post(`${us.public}/as2`, receiptFor(got), names)).status, 200); // E31: to the address of messages
+  await sent("named.txt", "completed");
+});
+
+test("T04: busy, redirected, forbidden: told and tried again, followed nowhere; 102 is no answer yet", async () => {
+  const answers = [
+    (response) => response.writeHead(503, {"retry-after": "1"}).end("later"),
+    (response) => response.writeHead(302, {location: `${us.public}/elsewhere`}).end(),
+    (response) => response.writeHead(401, {"www-authenticate": "Basic"}).end(),
+    (response) => response.writeHead(413).end("too large"),
+    (response) => {
+      response.writeProcessing();
+      setTimeout(() => response.writeHead(200).end(), 50);
+    },
+  ];
+  const ids = new Set();
+  let count = 0;
+  const server = createServer((incoming, response) => {
+    incoming.resume();
+    incoming.on("end", () => {
+      ids.add(incoming.headers["message-id"]);
+      (answers[count++] ?? answers.at(-1))(response);
+    });
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  await agree(us, {mdn: "none", url: `http://127.0.0.1:${server.address().port}/as2`});
+  put(us, "codes.txt", "codes");
+  const done = await sent("codes.txt", "completed");
+  assert.equal(count, answers.length);
+  assert.equal(ids.size, 1, "one Message-ID");
+  const events = (await us.events(done.id)).map((event) => event.text).join("\n");
+  for (const words of [/HTTP status 503: later/, /HTTP status 302/, /HTTP status 401/, /HTTP status 413: too large/]) assert.match(events, words);
+  server.close();
+  await agree(us, {url: partner.url});
+});
+
 // ---- crashes: a build with named points where it ends at once
 
 for (const point of ["exchange.accept.before", "exchange.accept.after"]) {
-  test(`CR: a crash at ${point} loses nothing and delivers nothing twice`, async () => {
+  test(`E23, CR: a crash at ${point} loses nothing and delivers nothing twice`, async () => {
     const fragile = new Appliance({program: resolve(process.env.BUILD ?? "build", "crash", "banyan")});
     try {
       await fragile.start();

@@ -243,14 +243,14 @@ test("M16: a negative receipt ends the message as rejected, with the reason, and
   assert.equal((await us.get("/api/v1/jobs")).items.filter((j) => j.message === sent.id).length, 0);
 });
 
-test("a receipt whose MIC is over other bytes ends the message as failed and says which digests there were", async () => {
+test("E24: a receipt whose MIC is over other bytes ends the message as failed and says which digests there were", async () => {
   const {name, calls} = await sendOnce({}, (got) => receiptFor(got, `${digest("sha256", "something else")}, sha256`));
   const sent = await us.message("it failed", (m) => m.filename === name && m.direction === "out" && m.status === "failed");
   assert.match(sent.reason, /MIC of the receipt does not match.*the signed part as it was sent/);
   assert.equal(calls(), 1);
 });
 
-test("a receipt signed by somebody else is not believed", async () => {
+test("E25: a receipt signed by somebody else is not believed", async () => {
   const stranger = new Oracle(us.directory, "mallory", "us");
   const {name} = await sendOnce({}, (got) => {
     const before = oracle;

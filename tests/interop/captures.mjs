@@ -1,4 +1,4 @@
-// Plays captures of what other products sent against an appliance that `banyan apply` alone has configured. Prints a table.
+// Plays captures of what other products sent against an appliance that `banyan apply` alone has configured (Z01). Prints a table.
 //
 // DIRECTORY/estate is what is applied (certificates that have expired since: accept_expired_until). DIRECTORY/captures.json lists
 // {"name", "file": header fields, an empty line and the body, as they were on the wire or with bare LF in the header,

@@ -1,4 +1,4 @@
-// Banyan and OpenAS2 exchange over AS2, both ways, in every packaging and with every kind of receipt. Prints a table.
+// Banyan and OpenAS2 exchange over AS2, both ways, in every packaging and with every kind of receipt (Z02). Prints a table.
 //
 // OpenAS2 runs headless in a process of its own. A case is a partnership: its name on their side stands in the AS2 id,
 // so that all cases are configured from the start and their files go at once.

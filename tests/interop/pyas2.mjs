@@ -1,4 +1,4 @@
-// Banyan and pyas2lib exchange over AS2, both ways, in every packaging and with every kind of receipt. Prints a table.
+// Banyan and pyas2lib exchange over AS2, both ways, in every packaging and with every kind of receipt (Z03). Prints a table.
 
 import {spawn} from "node:child_process";
 import {createInterface} from "node:readline";

@@ -1,7 +1,7 @@
 // cases-config.mjs: changing what an appliance does, as its users would: connections, flows, tables, certificates, users, keys, partners.
 // Everything that a case makes it removes again.
 
-import {aMessage, api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
+import {accessibility, aMessage, api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
 
 // A changing call with the page's session.
 async function change(page, method, path, body) {
@@ -164,6 +164,53 @@ export const configuration = [
       await page.waitForSelector("h1:has-text('API keys')");
       assert(!(await page.textContent("main")).includes(key), "the key is shown again");
       await change(page, "DELETE", "keys/e2e-key");
+    },
+  ],
+  [
+    "a certificate of ours is offered to a partner, and one that a partner offers is looked at and accepted",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]/);
+      const sent = [];
+      const answer = (body, status = 200) => ({status, contentType: "application/json", body: JSON.stringify(body)});
+      const offer = {id: "o-1", direction: "in", status: "waiting", partner: "e2e-acme", connection: "e2e-as2", subject: "CN=e2e-next", issuer: "CN=e2e-next",
+        fingerprint: "aa11", key: "RSA 2048", not_before: "2026-01-01T00:00:00Z", not_after: "2036-01-01T00:00:00Z", respond_by: "2035-01-01T00:00:00Z", uses: ["digitalSignature"]};
+      await page.route(/\/api\/v1\/certificate-offers$/, (route) => route.fulfill(answer({items: [offer]})));
+      await page.route(/\/api\/v1\/connections$/, (route) => route.fulfill(answer({items: [{name: "e2e-as2", kind: "as2", partner: "e2e-acme"}, {name: "e2e-file", kind: "file"}]})));
+      await page.route(/\/(offer|accept|refuse)$/, (route) => {
+        sent.push([new URL(route.request().url()).pathname.replace(/^.*\/api\/v1\//, ""), route.request().postDataJSON()]);
+        return route.fulfill(answer(offer));
+      });
+      await go(page, "#/config/certificates");
+      await change(page, "DELETE", "certificates/e2e-ours");
+      await change(page, "PUT", "certificates/e2e-ours", {generate: {kind: "ec", common_name: "e2e"}});
+      await go(page, "#/config/certificates/e2e-ours");
+      await page.click("text=Offer it to a partner …");
+      await page.waitForSelector("#offer-connection option", {state: "attached"});
+      equal(await page.textContent("#offer-connection"), "e2e-as2 (e2e-acme)", "only connections that exchange certificates");
+      await page.fill("#offer-by", "2035-01-01");
+      await page.click("dialog >> text=Offer it >> nth=-1");
+      await page.waitForSelector("dialog", {state: "detached"});
+      await go(page, "#/config/certificates");
+      await page.click("text=Decide …");
+      await page.waitForSelector("dialog .facts:has-text('aa11')");
+      equal((await accessibility(page)).join("; "), "", "what axe says of the dialog");
+      await page.fill("#refusal", "not agreed");
+      await page.click("dialog >> text=Refuse >> nth=-1");
+      await page.waitForSelector("dialog", {state: "detached"});
+      await page.click("text=Decide …");
+      await page.click("dialog >> text=Accept >> nth=-1");
+      await page.waitForSelector("dialog", {state: "detached"});
+      equal(
+        JSON.stringify(sent),
+        JSON.stringify([
+          ["connections/e2e-as2/offer", {certificate: "e2e-ours", respond_by: "2035-01-01"}],
+          ["certificate-offers/o-1/refuse", {reason: "not agreed"}],
+          ["certificate-offers/o-1/accept", {}],
+        ]),
+        "what was sent",
+      );
+      equal(await change(page, "DELETE", "certificates/e2e-ours"), 204, "removing e2e-ours");
     },
   ],
   [

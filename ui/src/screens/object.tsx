@@ -15,6 +15,7 @@ import type {Item, Json} from "../types";
 import {nameOf, type Kind} from "./kinds";
 import {CertificateFacts, CertificateTools} from "./certificate";
 import {ConnectionState, ConnectionTests, ObjectActions} from "./object-actions";
+import {Offers, OfferTools} from "./offers";
 import {PartnerFacts} from "./partner-health";
 import {FlowPicture} from "./picture";
 import {Strangler} from "./strangler";
@@ -80,6 +81,8 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
           {kind.name === "connections" && <ConnectionTests name={name} kind={String(item["kind"])} />}
           {kind.name === "endpoints" && <Strangler name={name} item={item} />}
           {kind.name === "certificates" && <CertificateTools name={name} item={item} />}
+          {kind.name === "certificates" && item["has_private_key"] === true && <OfferTools name={name} />}
+          {kind.name === "partners" && <Offers partner={name} />}
           {["stations", "partners", "connections", "scripts", "certificates"].includes(kind.name) && (
             <UsedBy kind={kind.name} name={name} />
           )}

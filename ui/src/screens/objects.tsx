@@ -11,6 +11,7 @@ import {link} from "../router";
 import {isAdmin, mayChange} from "../session";
 import type {Item} from "../types";
 import {brief, firstStep, nameOf, type Kind} from "./kinds";
+import {Offers} from "./offers";
 import {HealthWord, useHealth} from "./partner-health";
 import {asRecord} from "./picture";
 
@@ -69,6 +70,7 @@ export function Objects({kind}: {kind: Kind}): JSX.Element {
         </span>
       </div>
       <p class="about">{kind.about}</p>
+      {kind.name === "certificates" && <Offers />}
       <ListView
         list={list}
         what={kind.title === "API keys" ? "API keys" : kind.title.toLowerCase()}

@@ -171,9 +171,11 @@ function Needs(): JSX.Element {
   ]);
 
   const soon = useExpiring();
+  const offered = useOffered();
   const rows: Need[] = [
     ...useCutOff(),
     ...useBroken(),
+    ...offered,
     ...soon.filter((need) => need.status === "expired"),
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
       key: `${item.message} ${item.control ?? ""} ${item.kind}`,
@@ -289,6 +291,23 @@ function useCutOff(): Need[] {
         behind.next_ms ? `It is tried again in ${duration(Math.ceil(behind.next_ms / 1000))}.` : "The next request tries it."
       }`,
       at: behind.since,
+    }));
+}
+
+// Certificates that partners offer and nobody has decided on.
+function useOffered(): Need[] {
+  const all = useResource<{items?: Item[]}>("api/v1/certificate-offers", ["config"]);
+  return (all.data.value?.items ?? [])
+    .filter((offer) => offer["direction"] === "in" && offer["status"] === "waiting")
+    .slice(0, MOST_NEEDS)
+    .map((offer) => ({
+      key: `offer ${String(offer["id"])}`,
+      href: link(["config", "partners", String(offer["partner"])]),
+      status: "waiting",
+      what: <Foreign text={`certificate of ${String(offer["partner"])}`} />,
+      more: 0,
+      why: "The partner offers a new one: look at it, then accept or refuse it.",
+      at: String(offer["at"]),
     }));
 }
 
