@@ -258,6 +258,14 @@ static inbound *inbound_new(const as2_services *services, estate *snapshot, http
     return in;
 }
 
+/* Bytes that are no message yet make room for one. */
+static error *admit(const inbound *in, uint64_t size) {
+    error *err = store_admit(in->services->store, size);
+    if (!err || error_code_of(err) != ERROR_FULL || !as2_parts_give_up(in->services->parts)) return err;
+    error_free(err);
+    return store_admit(in->services->store, size);
+}
+
 static void take_post(inbound *in) {
     if (!read_name(in->request, "AS2-From", in->from) || !read_name(in->request, "AS2-To", in->to)) {
         http_respond(
@@ -274,9 +282,8 @@ static void take_post(inbound *in) {
             answer_problem(404, "not-found", "There is no such resource", "No AS2 connection is configured.", NULL));
         return;
     }
-    error *err = known && !connection->enabled
-                     ? error_new(ERROR_UNREACHABLE, "the connection is switched off")
-                     : store_admit(in->services->store, known ? announced_size(in->request) : 0);
+    error *err = known && !connection->enabled ? error_new(ERROR_UNREACHABLE, "the connection is switched off")
+                                               : admit(in, known ? announced_size(in->request) : 0);
     if (err) {
         http_respond(in->request, refusal(err));
         return;

@@ -58,6 +58,19 @@ static void forget_old(as2_parts *parts) {
     }
 }
 
+bool as2_parts_give_up(as2_parts *parts) {
+    bool any = false;
+    pthread_mutex_lock(&parts->lock);
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        if (!parts->all[i].tag || parts->all[i].busy) continue;
+        forget(&parts->all[i]);
+        any = true;
+    }
+    pthread_mutex_unlock(&parts->lock);
+    if (any) log_warning("messages that broke off are given up, because the disk is full; they come again whole");
+    return any;
+}
+
 static as2_part *find(as2_parts *parts, const char *connection, span tag) {
     for (size_t i = 0; i < PARTS_MAX; i++) {
         as2_part *part = &parts->all[i];

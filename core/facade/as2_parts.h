@@ -19,6 +19,9 @@ typedef struct as2_part as2_part; /* one transfer, in the hands of one request *
 as2_parts *as2_parts_new(store *s);
 void as2_parts_free(as2_parts *parts);
 
+/* Gives up all that nobody has in hand: the disk is needed for messages. True when there was any. */
+bool as2_parts_give_up(as2_parts *parts);
+
 /* How much of that transfer is here, 0: nothing. `connection` NULL: whosever it is. */
 uint64_t as2_parts_received(as2_parts *parts, const char *connection, span tag);
 
