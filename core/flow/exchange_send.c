@@ -23,6 +23,7 @@ typedef struct sending {
     work *w;
     const estate_connection *connection;
     json_t *message, *evidence; /* its row; what is kept of it */
+    buf wire;                   /* what this attempt packed, when it is small: as it was kept */
 } sending;
 
 static store *store_of(const sending *s) {
@@ -76,7 +77,7 @@ static error *make_order(const sending *s, json_t **order) {
 }
 
 /* Asks a courier; the bytes for the wire become a payload. */
-static error *ask_pack(const sending *s, json_t *order, const payload_view *view, json_t **told, payload *wire) {
+static error *ask_pack(sending *s, json_t *order, const payload_view *view, json_t **told, payload *wire) {
     engine *e = s->w->engine;
     frame reply;
     payload_writer *writer = NULL;
@@ -88,7 +89,8 @@ static error *ask_pack(const sending *s, json_t *order, const payload_view *view
         payload_abandon(writer);
         return err;
     }
-    err = writer ? payload_finish(writer, wire) : payload_of(e->options.store, frame_get(&reply, TAG_PAYLOAD, 0), wire);
+    if (!writer) buf_add(&s->wire, frame_get(&reply, TAG_PAYLOAD, 0));
+    err = writer ? payload_finish(writer, wire) : payload_of(e->options.store, buf_span(&s->wire), wire);
     frame_clear(&reply);
     return err;
 }
@@ -206,11 +208,19 @@ static error *post_large(sending *s, post_order *order, http_answer *answer) {
     return err;
 }
 
+/* What this attempt packed is at hand; what an earlier one packed is read. */
+static error *open_wire(sending *s, payload_view *wire) {
+    if (s->wire.len == 0) return store_artifact_open(store_of(s), s->w->job->message, "wire", wire);
+    *wire = (payload_view){.size = s->wire.len, .fd = -1};
+    wire->bytes = buf_take(&s->wire, NULL);
+    return NULL;
+}
+
 static error *call_partner(sending *s, http_answer *answer) {
     payload_view wire;
     const char *url = as2_text(s->connection->settings, "url");
     if (!url) return error_new(ERROR_INVALID, "connection %s has no url to send to", s->connection->name);
-    error *err = store_artifact_open(store_of(s), s->w->job->message, "wire", &wire);
+    error *err = open_wire(s, &wire);
     if (err) return err;
     if (wire.size > LARGE_BYTES) {
         store_change *change = store_change_new();
@@ -277,11 +287,18 @@ static error *answered_already(sending *s) {
     return store_commit(store_of(s), change, NULL);
 }
 
+/* The row as it was when the job began, with what this attempt has added to it. */
+static json_t *message_now(const sending *s) {
+    json_t *message = json_copy(s->message);
+    json_t *document = json_object_get(s->w->job->detail, "document");
+    if (document && !json_get_object(message, "receipt"))
+        json_object_set_new(message, "receipt", json_pack("{s:O}", "document", document));
+    return message;
+}
+
 static error *end_with_receipt(
     sending *s, const http_answer *answer, const json_t *told, const json_t *headers, const receipt_verdict *verdict) {
-    json_t *message = NULL;
-    error *err = store_message_json(store_of(s), s->w->job->message, &message);
-    if (err) return err;
+    json_t *message = message_now(s);
     store_change *change = store_change_new();
     char text[64];
     snprintf(text, sizeof text, "delivered, HTTP status %d", answer->status);
@@ -293,7 +310,7 @@ static error *end_with_receipt(
         store_set_status(change, s->w->job->message, MESSAGE_FAILED, verdict->text);
     }
     crash_point("exchange.receipt.before");
-    err = store_commit(store_of(s), change, NULL);
+    error *err = store_commit(store_of(s), change, NULL);
     crash_point("exchange.receipt.after");
     json_decref(message);
     return err;
@@ -355,11 +372,12 @@ static error *deliver(sending *s) {
 }
 
 error *work_send(work *w, const estate_connection *connection) {
-    sending s = {.w = w, .connection = connection};
+    sending s = {.w = w, .connection = connection, .wire = BUF_MAX(FRAME_BYTES_MAX)};
     error *err = store_message_json(w->engine->options.store, w->job->message, &s.message);
     if (!err) err = deliver(&s);
     json_decref(s.message);
     json_decref(s.evidence);
+    buf_free(&s.wire);
     return err;
 }
 

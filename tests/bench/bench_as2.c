@@ -236,7 +236,7 @@ static long peak_kib(void) {
 
 static json_t *pack_large(side *s, uint64_t size, int fd) {
     stream in = {.size = size, .fd = -1}, out = {.fd = fd};
-    const adapter_source source = {give_block, restart, &in, size};
+    const adapter_source source = {.read = give_block, .rewind = restart, .context = &in, .size = size};
     const adapter_sink into = {.write = count_or_write, .context = &out};
     json_t *order = json_pack("{s:s, s:s, s:s}", "message_id", "<large@bench>", "from", "US", "to", "THEM"),
            *outcome = NULL;
@@ -248,7 +248,7 @@ static json_t *pack_large(side *s, uint64_t size, int fd) {
 /* In a process of its own, so that its memory is its own; the exit status says whether it went well. */
 static void unpack_large(side *s, const char *type, int fd, uint64_t size) {
     stream in = {.fd = fd}, out = {.fd = -1};
-    const adapter_source source = {read_pipe, no_restart, &in, size};
+    const adapter_source source = {.read = read_pipe, .rewind = no_restart, .context = &in, .size = size};
     const adapter_sink into = {.write = count_or_write, .context = &out};
     json_t *headers = json_pack("[[s, s], [s, s]]", "Content-Type", type, "Message-ID", "<large@bench>"),
            *outcome = NULL;
@@ -337,14 +337,6 @@ static uint64_t count_status(const appliance *a, const char *status) {
     return count;
 }
 
-/* Of all processes that have ended below this one. */
-static double children_cpu(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 static void measure_appliances(const char *parent, double seconds, double rsa) {
     appliance a, b;
     appliance_new(&a, parent);
@@ -358,7 +350,7 @@ static void measure_appliances(const char *parent, double seconds, double rsa) {
     appliance_configure(&b, estate_of("THEM", &them, "US", &us, a.public_port));
     const load_plan plan = {
         .port = a.public_port, .clients = CLIENTS, .seconds = seconds, .status = 202, .request = post_document};
-    double begun = bench_now();
+    double begun = bench_now(), before = appliance_cpu(&a) + appliance_cpu(&b);
     load_result got = load_drive(&plan);
     double feeding = bench_now() - begun;
     uint64_t posted = got.good, done = 0;
@@ -372,13 +364,12 @@ static void measure_appliances(const char *parent, double seconds, double rsa) {
         (unsigned long long)done, took, (double)done / took, 100 * (double)done / took / limit, limit);
     if (done < posted)
         printf("  %llu were posted in %.1f s, NOT ALL WENT THROUGH\n", (unsigned long long)posted, feeding);
-    double before = children_cpu();
-    appliance_end(&a);
-    appliance_end(&b);
-    double each = (children_cpu() - before) / (double)(done ? done : 1);
+    double each = (appliance_cpu(&a) + appliance_cpu(&b) - before) / (double)(done ? done : 1);
     printf("  %.2f ms of processor time a message at both ends together: without anybody else on the machine no more "
            "than %.0f /s, %.0f %%\n",
         1000 * each, 2 / each, 100 * 2 / each / limit);
+    appliance_end(&a);
+    appliance_end(&b);
     appliance_remove(&a);
     appliance_remove(&b);
 }
