@@ -48,20 +48,21 @@ error *exchange_evidence(store *s, const char *message_id, json_t **evidence) {
     return err;
 }
 
-error *exchange_courier(
-    engine *e, const estate_connection *connection, kept_call *call, json_t *take_order, frame *reply, json_t **told) {
+error *exchange_courier(engine *e, const estate_connection *connection, const kept_call *call, json_t *take_order,
+    frame *reply, json_t **told) {
     char lane[128];
-    call->members = json_pack("{s:o}", "order", take_order);
-    call->lane = lane;
+    kept_call whole = *call;
+    whole.members = json_pack("{s:o}", "order", take_order);
+    whole.lane = lane;
     exchange_lane(e, connection, lane);
-    error *err = call_courier_kept(e->options.config, e->options.pool, connection, call, reply, told);
-    json_decref(call->members);
+    error *err = call_courier_kept(e->options.config, e->options.pool, connection, &whole, reply, told);
+    json_decref(whole.members);
     return err;
 }
 
 error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order, const payload_view *body,
     int into, frame *reply, json_t **told) {
-    kept_call call = {.operation = OPERATION_UNPACK, .payload = body, .into = into, .bytes = body->size};
+    const kept_call call = {.operation = OPERATION_UNPACK, .payload = body, .into = into, .bytes = body->size};
     return exchange_courier(e, connection, &call, take_order, reply, told);
 }
 

@@ -57,8 +57,8 @@ json_t *restart_headers(const json_t *headers, const char *tag, uint64_t offset,
 void exchange_put_json(store *s, store_change *change, const char *id, const char *kind, const json_t *value);
 
 /* Asks one of the connection's couriers; lane and members are filled in. */
-must_check error *exchange_courier(
-    engine *e, const estate_connection *connection, kept_call *call, json_t *take_order, frame *reply, json_t **told);
+must_check error *exchange_courier(engine *e, const estate_connection *connection, const kept_call *call,
+    json_t *take_order, frame *reply, json_t **told);
 
 /* Unpacks a body. `into`: a file for the documents, borrowed; -1: they come inline with the reply. */
 must_check error *exchange_unpack(engine *e, const estate_connection *connection, json_t *take_order,
