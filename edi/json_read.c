@@ -163,7 +163,9 @@ static void canonicalise(json_reader *r, span raw, buf *out) {
         char c = raw.data[i];
         if (edi_is_break(c) && (isa || !edi_is_delimiter(&r->d, c))) continue;
         if (r->d.release && c == r->d.release && i + 1 < raw.len) {
-            c = raw.data[++i];
+            do /* a line break between the two is none of theirs, see edi_decode */
+                c = raw.data[++i];
+            while (edi_is_break(c) && i + 1 < raw.len);
             if (edi_is_delimiter(&r->d, c)) buf_add_char(out, r->d.release);
         }
         buf_add_char(out, c);

@@ -42,6 +42,7 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
         "UNB+UNOC:4+S+R+20260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+a*b:c*d+e?*f'UNT+3+1'UNZ+1+1'\n\n",
         "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'AAA:1.5'LIN:1:2+3'UNT+4+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'LIN:1:2a+3'UNT+3+1'UNZ+1+1'",
+        "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+P?\r\n+1'UNT+3+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNO+1+1+2+7'a'b+c'dUNP+7+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNG+XYZ+S+R+260101:1200+G+UN+D:96A'UNH+1+XYZ:D:96A:UN'AAA+1'UNT+3+1'UNE+1+G'UNZ+"
         "1+"
