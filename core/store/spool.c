@@ -18,7 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { SPOOL_PATH_SIZE = 48, PLENTY_MS = 100 };
+enum { SPOOL_PATH_SIZE = 48, PLENTY_MS = 10 };
 static const uint64_t FREE_MINIMUM = UINT64_C(1) << 30, RESERVE = UINT64_C(64) << 20;
 
 static error *keep_reserve(store *s);
@@ -213,7 +213,7 @@ void spool_give_up_reserve(store *s) {
     log_error("the disk is full: the reserve was given up, nothing more is taken in until there is space");
 }
 
-/* The file system is asked ten times a second at most while it has far more room than what comes. */
+/* The file system is asked a hundred times a second at most while it has far more room than what comes. */
 static bool there_is_plenty(store *s, uint64_t size) {
     if (atomic_load(&s->full) || atomic_load(&s->refusing) || size > INT64_MAX / 4) return false;
     if (clock_monotonic_ms() >= atomic_load(&s->plenty_until_ms)) return false;

@@ -190,6 +190,7 @@ test("a full disk refuses intake with 503 before it is acknowledged, serves what
   assert.equal((await post("fits")).status, 202);
 
   const filler = fill(disk, 4 * 1024 * 1024);
+  await pause(10); // What it knows of the disk is no older than that.
   const refused = await post("no room by the rule");
   assert.equal(refused.status, 503);
   assert.match(refused.headers["retry-after"], /^\d+$/);
