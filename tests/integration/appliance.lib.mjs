@@ -46,12 +46,11 @@ export class Appliance {
     this.process = spawn(this.program, ["serve"], {env: this.environment, stdio: ["ignore", "pipe", "pipe"]});
     this.exited = new Promise((done) => this.process.once("exit", (code, signal) => done({code, signal})));
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (bytes) => (this.log += bytes));
-    await until("the appliance is ready", () => {
-      if (this.process.exitCode !== null || this.process.signalCode !== null) throw new Error(`it ended: ${this.log}`);
-      return this.log.includes("] ready");
-    }).catch((error) => {
+    const ended = () => this.process.exitCode !== null || this.process.signalCode !== null;
+    await until("the appliance is ready", () => ended() || this.log.includes("] ready")).catch((error) => {
       throw new Error(`${error.message}\n${this.log}`);
     });
+    if (ended()) throw new Error(`the appliance ended: ${this.log}`);
     this.public = /^ {2}public {2}(\S+)$/m.exec(this.log)[1];
     this.admin = readFileSync(join(this.data, "admin.url"), "utf8").trim();
     this.key = readFileSync(join(this.data, "admin.key"), "utf8").trim();
