@@ -11,6 +11,44 @@
 #include "adapters/names.h"
 #include "core/base/map.h"
 
+/* Rows of the settings table of such an adapter: where its files are, and how they are picked up and put. */
+#define REMOTE_PLACE_SETTINGS                                                                                          \
+    {.name = "directory",                                                                                              \
+        .type = SETTING_TEXT,                                                                                          \
+        .fallback = ".",                                                                                               \
+        .min = 1,                                                                                                      \
+        .max = 1024,                                                                                                   \
+        .help = "Directory at the server where all paths begin; relative ones begin where the user logs in"},          \
+        {.name = "pattern",                                                                                            \
+            .type = SETTING_TEXT,                                                                                      \
+            .fallback = "*",                                                                                           \
+            .max = 512,                                                                                                \
+            .help = "Which files are picked up: shell wildcards on the path below the directory, such as out/*.edi"},  \
+    {                                                                                                                  \
+        .name = "archive", .type = SETTING_TEXT, .max = 512,                                                           \
+        .help = "Directory below the directory for files that were picked up; without it they are deleted"             \
+    }
+#define REMOTE_PICKUP_SETTINGS                                                                                         \
+    {.name = "poll",                                                                                                   \
+        .type = SETTING_DURATION,                                                                                      \
+        .fallback = "60s",                                                                                             \
+        .min = 100,                                                                                                    \
+        .max = 86400000,                                                                                               \
+        .help = "How often to look for files"},                                                                        \
+        {.name = "stable",                                                                                             \
+            .type = SETTING_DURATION,                                                                                  \
+            .fallback = "2s",                                                                                          \
+            .max = 600000,                                                                                             \
+            .help = "How long a new file must keep its size and time before it is picked up"},                         \
+        {.name = "max_size",                                                                                           \
+            .type = SETTING_SIZE,                                                                                      \
+            .fallback = "10GiB",                                                                                       \
+            .help = "Larger files are left where they are, and reported"},                                             \
+    {                                                                                                                  \
+        .name = "path", .type = SETTING_TEXT, .fallback = "{filename}", .max = 512,                                    \
+        .help = "Where a file is written whose flow names no path"                                                     \
+    }
+
 /* One line of a directory. What a server does not tell is taken for a file, of an unknown size and time. */
 typedef struct remote_entry {
     bool is_directory, is_other; /* neither: a file */

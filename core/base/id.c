@@ -69,13 +69,16 @@ static void next_tick(uint64_t *ms, unsigned *counter) {
     pthread_mutex_unlock(&lock);
 }
 
-static char *add_hex(char *at, const unsigned char *bytes, size_t size) {
+char *id_format(const unsigned char uuid[16], char *text) {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < size; i++) {
-        *at++ = digits[bytes[i] >> 4];
-        *at++ = digits[bytes[i] & 15];
+    char *at = text;
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
+        *at++ = digits[uuid[i] >> 4];
+        *at++ = digits[uuid[i] & 15];
     }
-    return at;
+    *at = '\0';
+    return text;
 }
 
 char *id_new(char *text) {
@@ -89,13 +92,7 @@ char *id_new(char *text) {
     id[7] = (unsigned char)counter;
     draw(id + 8, 8);
     id[8] = (unsigned char)(0x80u | (id[8] & 0x3Fu));
-    char *at = text;
-    for (size_t i = 0; i < sizeof id; i += 2) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-        at = add_hex(at, id + i, 2);
-    }
-    *at = '\0';
-    return text;
+    return id_format(id, text);
 }
 
 bool id_is_valid(span text) {

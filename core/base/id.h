@@ -13,6 +13,9 @@ enum { ID_SIZE = 37 }; /* 36 characters and the terminator */
 /* Writes a new id into `text` (ID_SIZE bytes) and returns it. Ids made by one process never decrease. */
 char *id_new(char *text);
 
+/* The 16 bytes of a UUID as text, which is returned. */
+char *id_format(const unsigned char uuid[16], char *text);
+
 /* Is this the text of a UUID, in lower case with its hyphens? */
 bool id_is_valid(span text);
 

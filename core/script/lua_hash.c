@@ -171,15 +171,9 @@ int library_hash(lua_State *L) {
 
 static int push_uuid(lua_State *L, unsigned char bytes[UUID_BYTES], int version) {
     char text[ID_SIZE];
-    size_t at = 0;
     bytes[6] = (unsigned char)((bytes[6] & 0x0F) | version << 4);
     bytes[8] = (bytes[8] & 0x3F) | 0x80;
-    for (size_t i = 0; i < UUID_BYTES; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) text[at++] = '-';
-        text[at++] = hex_digits[bytes[i] >> 4];
-        text[at++] = hex_digits[bytes[i] & 15];
-    }
-    lua_pushlstring(L, text, at);
+    lua_pushstring(L, id_format(bytes, text));
     return 1;
 }
 

@@ -62,7 +62,7 @@ void apply_news(applier *a, const char *kind, const unsigned char *uuid, const c
     if (!a->s->options.committed) return;
     news_entry *entry = next_news(a);
     *entry = (news_entry){.kind = kind, .status = status};
-    uuid_format(uuid, entry->id);
+    id_format(uuid, entry->id);
 }
 
 void apply_object_news(applier *a, const char *kind, const char *name, const char *status) {

@@ -62,7 +62,7 @@ static const char ACKNOWLEDGE[] = "update documents set answer = ?2, answered_by
 
 static error *no_document(const unsigned char *uuid) {
     char id[ID_SIZE];
-    return error_new(ERROR_NOT_FOUND, "no document %s", uuid_format(uuid, id));
+    return error_new(ERROR_NOT_FOUND, "no document %s", id_format(uuid, id));
 }
 
 static error *find_asked(applier *a, const unsigned char *uuid, int64_t *seq, int64_t *message) {
@@ -75,9 +75,9 @@ static error *find_asked(applier *a, const unsigned char *uuid, int64_t *seq, in
     *seq = column_integer(statement, 0);
     *message = column_integer(statement, 1);
     if (column_is_null(statement, 2))
-        err = error_new(ERROR_CONFLICT, "document %s asked for no acknowledgement", uuid_format(uuid, id));
+        err = error_new(ERROR_CONFLICT, "document %s asked for no acknowledgement", id_format(uuid, id));
     else if (column_integer(statement, 2) != 0)
-        err = error_new(ERROR_CONFLICT, "document %s was acknowledged before", uuid_format(uuid, id));
+        err = error_new(ERROR_CONFLICT, "document %s was acknowledged before", id_format(uuid, id));
     database_reset(statement);
     return err;
 }
@@ -124,8 +124,8 @@ error *apply_link_answer(applier *a, const step *s) {
     value_bind(statement, 1, a->change, s, 0, 2);
     err = database_run(a->db, statement, "link an answer");
     if (err || sqlite3_changes(a->db->handle) > 0) return err;
-    return error_new(ERROR_NOT_FOUND, "no document %s or %s", uuid_format(value_uuid(a->change, s, 0), id),
-        uuid_format(value_uuid(a->change, s, 1), answer));
+    return error_new(ERROR_NOT_FOUND, "no document %s or %s", id_format(value_uuid(a->change, s, 0), id),
+        id_format(value_uuid(a->change, s, 1), answer));
 }
 
 static const char SET_DUE[] = "update documents set due_at = ?2 where id = ?1 and answer = 0";

@@ -62,7 +62,7 @@ static error *run_guarded(applier *a, const step *s, sqlite3_stmt *statement, co
     if (err) return err;
     if (sqlite3_changes(a->db->handle) == 0)
         return error_new(ERROR_CONFLICT, "attempt %lld of job %s is no longer leased to this node",
-            (long long)value_integer(s, 1), uuid_format(uuid, id));
+            (long long)value_integer(s, 1), id_format(uuid, id));
     if (status) apply_news(a, "job", uuid, status);
     return NULL;
 }
@@ -141,10 +141,10 @@ error *apply_revive_job(applier *a, const step *s) {
     if (err) return err;
     value_bind(statement, 1, a->change, s, 0, 1);
     if (!database_next(a->db, statement, "find a job", &err))
-        return err ? err : error_new(ERROR_NOT_FOUND, "no job %s", uuid_format(uuid, id));
+        return err ? err : error_new(ERROR_NOT_FOUND, "no job %s", id_format(uuid, id));
     int64_t state = column_integer(statement, 0);
     database_reset(statement);
-    if (state == JOB_LEASED) return error_new(ERROR_CONFLICT, "job %s runs already", uuid_format(uuid, id));
+    if (state == JOB_LEASED) return error_new(ERROR_CONFLICT, "job %s runs already", id_format(uuid, id));
     statement = database_statement(a->db, REVIVE_JOB, &err);
     if (err) return err;
     value_bind(statement, 1, a->change, s, 0, 1);

@@ -8,7 +8,7 @@ static const char FIND_MESSAGE[] = "select seq from messages where id = ?1";
 
 static error *no_message(const unsigned char *uuid) {
     char id[ID_SIZE];
-    return error_new(ERROR_NOT_FOUND, "no message %s", uuid_format(uuid, id));
+    return error_new(ERROR_NOT_FOUND, "no message %s", id_format(uuid, id));
 }
 
 /* The row of a message. A change speaks of the same one again and again. */
@@ -294,7 +294,7 @@ error *apply_claim_key(applier *a, const step *s) {
     if (!database_next(a->db, statement, "read a claim", &err)) return err;
     column_id(statement, 0, holder);
     database_reset(statement);
-    if (strcmp(holder, uuid_format(value_uuid(a->change, s, 2), asking)) == 0) return NULL;
+    if (strcmp(holder, id_format(value_uuid(a->change, s, 2), asking)) == 0) return NULL;
     memcpy(a->change->result.conflict, holder, sizeof holder);
     return error_new(ERROR_CONFLICT, "the key %s of %s is claimed by message %s", value_text(a->change, s, 1),
         value_text(a->change, s, 0), holder);

@@ -243,7 +243,7 @@ bool column_id(sqlite3_stmt *statement, int at, char id[ID_SIZE]) {
     const void *uuid = sqlite3_column_blob(statement, at);
     id[0] = '\0';
     if (!uuid || sqlite3_column_bytes(statement, at) != UUID_SIZE) return false;
-    uuid_format(uuid, id);
+    id_format(uuid, id);
     return true;
 }
 
@@ -298,16 +298,4 @@ bool uuid_parse(span text, unsigned char uuid[UUID_SIZE]) {
         uuid[n++] = (unsigned char)(hex_value(text.data[i]) << 4 | hex_value(text.data[i + 1]));
     }
     return true;
-}
-
-char *uuid_format(const unsigned char uuid[UUID_SIZE], char id[ID_SIZE]) {
-    static const char digits[] = "0123456789abcdef";
-    char *at = id;
-    for (size_t i = 0; i < UUID_SIZE; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-        *at++ = digits[uuid[i] >> 4];
-        *at++ = digits[uuid[i] & 15];
-    }
-    *at = '\0';
-    return id;
 }

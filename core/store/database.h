@@ -71,6 +71,5 @@ void put_time(json_t *object, const char *key, int64_t wall_ms);
 
 /* Between the text of an id and its 16 bytes; false when `text` is none. */
 must_check bool uuid_parse(span text, unsigned char uuid[UUID_SIZE]);
-char *uuid_format(const unsigned char uuid[UUID_SIZE], char id[ID_SIZE]);
 
 #endif
