@@ -99,6 +99,15 @@ static int tell_answer(const command_line *line, const estate_files *e, const cl
     return dry_run && has_difference(changes) ? EXIT_BAD : EXIT_DONE;
 }
 
+/* What made the files may have failed before it wrote anything: that is no order to delete everything. */
+static bool prunes_by_nothing(const command_line *line, const estate_files *e) {
+    if (!command_flag(line, "prune") || estate_files_name_kinds(e)) return false;
+    fprintf(stderr,
+        "banyan apply: nothing was changed: the files hold nothing, and --prune would delete all that the appliance "
+        "has; if that is meant, write a kind with an empty list: \"partners: []\"\n");
+    return true;
+}
+
 static int run_apply(const command_line *line) {
     size_t count = command_argument_count(line);
     const char **paths = xcalloc(count, sizeof *paths);
@@ -114,6 +123,10 @@ static int run_apply(const command_line *line) {
         int judged = tell_faults(&faults);
         fault_list_free(&faults);
         return judged;
+    }
+    if (prunes_by_nothing(line, e)) {
+        estate_files_free(e);
+        return EXIT_BAD;
     }
     char *path = xasprintf("/api/v1/apply?dry_run=%s&prune=%s", command_flag(line, "dry-run") ? "true" : "false",
         command_flag(line, "prune") ? "true" : "false");
@@ -183,7 +196,8 @@ const command apply_commands[] = {
         .summary = "Make the appliance's configuration equal to these files",
         .details =
             "A PATH is a YAML or JSON file, a directory with such files, scripts/*.lua and\n"
-            "schemas/*.schema, or - for standard input.\n"
+            "schemas/*.schema, or - for standard input. Other folders below a directory are not looked into, nor\n"
+            "are banyan.yaml and hidden files. A YAML file may hold several documents.\n"
             "All of it is checked first, every fault is told with its file and line, and it takes effect as a whole "
             "or\n"
             "not at all. {file: PATH} and {env: NAME} stand for a text that is kept elsewhere, such as a password.",

@@ -78,6 +78,15 @@ static int serve_until_stopped(nursery *n, const json_t *configuration) {
     return EXIT_DONE;
 }
 
+/* A slip in a variable's name would leave the default in force, and nobody would notice. */
+static void warn_of_variables(void) {
+    fault_list told = {.faults = NULL, .count = 0};
+    configuration_unknown_variables(&told);
+    for (size_t i = 0; i < told.count; i++)
+        log_warning("%s", error_text(told.faults[i]));
+    fault_list_free(&told);
+}
+
 static int run_serve(const command_line *line) {
     nursery *n = NULL;
     json_t *configuration = NULL;
@@ -94,6 +103,7 @@ static int run_serve(const command_line *line) {
     } else {
         log_setup("desk", level_named(configuration_text(configuration, "log.level")),
             strcmp(configuration_text(configuration, "log.format"), "json") == 0);
+        warn_of_variables();
         code = serve_until_stopped(n, configuration);
     }
     nursery_stop(n);

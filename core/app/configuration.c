@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_BYTES_MAX = 1024 * 1024, NAME_COLUMN = 22, VARIABLE_COLUMN = 30 };
+enum { FILE_BYTES_MAX = 1024 * 1024, NAME_COLUMN = 22, VARIABLE_COLUMN = 30, NAMES_MAX = 64 };
 
 static const setting listen_settings[] = {
     {.name = "public",
@@ -296,6 +296,54 @@ void configuration_load(const char *path, json_t **configuration, fault_list *fa
     *configuration = NULL;
 }
 
+/* What the program and its tests read besides the settings. */
+static const char *const other_variables[] = {
+    "BANYAN_ADMIN_PASSWORD", "BANYAN_URL", "BANYAN_API_KEY", "BANYAN_CA", "BANYAN_CRASH"};
+
+typedef struct variable_names {
+    char *names[NAMES_MAX];
+    size_t count;
+} variable_names;
+
+static void known_variables(variable_names *known) {
+    known->count = 0;
+    for (size_t i = 0; i < sizeof other_variables / sizeof *other_variables; i++)
+        known->names[known->count++] = xstrdup(other_variables[i]);
+    for (const setting *s = configuration_settings; s->name; s++) {
+        if (!s->nested) known->names[known->count++] = configuration_variable(NULL, s->name);
+        for (const setting *inner = s->nested; inner && inner->name && known->count < NAMES_MAX - 1; inner++)
+            known->names[known->count++] = configuration_variable(s->name, inner->name);
+    }
+}
+
+static error *unknown_variable(const variable_names *known, span name) {
+    char *text = xspandup(name);
+    const char *const *names = (const char *const *)known->names, *near = NULL;
+    bool is_known = span_starts(name, SPAN("BANYAN_SERVICE_")) || span_starts(name, SPAN("BANYAN_PORT_")) ||
+                    span_is(name, "BANYAN_PORT");
+    for (size_t i = 0; i < known->count; i++)
+        is_known = is_known || span_is(name, names[i]);
+    if (!is_known) near = settings_nearest(text, names, known->count);
+    error *told =
+        is_known ? NULL
+        : near   ? error_new(ERROR_INVALID, "%s is no setting and does nothing; did you mean %s?", text, near)
+               : error_new(ERROR_INVALID, "%s is no setting and does nothing; `banyan help settings` lists them", text);
+    free(text);
+    return told;
+}
+
+void configuration_unknown_variables(fault_list *told) {
+    variable_names known;
+    known_variables(&known);
+    for (char **variable = environ; *variable; variable++) {
+        span rest = span_of(*variable), name;
+        if (!span_split(&rest, '=', &name) || !span_starts(name, SPAN("BANYAN_"))) continue;
+        fault_list_add(told, unknown_variable(&known, name));
+    }
+    for (size_t i = 0; i < known.count; i++)
+        free(known.names[i]);
+}
+
 /* The table and the object that hold the setting of this dotted name; *name moves to its last part. */
 static const setting *locate(const json_t **object, const char **name) {
     const char *dot = strchr(*name, '.');
@@ -377,5 +425,6 @@ void configuration_help(FILE *out) {
     fprintf(out,
         "\nThe first administrator's password comes from BANYAN_ADMIN_PASSWORD, or is made at the first start and\n"
         "shown once. The command line finds the appliance by BANYAN_URL and BANYAN_API_KEY, or by what lies in\n"
-        "its data directory.\n");
+        "its data directory. Any other variable that begins with BANYAN_ does nothing; the start of the log names "
+        "it.\n");
 }

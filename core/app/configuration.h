@@ -18,6 +18,10 @@ extern const setting configuration_settings[];
  * NULL then, else a new reference. */
 void configuration_load(const char *path, json_t **configuration, fault_list *faults);
 
+/* A line for people on every variable of the environment that begins with BANYAN_ and means nothing to the program:
+ * most often a setting with a slip in its name. Those that Kubernetes sets for a service named banyan are left out. */
+void configuration_unknown_variables(fault_list *told);
+
 /* Values by their dotted name ("listen.public"), defaults applied. Texts live as long as the configuration; NULL when
  * absent without a default. Durations are in milliseconds, sizes in bytes. */
 const char *configuration_text(const json_t *configuration, const char *name);

@@ -35,6 +35,7 @@ struct estate_files {
     size_t file_count;
     item *items;
     size_t item_count;
+    bool names_kinds;   /* a file has a kind, be it with an empty list */
     fault_list *faults; /* while reading */
 };
 
@@ -181,6 +182,7 @@ static error *unknown_kind(const char *word) {
 
 static void read_kind(estate_files *e, size_t file, const char *pointer, const char *word, json_t *list) {
     const char *kind = known_kind(word);
+    if (kind && json_is_array(list)) e->names_kinds = true;
     if (!kind) {
         add_fault(e, file, pointer, unknown_kind(word));
     } else if (!json_is_array(list) && !json_is_null(list)) {
@@ -259,6 +261,9 @@ static error *json_fault(error *take, const char *path) {
 /* JSON is read as JSON: YAML would refuse some of its escapes. The places come from reading it as YAML besides. */
 static error *parse_json(const source_file *f, span text, json_t **documents, yaml_places **places) {
     json_t *value, *ignored = NULL;
+    /* Windows writes it, YAML allows it, and RFC 8259 §8.1 lets a reader ignore it. */
+    static const span byte_order_mark = {"\xEF\xBB\xBF", 3};
+    if (span_starts(text, byte_order_mark)) text = span_make(text.data + 3, text.len - 3);
     error *err = json_parse(text, &value);
     if (err) return json_fault(err, f->path);
     *documents = json_array();
@@ -411,8 +416,10 @@ static void read_directory(estate_files *e, const char *path) {
     read_below(e, path, "scripts", ".lua", "_test.lua", read_script);
     read_below(e, path, "schemas", ".schema", NULL, read_schema);
     if (e->file_count == before)
-        fault_list_add(e->faults,
-            error_new(ERROR_NOT_FOUND, "%s holds no *.yaml, *.yml, *.json, scripts/*.lua or schemas/*.schema", path));
+        fault_list_add(e->faults, error_new(ERROR_NOT_FOUND,
+                                      "%s holds no *.yaml, *.yml, *.json, scripts/*.lua or schemas/*.schema; other "
+                                      "folders below it are not looked into",
+                                      path));
 }
 
 static void read_argument(estate_files *e, const char *path) {
@@ -450,6 +457,10 @@ void estate_files_read(const char *const *paths, size_t count, estate_files **ou
 
 const json_t *estate_files_body(const estate_files *e) {
     return e->body;
+}
+
+bool estate_files_name_kinds(const estate_files *e) {
+    return e->names_kinds || e->item_count > 0;
 }
 
 void estate_files_free(estate_files *e) {

@@ -24,6 +24,9 @@ void estate_files_read(const char *const *paths, size_t count, estate_files **ou
  * {"name","text"}, or {"name","base64"} when it is not UTF-8. */
 const json_t *estate_files_body(const estate_files *e);
 
+/* Does any file name a kind, be it with an empty list? */
+bool estate_files_name_kinds(const estate_files *e);
+
 /* Where the value at a pointer of the server's kind ("/connections/acme-sftp/host": the object by its name, or by its
  * index) stands: "partners.yaml:12"; owned by the caller. NULL when the estate holds no such object. */
 char *estate_files_place(const estate_files *e, const char *pointer);

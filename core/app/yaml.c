@@ -22,6 +22,7 @@ typedef struct level {
 
 typedef struct loader {
     const char *file;
+    span text;
     yaml_parser_t parser;
     level levels[YAML_DEPTH_MAX];
     size_t depth;
@@ -184,12 +185,25 @@ static error *take_event(loader *l, const yaml_event_t *event) {
     }
 }
 
+static yaml_mark_t mark_of(span text, size_t offset) {
+    yaml_mark_t mark = {.index = offset, .line = 0, .column = 0};
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        bool line_ends = text.data[i] == '\n', continues = ((unsigned char)text.data[i] & 0xC0) == 0x80;
+        mark.column = line_ends ? 0 : mark.column + !continues;
+        mark.line += line_ends;
+    }
+    return mark;
+}
+
 /* "did not find expected key" is all that libyaml says of a tab or a bad indentation; the place says the rest. */
 static error *syntax_error(const loader *l) {
     const yaml_parser_t *p = &l->parser;
+    yaml_mark_t mark = p->problem_mark;
+    /* Bytes that are no text are told by their offset alone. */
+    if (p->error == YAML_READER_ERROR) mark = mark_of(l->text, p->problem_offset);
     return at_mark(error_new(ERROR_INVALID, "not valid YAML: %s%s%s", p->context ? p->context : "",
                        p->context ? ", " : "", p->problem ? p->problem : "unknown fault"),
-        l, p->problem_mark);
+        l, mark);
 }
 
 static error *read_events(loader *l) {
@@ -209,7 +223,7 @@ error *yaml_parse(span text, const char *file, json_t **documents, yaml_places *
     *places = NULL;
     if (text.len > YAML_BYTES_MAX)
         return error_at(error_new(ERROR_LIMIT, "the file is larger than %d MiB", YAML_BYTES_MAX >> 20), "%s", file);
-    loader l = {.file = file, .pointer = BUF_MAX(POINTER_MAX), .documents = json_array()};
+    loader l = {.file = file, .text = text, .pointer = BUF_MAX(POINTER_MAX), .documents = json_array()};
     l.places = xcalloc(1, sizeof *l.places);
     l.places->by_pointer = map_new();
     if (!yaml_parser_initialize(&l.parser)) abort();

@@ -35,8 +35,10 @@ error *json_parse(span text, json_t **value) {
     if (err) return err;
     *value = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (*value) return NULL;
+    const char *told =
+        json_error_code(&fault) == json_error_null_character ? "a text holds a NUL (\\u0000)" : fault.text;
     return error_at(
-        error_new(ERROR_INVALID, "not valid JSON at line %d, column %d: %s", fault.line, fault.column, fault.text),
+        error_new(ERROR_INVALID, "not valid JSON at line %d, column %d: %s", fault.line, fault.column, told),
         "line %d, column %d", fault.line, fault.column);
 }
 
