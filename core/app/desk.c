@@ -38,7 +38,7 @@ struct desk {
     _Atomic(facade *) facade;
     _Atomic(admin *) admin;
     switches *switches;
-    http_loop *loop; /* the public listener, and what goes out */
+    http_loop *loop; /* the public listener, what goes out, and the workers */
     http_server *public_server, *admin_server;
     char *public_address;
     json_t *settings; /* for the admin to show */
@@ -135,6 +135,7 @@ static error *open_config(desk *d, const char *directory) {
 
 static error *start_workers(desk *d, nursery *n, const json_t *configuration) {
     const worker_pool_options options = {
+        .loop = d->loop,
         .translators = (int)configuration_integer(configuration, "workers.translators"),
         .couriers_max = (int)configuration_integer(configuration, "workers.couriers"),
         .lost = nursery_lost,
@@ -339,6 +340,7 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) err = accounts_open(d->store, &d->accounts);
     if (!err) err = bootstrap_begin(d->accounts, &d->first_user);
     if (!err) err = bootstrap_local_key(d->accounts, directory);
+    if (!err) err = http_loop_start(&d->loop);
     if (!err) err = start_workers(d, n, configuration);
     if (!err) d->numbers = control_numbers_new(d->store);
     if (!err) err = open_config(d, directory);
@@ -348,7 +350,6 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
         err = retention_start(d->store, configuration_integer(configuration, "retention.payloads"),
             configuration_integer(configuration, "retention.messages"), &d->retention);
     if (!err) err = switches_open(d->store, &d->switches);
-    if (!err) err = http_loop_start(&d->loop);
     if (!err) err = start_tracing(d, configuration);
     if (!err) err = make_facade(d, configuration);
     if (!err) err = start_engine(d, configuration); /* its scripts call through the facade */

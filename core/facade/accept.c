@@ -111,7 +111,8 @@ static error *add_results(exchange *x, store_change *change) {
 }
 
 /* Hands to the store what makes the request and its consequences durable together. */
-void exchange_accept(exchange *x) {
+static void keep(void *owner) {
+    exchange *x = owner;
     bool scripted = x->outcome && !json_get_bool(x->outcome, "passed", false);
     span key = http_request_header(x->request, "Idempotency-Key");
     store_change *change = store_change_new();
@@ -143,4 +144,12 @@ void exchange_accept(exchange *x) {
     }
     call_scope_raise(&x->scope, change);
     store_submit(x->services->store, change, after_commit, x);
+}
+
+/* Large results of a script become files, which are synced: not on a loop. */
+void exchange_accept(exchange *x) {
+    if (x->outcome_frame.descriptor_count > 0)
+        blocking_run(x->services->blocking, keep, x);
+    else
+        keep(x);
 }

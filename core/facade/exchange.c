@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BODY_IN_MEMORY = 64 * 1024, PATH_ROOM = 2048 };
+enum { BODY_IN_MEMORY = 64 * 1024, PATH_ROOM = 2048, LARGE_ANSWER_BYTES = 256 * 1024 };
 
 static void exchange_free(void *owner, http_outcome outcome) {
     exchange *x = owner;
@@ -140,11 +140,20 @@ void exchange_answered_as_is(exchange *x) {
     exchange_respond(x, response);
 }
 
-void exchange_answered(exchange *x) {
+static void answer(void *owner) {
+    exchange *x = owner;
     if (x->script && x->answer.status != 204)
         exchange_run_response_script(x);
     else
         exchange_answered_as_is(x);
+}
+
+/* Policies look at every byte of an answer (tags, compression): of a large one not on a loop. */
+void exchange_answered(exchange *x) {
+    if (x->answer.bytes.len > LARGE_ANSWER_BYTES)
+        blocking_run(x->services->blocking, answer, x);
+    else
+        answer(x);
 }
 
 /* ---- the back-end ---- */

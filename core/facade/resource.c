@@ -20,6 +20,7 @@ typedef struct errand {
     exchange *x;
     char path[PATH_ROOM]; /* of the file; of a listing the prefix, "" or with a slash at its end */
     bool there;           /* the file was, before the change */
+    frame listing;        /* the courier's, while it is made a page of */
 } errand;
 
 static const json_t *settings_of(const exchange *x) {
@@ -143,11 +144,11 @@ static void answer_page(errand *e, json_t *take_page) {
     finish(e, response);
 }
 
-static void after_list(void *owner, frame *reply, error *failure) {
+static void make_page(void *owner) {
     errand *e = owner;
     json_t *head = NULL, *page = NULL;
-    error *err = outcome_of(reply, failure);
-    if (!err) err = frame_get_json(reply, &head);
+    error *err = frame_get_json(&e->listing, &head);
+    frame_clear(&e->listing);
     if (!err && json_get_bool(head, "more", false))
         err = error_new(ERROR_LIMIT, "the folder holds more than %d files", ENTRIES_MAX);
     if (err) {
@@ -166,6 +167,19 @@ static void after_list(void *owner, frame *reply, error *failure) {
     error_free(err);
     finish(e, http_problem_list(400, "parameters", "A parameter does not fit",
                   "errors tells which and why; /openapi.json describes them.", NULL, errors));
+}
+
+/* Tens of thousands of entries are sorted: not on a loop. */
+static void after_list(void *owner, frame *reply, error *failure) {
+    errand *e = owner;
+    error *err = outcome_of(reply, failure);
+    if (err) {
+        fail(e, err);
+        return;
+    }
+    e->listing = *reply; /* its content moves */
+    frame_init(reply, FRAME_REPLY, OPERATION_NONE, 0);
+    blocking_run(e->x->services->blocking, make_page, e);
 }
 
 static void start_list(errand *e) {

@@ -1,8 +1,8 @@
-/* core/http/loop.h: one thread with one epoll, for the server and for everything that goes out.
+/* core/http/loop.h: one thread with one epoll, for the server, for everything that goes out, and for the workers.
  *
- * The server's connections and the outgoing ones share a loop, so that a request that is passed on never changes its
- * thread. Everything on a loop runs on its thread and does not block; other threads hand steps over with
- * http_loop_post.
+ * The server's connections, the outgoing ones and the channels of the workers share a loop, so that a request that is
+ * passed on or given to a script never changes its thread. Everything on a loop runs on its thread and does not block;
+ * other threads hand steps over with http_loop_post.
  */
 #ifndef BANYAN_HTTP_LOOP_H
 #define BANYAN_HTTP_LOOP_H
@@ -23,7 +23,7 @@ void http_loop_post(http_loop *loop, void (*step)(void *context), void *context)
 void http_loop_call(http_loop *loop, void (*step)(void *context), void *context);
 bool http_loop_is_here(const http_loop *loop); /* is this its thread? */
 
-/* ---- for the files of core/http, on the loop's thread ---- */
+/* ---- for what lives on the loop (core/http, the pool of workers), on its thread ---- */
 
 /* A descriptor that is looked at. Lives until http_loop_drop and the end of the turn in which that was called. */
 typedef struct http_watch http_watch;

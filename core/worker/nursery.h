@@ -1,6 +1,6 @@
 /* core/worker/nursery.h: the pool's view of the nursery, the process from which all workers are forked.
  *
- * Used by the pool's thread alone once the pool runs; pool.h has nursery_start and nursery_stop for main. The nursery
+ * Used by the pool's loop alone once the pool runs; pool.h has nursery_start and nursery_stop for main. The nursery
  * never reads a partner's byte: its one conversation partner is the desk. When the desk goes, by whatever death, the
  * kernel kills the nursery, and with it every worker.
  */

@@ -1,20 +1,19 @@
-/* core/worker/pool.c: the pool's interface, its thread and the translators' queue; see pool.h and pool_internal.h. */
+/* core/worker/pool.c: the pool's interface, its turns on the loop and the translators' queue; see pool.h and
+ * pool_internal.h. */
 #include "core/worker/pool_internal.h"
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 32, COURIERS_DEFAULT = 16, SILENT_DEFAULT_MS = 3000, WAITING_DEFAULT = 10000 };
+enum { COURIERS_DEFAULT = 16, SILENT_DEFAULT_MS = 3000, WAITING_DEFAULT = 10000 };
 
 static const uint64_t memory_default = 256u << 20;
 
@@ -51,6 +50,11 @@ void task_finish(task *take, frame *reply, error *failure) {
     free(take);
 }
 
+/* The end of this turn has something to do. */
+static void stir(worker_pool *pool) {
+    pool->stirred = true;
+}
+
 /* ---- from any thread ---- */
 
 void worker_pool_submit(worker_pool *pool, const worker_request *request) {
@@ -58,7 +62,15 @@ void worker_pool_submit(worker_pool *pool, const worker_request *request) {
     t->request = *request;
     if (request->kind == WORKER_COURIER) t->lane_name = xstrdup(request->lane ? request->lane : "");
     t->request.lane = t->lane_name;
-    mailbox_post(pool->box, &t->link);
+    /* From the loop itself nothing has to wake it. `done` is never called from here: the end of the turn comes first.
+     */
+    if (http_loop_is_here(pool->loop)) {
+        task_append(&pool->handed, t);
+        stir(pool);
+        http_loop_hurry(pool->loop);
+    } else {
+        mailbox_post(pool->box, &t->link);
+    }
 }
 
 json_t *worker_pool_status(worker_pool *pool) {
@@ -81,7 +93,7 @@ size_t worker_pool_waiting(worker_pool *pool) {
     return atomic_load(&pool->waiting_shown);
 }
 
-/* ---- the pool's thread ---- */
+/* ---- on the loop ---- */
 
 static void show(worker_pool *pool) {
     atomic_store(&pool->waiting_shown, pool->waiting.count + pool->waiting_in_lanes);
@@ -124,30 +136,40 @@ static void fail_all_waiting(worker_pool *pool) {
     fail_waiting(pool, WORKER_COURIER, error_new(ERROR_UNREACHABLE, "the appliance is stopping"));
 }
 
+static void take_order(worker_pool *pool, task *take) {
+    error *no = refusal(pool, take);
+    if (no)
+        task_finish(take, NULL, no);
+    else if (take->request.kind == WORKER_COURIER)
+        lane_enqueue(pool, take);
+    else
+        task_append(&pool->waiting, take);
+}
+
 static void take_orders(worker_pool *pool) {
     for (mail *m = mailbox_take(pool->box), *next; m; m = next) {
         next = m->next;
         task *t = (task *)m;
-        if (t == &pool->stop_order || t == &pool->abandon_order) {
-            pool->stopping = pool->stopping || t == &pool->stop_order;
-            pool->abandoned = pool->abandoned || t == &pool->abandon_order;
-            fail_all_waiting(pool);
+        if (t != &pool->stop_order && t != &pool->abandon_order) {
+            take_order(pool, t);
             continue;
         }
-        error *no = refusal(pool, t);
-        if (no)
-            task_finish(t, NULL, no);
-        else if (t->request.kind == WORKER_COURIER)
-            lane_enqueue(pool, t);
-        else
-            task_append(&pool->waiting, t);
+        pool->stopping = pool->stopping || t == &pool->stop_order;
+        pool->abandoned = pool->abandoned || t == &pool->abandon_order;
+        fail_all_waiting(pool);
     }
+}
+
+static void take_handed(worker_pool *pool) {
+    for (task *t; (t = task_pop(&pool->handed));)
+        take_order(pool, t);
 }
 
 static void lose_nursery(worker_pool *pool, error *why) {
     log_failure(LOG_ERROR, "the nursery is gone, and all workers with it", why);
     pool->lost = true;
-    epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, nursery_fd(pool->nursery), NULL);
+    http_loop_drop(pool->nursery_watch);
+    pool->nursery_watch = NULL;
     for (size_t i = 0; i < pool->slot_count; i++)
         slot_abandon(pool, &pool->slots[i]);
     fail_waiting(pool, WORKER_TRANSLATOR, error_new(ERROR_CRASHED, "the worker and its nursery are gone"));
@@ -251,44 +273,80 @@ static void work(worker_pool *pool) {
         give_up_hopeless(pool, WORKER_COURIER);
     }
     for (size_t i = 0; i < pool->slot_count; i++)
-        slot_flush(pool, &pool->slots[i]);
+        slot_flush(&pool->slots[i]);
     show(pool);
 }
 
-static int time_to_wait(const worker_pool *pool) {
+static int64_t next_time(const worker_pool *pool) {
     int64_t next_ms = INT64_MAX;
     for (size_t i = 0; i < pool->slot_count; i++) {
         int64_t slot_ms = slot_next_time(pool, &pool->slots[i]);
         if (slot_ms < next_ms) next_ms = slot_ms;
     }
-    if (next_ms == INT64_MAX) return -1;
-    int64_t wait_ms = next_ms - clock_monotonic_ms();
-    return wait_ms <= 0 ? 0 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+    return next_ms;
 }
 
-static void *run(void *context) {
-    worker_pool *pool = context;
-    struct epoll_event events[EVENTS_MAX];
+/* Something happens now. */
+static void wake(worker_pool *pool) {
     pool->now_ms = clock_monotonic_ms();
-    work(pool);
-    while (!pool->stopping || !(all_empty(pool) || pool->lost)) {
-        int count = epoll_wait(pool->epoll_fd, events, EVENTS_MAX, time_to_wait(pool));
-        pool->now_ms = clock_monotonic_ms();
-        for (int i = 0; i < count; i++) {
-            void *source = events[i].data.ptr;
-            if (source == pool->box)
-                take_orders(pool);
-            else if (source == pool->nursery)
-                listen_to_nursery(pool);
-            else {
-                slot *s = source;
-                if (events[i].events & EPOLLOUT) s->has_output = true;
-                slot_read(pool, s);
-            }
-        }
+    stir(pool);
+}
+
+static void box_ready(void *context, uint32_t events) {
+    worker_pool *pool = context;
+    (void)events;
+    wake(pool);
+    take_orders(pool);
+}
+
+static void nursery_ready(void *context, uint32_t events) {
+    worker_pool *pool = context;
+    (void)events;
+    wake(pool);
+    listen_to_nursery(pool);
+}
+
+void pool_slot_ready(void *context, uint32_t events) {
+    slot *s = context;
+    wake(s->pool);
+    if (events & EPOLLOUT) s->has_output = true;
+    slot_read(s->pool, s);
+}
+
+static bool is_over(const worker_pool *pool) {
+    return pool->stopping && (all_empty(pool) || pool->lost);
+}
+
+/* Whoever stops the pool waits for this, and frees it. */
+static void leave_loop(worker_pool *pool) {
+    http_loop_drop(pool->box_watch);
+    if (pool->nursery_watch) http_loop_drop(pool->nursery_watch);
+    http_loop_remove_turn(pool->loop, pool->turn);
+    pthread_mutex_lock(&pool->view_lock);
+    pool->left_loop = true;
+    pthread_cond_signal(&pool->left);
+    pthread_mutex_unlock(&pool->view_lock);
+}
+
+/* Many turns of a loop that carries others too are none of the pool's business: then it costs a look at the clock. */
+static int on_turn(void *context) {
+    worker_pool *pool = context;
+    int64_t now_ms = clock_monotonic_ms();
+    if (pool->stirred || now_ms >= pool->due_ms) {
+        pool->stirred = false;
+        pool->now_ms = now_ms;
+        take_handed(pool);
         work(pool);
+        pool->due_ms = next_time(pool);
+        if (is_over(pool)) {
+            leave_loop(pool);
+            return -1;
+        }
     }
-    return NULL;
+    if (pool->stirred) return 0;
+    if (pool->due_ms == INT64_MAX) return -1;
+    int64_t wait_ms = pool->due_ms - now_ms;
+    return wait_ms <= 0 ? 0 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
 /* ---- start and stop ---- */
@@ -308,34 +366,28 @@ static void make_slots(worker_pool *pool) {
     for (size_t i = 0; i < pool->slot_count; i++) {
         pool->slots[i].kind = i < pool->translator_count ? WORKER_TRANSLATOR : WORKER_COURIER;
         pool->slots[i].process_fd = -1;
+        pool->slots[i].pool = pool;
     }
 }
 
 static void free_pool(worker_pool *pool) {
     lanes_free(pool);
     mailbox_free(pool->box);
-    if (pool->epoll_fd >= 0) close(pool->epoll_fd);
+    http_loop_stop(pool->own_loop);
+    pthread_cond_destroy(&pool->left);
     pthread_mutex_destroy(&pool->view_lock);
     free(pool->slots);
     free(pool->views);
     free(pool);
 }
 
-static error *listen_on(worker_pool *pool, int fd, void *source) {
-    struct epoll_event watch = {.events = EPOLLIN, .data.ptr = source};
-    return epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, fd, &watch) == 0
-               ? NULL
-               : error_from_errno(errno, "cannot listen to the pool's descriptors");
-}
-
-/* Signals are the main thread's. */
-static error *start_thread(worker_pool *pool) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&pool->thread, NULL, run, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed ? error_from_errno(failed, "cannot start the pool's thread") : NULL;
+static void begin(void *context) {
+    worker_pool *pool = context;
+    pool->box_watch = http_loop_watch(pool->loop, mailbox_fd(pool->box), EPOLLIN, box_ready, pool);
+    pool->nursery_watch = http_loop_watch(pool->loop, nursery_fd(pool->nursery), EPOLLIN, nursery_ready, pool);
+    pool->turn = http_loop_add_turn(pool->loop, on_turn, pool);
+    wake(pool); /* the end of this turn starts the translators */
+    http_loop_hurry(pool->loop);
 }
 
 error *worker_pool_start(nursery *n, const worker_pool_options *options, worker_pool **out) {
@@ -344,18 +396,18 @@ error *worker_pool_start(nursery *n, const worker_pool_options *options, worker_
     pool->options = *options;
     pool->lanes = map_new();
     pthread_mutex_init(&pool->view_lock, NULL);
+    pthread_cond_init(&pool->left, NULL);
     make_slots(pool);
-    pool->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    error *err = pool->epoll_fd < 0 ? error_from_errno(errno, "cannot make the pool's event queue") : NULL;
-    if (!err) err = mailbox_new(&pool->box);
-    if (!err) err = listen_on(pool, mailbox_fd(pool->box), pool->box);
-    if (!err) err = listen_on(pool, nursery_fd(n), n);
-    if (!err) err = start_thread(pool);
-    if (err)
+    error *err = mailbox_new(&pool->box);
+    if (!err && !options->loop) err = http_loop_start(&pool->own_loop);
+    if (err) {
         free_pool(pool);
-    else
-        *out = pool;
-    return err;
+        return err;
+    }
+    pool->loop = options->loop ? options->loop : pool->own_loop;
+    http_loop_call(pool->loop, begin, pool);
+    *out = pool;
+    return NULL;
 }
 
 void worker_pool_abandon(worker_pool *pool) {
@@ -365,7 +417,11 @@ void worker_pool_abandon(worker_pool *pool) {
 void worker_pool_stop(worker_pool *pool) {
     if (!pool) return;
     mailbox_post(pool->box, &pool->stop_order.link);
-    pthread_join(pool->thread, NULL);
+    pthread_mutex_lock(&pool->view_lock);
+    while (!pool->left_loop)
+        pthread_cond_wait(&pool->left, &pool->view_lock);
+    pthread_mutex_unlock(&pool->view_lock);
     take_orders(pool); /* what came too late is refused */
+    take_handed(pool);
     free_pool(pool);
 }

@@ -1,8 +1,9 @@
 /* core/worker/pool.h: the desk's side of its workers: spawn, hand out work, watch, replace.
  *
  * Workers are forked from the nursery, a small single-threaded process that main forks before anything else runs, so
- * that they inherit no thread, no lock, no descriptor and no secret. The pool owns one thread, which does all I/O with
- * the workers and calls the `done` functions.
+ * that they inherit no thread, no lock, no descriptor and no secret. The pool lives on a loop (core/http/loop.h), whose
+ * thread does all I/O with the workers and calls the `done` functions: on the public listener's loop a request goes to
+ * its script and back without changing its thread.
  *
  * A worker that crashes, hangs past its deadline or outgrows its memory fails only the request at the head of its queue
  * (ERROR_CRASHED, ERROR_TIMEOUT, ERROR_LIMIT); the requests pipelined behind it are given to another worker and count
@@ -11,6 +12,7 @@
 #ifndef BANYAN_CORE_WORKER_POOL_H
 #define BANYAN_CORE_WORKER_POOL_H
 
+#include "core/http/loop.h"
 #include "core/worker/frame.h"
 
 #include <sys/types.h>
@@ -26,6 +28,7 @@ void nursery_stop(nursery *n); /* ends it and every worker */
 typedef struct worker_pool worker_pool;
 
 typedef struct worker_pool_options {
+    http_loop *loop;       /* outlives the pool; NULL: one of its own */
     int translators;       /* how many; 0: one a core */
     int couriers_max;      /* started on demand, idle ones ended after a while; 0: 16 */
     uint64_t memory_bytes; /* address space of a translator beyond its start; 0: 256 MiB */
@@ -34,7 +37,7 @@ typedef struct worker_pool_options {
     uid_t user;            /* when started as root: workers become this user; 0: they stay (file connections then act */
     gid_t group;           /* with root's rights on files, and nothing else of root's) */
     /* The nursery died: no worker can be had any more, every request fails with ERROR_CRASHED, and the desk should end
-     * in order to be started anew. Called once, on the pool's thread; may be NULL. */
+     * in order to be started anew. Called once, on the loop; may be NULL. */
     void (*lost)(void *context);
     void *context;
 } worker_pool_options;
@@ -67,7 +70,7 @@ size_t worker_pool_waiting(worker_pool *pool); /* requests that no worker has ye
 void worker_pool_abandon(worker_pool *pool);
 
 /* Waits for what is under way up to its deadline, then kills; requests that no worker has yet fail with
- * ERROR_UNREACHABLE. Submit nothing after it. */
+ * ERROR_UNREACHABLE. Submit nothing after it. Not from the loop. */
 void worker_pool_stop(worker_pool *pool);
 
 #endif

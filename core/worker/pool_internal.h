@@ -1,5 +1,5 @@
-/* core/worker/pool_internal.h: what pool.c (the thread and its loop), pool_slot.c (one worker) and pool_lane.c (whose
- * turn it is at the couriers) share. Everything here belongs to the pool's thread.
+/* core/worker/pool_internal.h: what pool.c (the turns on the loop), pool_slot.c (one worker) and pool_lane.c (whose
+ * turn it is at the couriers) share. Everything here belongs to the loop's thread.
  *
  * A request is a `task`. Sent to a worker it is in flight there; a worker answers its flights in order, so the first
  * is the one that it works on: the head. A task whose worker ends while another was the head goes back to where it
@@ -10,6 +10,7 @@
 
 #include "core/base/mailbox.h"
 #include "core/base/map.h"
+#include "core/http/loop.h"
 #include "core/worker/nursery.h"
 
 #include <pthread.h>
@@ -65,12 +66,14 @@ typedef struct lane lane;
 
 /* A place for one worker; the worker in it changes. */
 typedef struct slot {
+    worker_pool *pool;
     worker_kind kind;
     slot_state state;
     uint64_t order_id;
     pid_t pid;
     int process_fd;
     frame_channel *channel;
+    http_watch *watch; /* of the channel, while it is listened to */
     bool has_output, watches_output;
     flight *first, *last;
     size_t flights;
@@ -106,10 +109,14 @@ typedef struct slot_view {
 struct worker_pool {
     nursery *nursery;
     worker_pool_options options;
-    pthread_t thread;
+    http_loop *loop, *own_loop; /* own: the same, when none was given */
+    http_turn *turn;
+    http_watch *box_watch, *nursery_watch;
     mailbox *box;
-    int epoll_fd;
-    int64_t now_ms; /* as of the last wake-up */
+    task_queue handed; /* submitted from the loop itself, not looked at yet */
+    bool stirred;      /* something happened since the last turn */
+    int64_t now_ms;    /* as of the last wake-up */
+    int64_t due_ms;    /* when a slot has to be looked at without anything having happened */
     uint64_t next_id;
     slot *slots; /* translators first */
     size_t translator_count, slot_count;
@@ -122,14 +129,19 @@ struct worker_pool {
     _Atomic size_t waiting_shown;
     pthread_mutex_t view_lock;
     slot_view *views; /* for worker_pool_status, under the lock */
+    bool left_loop;   /* under the lock: the pool is over */
+    pthread_cond_t left;
 };
+
+/* pool.c */
+void pool_slot_ready(void *context, uint32_t events); /* a slot's channel */
 
 /* pool_slot.c */
 void slot_start(worker_pool *pool, slot *s);
 void slot_started(worker_pool *pool, slot *s, nursery_event *event);
 void slot_send(worker_pool *pool, slot *s, task *take);
 void slot_read(worker_pool *pool, slot *s);
-void slot_flush(worker_pool *pool, slot *s);
+void slot_flush(slot *s);
 void slot_retire(worker_pool *pool, slot *s); /* it has nothing in flight: it ends at the end of its channel */
 void slot_check_time(worker_pool *pool, slot *s);
 int64_t slot_next_time(const worker_pool *pool, const slot *s); /* when to check again; INT64_MAX: never */

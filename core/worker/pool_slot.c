@@ -67,34 +67,32 @@ void slot_started(worker_pool *pool, slot *s, nursery_event *event) {
     s->has_output = s->watches_output = false;
     s->end = END_UNKNOWN;
     s->idle_since_ms = pool->now_ms;
-    struct epoll_event watch = {.events = EPOLLIN, .data.ptr = s};
-    if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_ADD, event->channel_fd, &watch) < 0)
-        log_error("a %s cannot be listened to", kind_name(s->kind)); /* out of kernel memory; its deadline ends it */
+    s->watch = http_loop_watch(pool->loop, event->channel_fd, EPOLLIN, pool_slot_ready, s);
     log_debug("%s %d started", kind_name(s->kind), (int)s->pid);
 }
 
 /* The worker's last words stay in the socket until its death is reported. */
-static void stop_listening(worker_pool *pool, slot *s, slot_end end, int64_t kill_at_ms) {
+static void stop_listening(slot *s, slot_end end, int64_t kill_at_ms) {
     if (s->state != SLOT_READY) return;
-    if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_DEL, frame_channel_fd(s->channel), NULL) < 0)
-        log_debug("%s %d was not listened to", kind_name(s->kind), (int)s->pid);
+    http_loop_drop(s->watch);
+    s->watch = NULL;
     s->state = SLOT_ENDING;
     s->end = end;
     s->kill_at_ms = kill_at_ms;
     s->blamed_id = s->first ? s->first->id : 0;
 }
 
-static void kill_now(worker_pool *pool, slot *s, slot_end end) {
-    stop_listening(pool, s, end, INT64_MAX);
+static void kill_now(slot *s, slot_end end) {
+    stop_listening(s, end, INT64_MAX);
     s->kill_at_ms = INT64_MAX;
     if (pidfd_send_signal(s->process_fd, SIGKILL, NULL, 0) < 0)
         log_debug("%s %d is gone already", kind_name(s->kind), (int)s->pid);
 }
 
-static void distrust(worker_pool *pool, slot *s, error *take) {
+static void distrust(slot *s, error *take) {
     if (s->end != END_MALFORMED) {
         s->why = xstrdup(error_text(take));
-        kill_now(pool, s, END_MALFORMED);
+        kill_now(s, END_MALFORMED);
         s->end = END_MALFORMED;
     }
     error_free(take);
@@ -102,19 +100,19 @@ static void distrust(worker_pool *pool, slot *s, error *take) {
 
 void slot_retire(worker_pool *pool, slot *s) {
     if (s->state != SLOT_READY) return;
-    stop_listening(pool, s, END_WANTED, pool->now_ms + GRACE_MS);
+    stop_listening(s, END_WANTED, pool->now_ms + GRACE_MS);
     shutdown(frame_channel_fd(s->channel), SHUT_WR);
 }
 
 /* ---- requests and replies ---- */
 
-static void watch_output(worker_pool *pool, slot *s, bool wanted) {
+static void watch_output(slot *s, bool wanted) {
     if (s->watches_output == wanted || s->state != SLOT_READY) return;
-    struct epoll_event watch = {.events = EPOLLIN | (wanted ? EPOLLOUT : 0u), .data.ptr = s};
-    if (epoll_ctl(pool->epoll_fd, EPOLL_CTL_MOD, frame_channel_fd(s->channel), &watch) == 0) s->watches_output = wanted;
+    http_loop_change(s->watch, EPOLLIN | (wanted ? (uint32_t)EPOLLOUT : 0));
+    s->watches_output = wanted;
 }
 
-void slot_flush(worker_pool *pool, slot *s) {
+void slot_flush(slot *s) {
     bool all_written = true;
     if (!s->has_output || s->state != SLOT_READY) return;
     /* A closed channel shows on the reading side too, where the worker's last words come first. */
@@ -124,7 +122,7 @@ void slot_flush(worker_pool *pool, slot *s) {
     else
         error_free(err);
     s->has_output = !all_written;
-    watch_output(pool, s, !err && !all_written);
+    watch_output(s, !err && !all_written);
 }
 
 void slot_send(worker_pool *pool, slot *s, task *take) {
@@ -201,7 +199,7 @@ static void take_frame(worker_pool *pool, slot *s, frame *f) {
     else if (in_hand && reply)
         take_reply(pool, s, f);
     else
-        distrust(pool, s, error_new(ERROR_INVALID, "a frame that nobody waited for"));
+        distrust(s, error_new(ERROR_INVALID, "a frame that nobody waited for"));
     frame_clear(f);
 }
 
@@ -220,22 +218,22 @@ void slot_read(worker_pool *pool, slot *s) {
     error *err = frame_channel_fill(s->channel);
     bool at_end = err && error_code_of(err) == ERROR_UNREACHABLE;
     if (err && !at_end) {
-        distrust(pool, s, err); /* and what came with it */
+        distrust(s, err); /* and what came with it */
         return;
     }
     error_free(err);
     take_frames(pool, s);
-    if (at_end) stop_listening(pool, s, END_UNKNOWN, pool->now_ms + GRACE_MS / 10);
+    if (at_end) stop_listening(s, END_UNKNOWN, pool->now_ms + GRACE_MS / 10);
 }
 
 /* ---- time ---- */
 
 void slot_check_time(worker_pool *pool, slot *s) {
-    if (s->state == SLOT_ENDING && pool->now_ms >= s->kill_at_ms) kill_now(pool, s, s->end);
+    if (s->state == SLOT_ENDING && pool->now_ms >= s->kill_at_ms) kill_now(s, s->end);
     if (s->state == SLOT_READY && s->first && pool->abandoned)
-        kill_now(pool, s, END_ABANDONED);
+        kill_now(s, END_ABANDONED);
     else if (s->state == SLOT_READY && s->first && pool->now_ms >= s->first->head_since_ms + s->first->time_ms)
-        kill_now(pool, s, END_DEADLINE);
+        kill_now(s, END_DEADLINE);
 }
 
 int64_t slot_next_time(const worker_pool *pool, const slot *s) {
@@ -334,7 +332,7 @@ static void settle_flights(worker_pool *pool, slot *s, bool head_to_blame, error
 }
 
 void slot_ended(worker_pool *pool, slot *s, int status) {
-    stop_listening(pool, s, END_UNKNOWN, INT64_MAX);
+    stop_listening(s, END_UNKNOWN, INT64_MAX);
     slot_end end = s->end;
     uint64_t blamed_id = s->blamed_id;
     read_last_words(pool, s);
@@ -363,7 +361,7 @@ void slot_ended(worker_pool *pool, slot *s, int status) {
 
 void slot_abandon(worker_pool *pool, slot *s) {
     if (s->state == SLOT_READY || s->state == SLOT_ENDING) {
-        stop_listening(pool, s, END_UNKNOWN, INT64_MAX);
+        stop_listening(s, END_UNKNOWN, INT64_MAX);
         close_all(s);
     }
     s->state = SLOT_EMPTY;
