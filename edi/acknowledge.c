@@ -362,14 +362,27 @@ static error *write_ta1(const judgement *j, const judged_interchange *interchang
 /* -------------------------------------------------------------------------------------------------------------- CONTRL
  */
 
+/* A segment that is missing is the one in error, not the one before which it is missing. */
+static const char *missing_service_segment(edi_fault_code code) {
+    switch (code) {
+    case EDI_FAULT_INTERCHANGE_TRAILER: return "UNZ";
+    case EDI_FAULT_GROUP_TRAILER: return "UNE";
+    case EDI_FAULT_DOCUMENT_TRAILER: return "UNT";
+    case EDI_FAULT_GROUP_HEADER: return "UNG";
+    case EDI_FAULT_DOCUMENT_HEADER: return "UNH";
+    default: return NULL;
+    }
+}
+
 /* The tag of the segment behind the last components: where a UCI, UCF or UCM says which service segment is wrong. */
 static void put_service_error(edi_writer *w, const edi_fault *fault) {
     char number[16];
     snprintf(number, sizeof number, "%d", edi_fault_kind_of(fault->code)->edifact);
     edi_writer_text(w, edi_fault_kind_of(fault->code)->edifact ? number : "18");
-    if (fault->tag[0] != 'U' || fault->tag[1] != 'N') return;
-    edi_writer_text(w, fault->tag);
-    if (!fault->element) return;
+    const char *missing = missing_service_segment(fault->code);
+    if (!missing && (fault->tag[0] != 'U' || fault->tag[1] != 'N')) return;
+    edi_writer_text(w, missing ? missing : fault->tag);
+    if (missing || !fault->element) return;
     snprintf(number, sizeof number, "%u", fault->element + 1); /* the tag has position 1 (ISO 9735-4) */
     edi_writer_text(w, number);
     if (!fault->component) return;

@@ -55,7 +55,8 @@ const edi_node *edi_check_step(edi_checker *checker, const edi_segment *segment,
 /* The place of the segment in hand, NULL when it has none (a fault says why). *left and *entered say how many loops
  * ended and began before it. */
 const edi_node *edi_check_segment(edi_checker *checker, size_t *left, size_t *entered);
-void edi_check_end(edi_checker *checker);
+/* The document ends; `broken`: without its trailer, so that what it still lacks has one cause, which is told. */
+void edi_check_end(edi_checker *checker, bool broken);
 
 /* The open loops, outermost first (without the document itself). */
 size_t edi_check_depth(const edi_checker *checker);

@@ -497,7 +497,38 @@ static size_t count_alike(const edi_checker *c, const edi_slots *slots, size_t a
     return count;
 }
 
-void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
+typedef struct fault_order {
+    uint64_t place;
+    size_t index;
+} fault_order;
+
+static int by_place(const void *a, const void *b) {
+    const fault_order *x = a, *y = b;
+    if (x->place != y->place) return x->place < y->place ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+/* Faults of one segment in the order of its elements, in which people read them and acknowledgements name them: what is
+ * missing is found last. */
+static void sort_faults(edi_faults *faults, size_t from) {
+    size_t count = faults->count - from;
+    bool sorted = true;
+    fault_order order[FAULTS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        const edi_fault *f = &faults->list[from + i];
+        order[i] = (fault_order){.place = (uint64_t)f->element << 40 | (uint64_t)f->repetition << 16 | f->component, i};
+        sorted &= i == 0 || order[i - 1].place <= order[i].place;
+    }
+    if (sorted) return;
+    edi_fault *copy = xcalloc(count, sizeof *copy);
+    qsort(order, count, sizeof *order, by_place);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = faults->list[from + order[i].index];
+    memcpy(&faults->list[from], copy, count * sizeof *copy);
+    free(copy);
+}
+
+static void check_all_elements(edi_checker *c, const edi_segment_type *type) {
     const edi_slots *slots = &type->slots;
     const edi_segment *segment = edi_reader_segment(c->reader);
     size_t count;
@@ -527,4 +558,10 @@ void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
     }
     if (count > 0 && values[count - 1].len == 0) note_trailing(c, (unsigned)count, "elements");
     if ((slots->mandatory & ~present) || slots->note_count > 0) check_presence(c, slots, present, (place){0});
+}
+
+void edi_check_elements(edi_checker *c, const edi_segment_type *type) {
+    size_t before = c->faults->count;
+    check_all_elements(c, type);
+    if (c->faults->count > before + 1) sort_faults(c->faults, before);
 }

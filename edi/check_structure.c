@@ -149,9 +149,9 @@ static bool forget_pending(edi_checker *c, const edi_node *node) {
     return false;
 }
 
-static void close_frame(edi_checker *c) {
+static void close_frame(edi_checker *c, bool broken) {
     check_frame *frame = &c->frames[c->depth - 1];
-    pass_by(c, frame, frame->loop->child_count);
+    if (!broken) pass_by(c, frame, frame->loop->child_count);
     tell_pending(c, frame->mark);
     c->depth--;
 }
@@ -264,7 +264,7 @@ void check_enter(edi_checker *c, const edi_node *loop) {
  * segment itself. */
 static const edi_node *take(edi_checker *c, const candidate *place, size_t *left, size_t *entered) {
     while (c->depth > place->level + 1) {
-        close_frame(c);
+        close_frame(c, false);
         ++*left;
     }
     check_frame *frame = &c->frames[place->level];
@@ -339,7 +339,7 @@ static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, siz
             return found.node;
         }
         while (c->depth > found.level + 1) {
-            close_frame(c);
+            close_frame(c, false);
             ++*left;
         }
         c->frames[found.level].at = found.index; /* what belongs into the loop is judged there */
@@ -371,6 +371,8 @@ static const edi_node *misplaced(edi_checker *c, uint32_t key, size_t *left, siz
     } else if (edi_release_segment(c->schema->release, tag)) {
         code = EDI_FAULT_SEGMENT_NOT_IN_SET;
         why = "does not belong to this document type";
+    } else if (!edi_reader_is_tag(c->delimiters.standard, tag)) {
+        return NULL; /* the reader said so */
     } else {
         code = EDI_FAULT_SEGMENT_UNKNOWN;
         why = "is no segment that this version knows";
@@ -404,8 +406,8 @@ const edi_node *edi_check_segment(edi_checker *c, size_t *left, size_t *entered)
     return node;
 }
 
-void edi_check_end(edi_checker *c) {
+void edi_check_end(edi_checker *c, bool broken) {
     while (c->depth > 0)
-        close_frame(c);
+        close_frame(c, broken);
     c->schema = NULL;
 }

@@ -251,10 +251,11 @@ static bool check_reference(edi_reader *r, const envelope_tag *tag) {
     return false;
 }
 
-static void check_count(edi_reader *r, const envelope_tag *tag, uint64_t counted, const char *what) {
+/* Returns whether the trailer counts what is there. */
+static bool check_count(edi_reader *r, const envelope_tag *tag, uint64_t counted, const char *what) {
     span value = reader_element(r, tag->count);
     uint64_t said;
-    if (!tag->count || (r->interchange.interactive && value.len == 0)) return;
+    if (!tag->count || (r->interchange.interactive && value.len == 0)) return true;
     bool number = span_to_u64(value, 0, UINT64_MAX, &said);
     if (number && said == counted) {
         if (value.len > 1 && value.data[0] == '0') {
@@ -262,13 +263,16 @@ static void check_count(edi_reader *r, const envelope_tag *tag, uint64_t counted
             snprintf(text, sizeof text, "the count of %s", what);
             note_zeros(r, tag->count, value, text);
         }
-        return;
+        return true;
     }
+    uint64_t beheaded = r->levels[tag->level].beheaded;
+    if (number && beheaded > 0 && said == counted + beheaded) return true; /* told where the headers are missing */
     edi_fault *fault = reader_fault(r, count_differs[tag->level], tag->count, value);
     if (!value.data) fault->offset = r->segment.offset + r->segment.raw.len;
     snprintf(fault->text, sizeof fault->text, "%.3s%02u says %s%s%s, there are %llu %s", fault->tag, tag->count,
         number ? "" : "\"", fault->value, number ? "" : "\"", (unsigned long long)counted, what);
     snprintf(fault->expected, sizeof fault->expected, "%llu", (unsigned long long)counted);
+    return false;
 }
 
 static void end_one(edi_reader *r, int level, bool bare) {
@@ -388,6 +392,7 @@ static void header(edi_reader *r, const envelope_tag *tag) {
             snprintf(fault->text, sizeof fault->text, "ST outside a group: GS is missing");
             memset(&r->group, 0, sizeof r->group);
             open_one(r, GROUP, NULL);
+            r->levels[INTERCHANGE].beheaded++;
             r->service_seen = true;
             reader_push(r, EDI_GROUP, true);
         }
@@ -431,34 +436,46 @@ static void package_fault(edi_reader *r, unsigned element, const char *text) {
     r->package_open = false;
 }
 
+/* A trailer without its header. The segments that stand between them were told, if there are any: with the header
+ * they are outside of everything. */
+static void beheaded(edi_reader *r, const envelope_tag *tag) {
+    int outer = tag->level == DOCUMENT && r->levels[GROUP].open ? GROUP : INTERCHANGE;
+    if (r->levels[outer].open) r->levels[outer].beheaded++;
+    if (tag->level != DOCUMENT || !r->outside_told) {
+        edi_fault *fault = reader_fault(r, header_missing[tag->level], 0, none);
+        snprintf(fault->text, sizeof fault->text, "%.3s without %s", fault->tag, tag->partner);
+    }
+    reader_push(r, EDI_SERVICE, false);
+}
+
 static void trailer(edi_reader *r, const envelope_tag *tag) {
     if (r->package_open && !r->package_broken)
         package_fault(r, 0, "UNP is missing: the object that UNO announced has no end");
     if (tag->level != DOCUMENT) envelope_close(r, tag->level + 1);
     open_level *l = &r->levels[tag->level];
     if (!l->open) {
-        edi_fault *fault = reader_fault(r, header_missing[tag->level], 0, none);
-        snprintf(fault->text, sizeof fault->text, "%.3s without %s", fault->tag, tag->partner);
-        reader_push(r, EDI_SERVICE, false);
+        beheaded(r, tag);
         return;
     }
+    bool counts = true;
     switch (tag->level) {
     case DOCUMENT:
         r->segment.position = ++l->count;
-        check_count(r, tag, l->count, "segments");
+        counts = check_count(r, tag, l->count, "segments");
         break;
     case GROUP:
-        check_count(r, tag, l->count, r->delimiters.standard == EDI_X12 ? "transaction sets" : "messages");
+        counts = check_count(r, tag, l->count, r->delimiters.standard == EDI_X12 ? "transaction sets" : "messages");
         break;
     default:
-        check_count(r, tag, l->count,
+        counts = check_count(r, tag, l->count,
             r->delimiters.standard == EDI_X12 || (r->group_seen && r->delimiters.standard == EDI_EDIFACT) ? "groups"
                                                                                                           : "messages");
         break;
     }
     bool complete = check_reference(r, tag);
-    if (tag->level == GROUP && l->count == 0) empty_fault(r, EDI_FAULT_GROUP_EMPTY, "the group holds no document");
-    if (tag->level == INTERCHANGE && l->count == 0 && !r->service_seen)
+    bool empty = counts && l->count == 0 && l->beheaded == 0 && !r->outside_told; /* one cause, one fault */
+    if (tag->level == GROUP && empty) empty_fault(r, EDI_FAULT_GROUP_EMPTY, "the group holds no document");
+    if (tag->level == INTERCHANGE && empty && !r->service_seen)
         empty_fault(r, EDI_FAULT_INTERCHANGE_EMPTY, "the interchange holds nothing");
     if (!r->segment.terminated) {
         bool last = tag->level == INTERCHANGE && complete;

@@ -15,6 +15,14 @@ enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 16000 };
         (list) = xreallocarray(list, room, sizeof *(list));                                                            \
     }
 
+/* Faults stand in the order of their segments; those of one segment in the order of its elements. */
+static bool comes_after(const edi_fault *a, const edi_fault *b) {
+    if (a->position != b->position) return a->position > b->position;
+    bool elements = a->element > 0 && b->element > 0 && strcmp(a->tag, b->tag) == 0;
+    if (!elements || a->element != b->element) return elements && a->element > b->element;
+    return a->repetition == b->repetition && a->component > b->component;
+}
+
 static void add_fault(judgement *j, fault_run *run, const edi_fault *fault, size_t most) {
     if (run->count >= most || j->fault_count >= FAULTS_MAX) return;
     GROW(j->faults, j->fault_count, j->fault_room)
@@ -32,7 +40,7 @@ static void add_fault(judgement *j, fault_run *run, const edi_fault *fault, size
     }
     /* In the order of their segments, whenever they were found: what is missing is told late. */
     size_t at = j->fault_count;
-    while (at > run->first && j->faults[at - 1].position > fault->position && fault->position > 0)
+    while (at > run->first && fault->position > 0 && comes_after(&j->faults[at - 1], fault))
         at--;
     memmove(&j->faults[at + 1], &j->faults[at], (j->fault_count - at) * sizeof *j->faults);
     j->faults[at] = *fault;
@@ -79,11 +87,11 @@ static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange
     }
 }
 
-/* What a document lacks is told where it breaks off, at a segment that is not its own or at the end of the file: that
- * is the place after its last segment. */
-static edi_fault placed(const edi_fault *fault, const edi_segment *segment, uint64_t last) {
+/* That a document breaks off is told at a segment that is not its own, or at the end of the file: the place is the one
+ * after its last segment. */
+static edi_fault placed(const edi_fault *fault, uint64_t last) {
     edi_fault own = *fault;
-    if (!segment || segment->position == 0) own.position = last + 1;
+    if (fault->position == 0 || fault->code == EDI_FAULT_DOCUMENT_TRAILER) own.position = last + 1;
     return own;
 }
 
@@ -156,7 +164,7 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
             last = 1;
             break;
         case EDI_FAULT: {
-            edi_fault fault = placed(edi_validator_fault(v), edi_reader_segment(reader), last);
+            edi_fault fault = placed(edi_validator_fault(v), last);
             take_fault(j, &fault, in_interchange, in_group, in_document);
             break;
         }

@@ -178,7 +178,8 @@ void edi_reader_place(edi_reader *r, edi_fault_code code, unsigned element, unsi
         fault->offset = r->base + r->cursor;
     }
     if (part.data) show_value(part, fault);
-    if (r->levels[DOCUMENT].open) snprintf(fault->document, sizeof fault->document, "%s", r->document.control);
+    if (r->levels[DOCUMENT].open || r->document_ends)
+        snprintf(fault->document, sizeof fault->document, "%s", r->document.control);
 }
 
 uint64_t edi_reader_offset(const edi_reader *r, span part) {
@@ -473,7 +474,7 @@ static void check_surroundings(edi_reader *r) {
     }
 }
 
-static bool is_tag(edi_standard standard, span tag) {
+bool edi_reader_is_tag(edi_standard standard, span tag) {
     if (tag.len < 2 || tag.len > 3 || (standard != EDI_X12 && tag.len != 3)) return false;
     for (size_t i = 0; i < tag.len; i++) {
         bool letter = tag.data[i] >= 'A' && tag.data[i] <= 'Z', digit = tag.data[i] >= '0' && tag.data[i] <= '9';
@@ -558,8 +559,9 @@ static void read_segment(edi_reader *r) {
     envelope_segment(r);
     if (r->late_fault) header_fault(r, &r->late);
     r->late_fault = false;
-    if (r->cursor != resume) return; /* set back: a new interchange begins here */
-    if (!is_tag(r->delimiters.standard, r->segment.tag)) tag_fault(r);
+    if (r->cursor != resume) return;                           /* set back: a new interchange begins here */
+    bool stray = r->outside_told && !r->levels[DOCUMENT].open; /* that is told already */
+    if (!stray && !edi_reader_is_tag(r->delimiters.standard, r->segment.tag)) tag_fault(r);
     if (span_is(r->segment.tag, "BIN") || span_is(r->segment.tag, "BDS")) {
         if (!r->segment.binary && r->delimiters.standard == EDI_X12) binary_fault(r);
     }
@@ -639,8 +641,10 @@ static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
             if (--r->queue_count == 0) r->fault_count = 0;
             if (next.event == EDI_FAULT) r->fault = &r->faults[next.fault];
             r->has_segment = !next.bare;
+            r->document_ends = next.event == EDI_DOCUMENT_END;
             return next.event;
         }
+        r->document_ends = false;
         if (r->in_interchange) {
             if (r->cursor == r->len && !more(r)) {
                 r->has_segment = false;

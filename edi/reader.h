@@ -128,6 +128,9 @@ const edi_fault *edi_reader_fault(const edi_reader *reader);
  * of them, elements[-1], is the tag with its nesting indication (LIN:1 of EDIFACT syntax 1). */
 const span *edi_reader_elements(edi_reader *reader, size_t *count);
 
+/* Two or three capital letters and digits, a letter first; EDIFACT and TRADACOMS: three. */
+bool edi_reader_is_tag(edi_standard standard, span tag);
+
 /* Where `part` of an element (as handed out) stands in the file. */
 uint64_t edi_reader_offset(const edi_reader *reader, span part);
 

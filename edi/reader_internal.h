@@ -11,8 +11,9 @@
 /* Control numbers are compared whole; a header keeps as much of its own as any standard allows. */
 typedef struct open_level {
     bool open;
-    bool bare;      /* its header is missing, which has been told */
-    uint64_t count; /* what its trailer counts */
+    bool bare;         /* its header is missing, which has been told */
+    uint64_t count;    /* what its trailer counts */
+    uint64_t beheaded; /* trailers in it whose header is missing: its own trailer may count them */
     char reference[64];
     size_t reference_len; /* of the original: longer than what is kept never compares equal */
 } open_level;
@@ -40,7 +41,8 @@ struct edi_reader {
     edi_reader_options options;
     edi_scan scan;
     bool in_interchange, seen_any;
-    size_t header_end; /* where the terminator of an ISA stands: its data may hold that character */
+    bool document_ends; /* the event in hand is the end of a document */
+    size_t header_end;  /* where the terminator of an ISA stands: its data may hold that character */
     edi_delimiters delimiters;
     uint32_t plain_tags[PLAIN_TAGS]; /* some that were found to be plain, each at its place */
 

@@ -148,7 +148,11 @@ char *edi_fault_place(const edi_fault *fault, char *room, size_t size) {
     if (fault->position && (size_t)len < size)
         len += snprintf(room + len, size - (size_t)len, " (segment %llu", (unsigned long long)fault->position);
     if (fault->document[0] && (size_t)len < size)
-        len += snprintf(room + len, size - (size_t)len, " of document %s", fault->document);
+        len += snprintf(room + len, size - (size_t)len, "%sdocument %s",
+            fault->position ? " of "
+            : len           ? " in "
+                            : "",
+            fault->document);
     if (fault->position && (size_t)len < size) len += snprintf(room + len, size - (size_t)len, ")");
     if ((size_t)len < size)
         snprintf(room + len, size - (size_t)len, "%sbyte %llu", len ? ", " : "", (unsigned long long)fault->offset);

@@ -45,6 +45,8 @@ struct edi_validator {
     char brackets[BRACKETS_MAX][8]; /* LS01 of the open bounded loops */
     size_t bracket_count;
     edi_balance balance;
+    uint64_t told_segment; /* the reader found faults at these elements of it */
+    uint32_t told_elements;
     bool x12;    /* the interchange is */
     bool guided; /* the document follows a guide (005010X...) */
 
@@ -181,13 +183,42 @@ static const char *envelope_release(const edi_validator *v) {
     return i->delimiters.standard == EDI_EDIFACT && i->syntax >= 4 ? "envelope4" : "envelope";
 }
 
-static void check_service(edi_validator *v) {
+/* The reader has judged the count and the reference of this trailer: what else is wrong with them has the same cause.
+ */
+static void drop_told(edi_validator *v, size_t from) {
+    size_t kept = from;
+    for (size_t i = from; i < v->faults.count; i++) {
+        const edi_fault *fault = &v->faults.list[i];
+        bool told =
+            fault->segment_number == v->told_segment && fault->element < 32 && (v->told_elements >> fault->element & 1);
+        if (told) continue;
+        if (kept != i) v->faults.list[kept] = *fault;
+        kept++;
+    }
+    v->faults.count = kept;
+}
+
+static void note_told(edi_validator *v, const edi_fault *fault) {
+    if (fault->warning || fault->element == 0 || fault->element >= 32) return;
+    if (fault->segment_number != v->told_segment) v->told_elements = 0;
+    v->told_segment = fault->segment_number;
+    v->told_elements |= UINT32_C(1) << fault->element;
+}
+
+/* `last`: a missing terminator does not shorten it. */
+static void check_service_segment(edi_validator *v, bool last) {
     const edi_segment *segment = edi_reader_segment(v->reader);
     v->definition = NULL;
-    if (!segment || v->options.places_only) return;
+    if (!segment || v->options.places_only || !(last || segment->terminated)) return;
     const edi_interchange *i = edi_reader_interchange(v->reader);
     v->definition = edi_library_segment(v->library, i->delimiters.standard, envelope_release(v), segment->tag);
+    size_t before = v->faults.count;
     if (v->definition) edi_check_elements(v->checker, v->definition);
+    if (v->told_segment == segment->number) drop_told(v, before);
+}
+
+static void check_service(edi_validator *v) {
+    check_service_segment(v, false);
 }
 
 /* Lengths of ISA's elements are its shape, which the reader has judged. */
@@ -372,7 +403,7 @@ EDI_HOT static void body_segment(edi_validator *v) {
     if (v->node) {
         v->definition = v->node->segment;
         if (v->options.places_only) return;
-        if (v->options.thorough || !edi_check_plain(v->checker, v->definition, segment))
+        if (segment->terminated && (v->options.thorough || !edi_check_plain(v->checker, v->definition, segment)))
             edi_check_elements(v->checker, v->definition);
     } else if (v->options.places_only) {
         return;
@@ -387,12 +418,13 @@ EDI_HOT static void body_segment(edi_validator *v) {
 }
 
 static void end_document(edi_validator *v) {
-    if (v->bracket_count > 0) {
+    bool broken = !edi_reader_segment(v->reader);
+    if (v->bracket_count > 0 && !broken) {
         edi_fault *fault = add(v, EDI_FAULT_LOOP_BRACKET, 0, (span){NULL, 0});
         snprintf(fault->text, sizeof fault->text, "LS %s has no LE", v->brackets[v->bracket_count - 1]);
     }
-    edi_check_end(v->checker);
-    edi_balance_end(&v->balance, v->checker);
+    edi_check_end(v->checker, broken);
+    if (!broken) edi_balance_end(&v->balance, v->checker);
     check_service(v);
     v->schema = NULL;
 }
@@ -400,7 +432,10 @@ static void end_document(edi_validator *v) {
 /* Events that are no segment of a document. */
 static __attribute__((noinline)) edi_event other_event(edi_validator *v, edi_event event) {
     switch (event) {
-    case EDI_FAULT: v->fault = edi_reader_fault(v->reader); return event;
+    case EDI_FAULT:
+        v->fault = edi_reader_fault(v->reader);
+        note_told(v, v->fault);
+        return event;
     case EDI_INTERCHANGE: begin_interchange(v); return event;
     case EDI_GROUP: begin_group(v); return event;
     case EDI_DOCUMENT: begin_document(v); return event;
@@ -410,7 +445,7 @@ static __attribute__((noinline)) edi_event other_event(edi_validator *v, edi_eve
         forget(&v->documents);
         check_service(v);
         break;
-    case EDI_INTERCHANGE_END: check_service(v); break;
+    case EDI_INTERCHANGE_END: check_service_segment(v, true); break;
     case EDI_SEGMENT:
     case EDI_END: return event;
     }

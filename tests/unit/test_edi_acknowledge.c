@@ -55,16 +55,26 @@ static void a_clean_group_is_accepted_set_by_set(void **state) {
     buf_free(&many);
 }
 
-/* Nothing stood at a place 0 or of the whole file: a document without its trailer lacks what comes after its last one.
- */
-static void what_a_cut_document_lacks_has_its_place_in_it(void **state) {
+/* EA02: a document without its trailer broke off: that is the one cause of all that it lacks. What was passed by before
+ * is told as ever. */
+static void a_cut_document_lacks_its_trailer(void **state) {
     (void)state;
     answer(ISA_FIXED GS_ORDERS "ST*850*0001~" BEG, kind(EDI_ACKNOWLEDGE_997));
-    assert_string_equal(part("AK3", "AK9"), "AK3*PO1*3**3~AK5*R*2*5~");
+    assert_string_equal(part("AK2", "AK9"), "AK2*850*0001~AK5*R*2~");
     answer(ISA_FIXED GS_ORDERS "ST*850*0001~" BEG "GE*1*1~IEA*1*000000001~", kind(EDI_ACKNOWLEDGE_997));
-    assert_string_equal(part("AK3", "AK9"), "AK3*PO1*3**3~AK5*R*2*5~");
+    assert_string_equal(part("AK2", "AK9"), "AK2*850*0001~AK5*R*2~");
+    answer(ISA_FIXED GS_ORDERS "ST*850*0001~" PO1 "GE*1*1~IEA*1*000000001~", kind(EDI_ACKNOWLEDGE_997));
+    assert_string_equal(part("AK3", "AK9"), "AK3*BEG*2**3~AK5*R*5*2~");
     answer("UNB+UNOA:2+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+1+9'UNZ+1+1'", kind(EDI_ACKNOWLEDGE_CONTRL));
-    assert_string_equal(part("UCS", "UNT"), "UCS+2+13'UCS+2+13'");
+    assert_string_equal(part("UCM", "UNT+4"), "UCM+1+ORDERS:D:96A:UN+4+13+UNT'");
+}
+
+/* EA02, EA03: the elements of a segment are named in their order, whatever was found first */
+static void elements_are_named_in_their_order(void **state) {
+    (void)state;
+    answer(ISA_FIXED GS_ORDERS "ST*850*0001~BEG**SAX*A1**20261301~" PO1 "SE*4*0001~GE*1*1~IEA*1*000000001~",
+        kind(EDI_ACKNOWLEDGE_997));
+    assert_string_equal(part("AK3", "AK9"), "AK3*BEG*2**8~AK4*1*353*1~AK4*2*92*5*SAX~AK4*5*373*8*20261301~AK5*R*5~");
 }
 
 /* EA02: the code of every fault that a set can have */
@@ -325,7 +335,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_group_is_accepted_set_by_set),
         cmocka_unit_test(each_fault_has_its_code),
-        cmocka_unit_test(what_a_cut_document_lacks_has_its_place_in_it),
+        cmocka_unit_test(a_cut_document_lacks_its_trailer),
+        cmocka_unit_test(elements_are_named_in_their_order),
         cmocka_unit_test(envelopes_have_their_codes_too),
         cmocka_unit_test(documents_with_faults_may_be_accepted_with_errors),
         cmocka_unit_test(ta1_answers_the_interchange),

@@ -227,7 +227,7 @@ static void a_tradacoms_transmission_counts_its_messages(void **state) {
         {"STX=ANA:1+5000000000000:A'" ONE("1") "END=1'",
             "element-missing@STX03 element-missing@STX04 element-missing@STX05"},
         {"STX=ANA:1+:+5010000000000:B+071315:130233+7'" ONE("1") "END=1'",
-            "?trailing-separator@STX02 value-date@STX04-1 element-missing@STX02"},
+            "?trailing-separator@STX02 element-missing@STX02 value-date@STX04-1"},
         {STX "MHD=1+ORDHDR'TYP=A?'B?=C'MTR=3'END=1'", "element-missing@MHD02-2"},
     };
     EXPECT("TRADACOMS", rows);

@@ -105,7 +105,7 @@ static void places_are_narrowed_where_a_segment_stands(void **state) {
         {"BEG*00*SA*1~REF*DP*1234567~" BT ITEM, "value-long@REF02"},
         {HEAD BT "PO1*1*1*EA~", "element-missing@PO104"},
         {HEAD BT ITEM "CTP****1*EA~", ""},
-        {HEAD BT ITEM "CTP****1*:1~", "element-not-used@CTP05-2 element-missing@CTP05-1"},
+        {HEAD BT ITEM "CTP****1*:1~", "element-missing@CTP05-1 element-not-used@CTP05-2"},
     };
     EXPECT(library_of(BASE, ""), rows);
 }
