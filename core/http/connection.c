@@ -261,6 +261,7 @@ void *housekeeper_run(void *context) {
         tick++;
         for (connection *c = server->connections; c; c = c->next)
             check(c, now_ms, tick % LOST_CLIENT_TICKS == 0);
+        idle_look(server, now_ms);
     }
     pthread_mutex_unlock(&server->lock);
     return NULL;

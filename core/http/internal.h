@@ -1,5 +1,5 @@
 /* core/http/internal.h: what the files behind server.h share; included only by
- * core/http/{server,connection,identity,request,body,response,stream}.c.
+ * core/http/{server,connection,idle,identity,request,body,response,stream}.c.
  *
  * Locks, taken in this order: server->lock (the list of connections), connection->lock (its current request),
  * request->lock (whose hands it is in), stream->lock. The library's own lock comes last: it never calls us with it
@@ -45,6 +45,11 @@ typedef struct connection {
     const char *target_at;
     char *target;
     size_t target_len, target_room;
+    /* Of idle.c, set by the loop's thread. */
+    char *_Atomic pool;       /* the library's memory of this connection; NULL: not known */
+    _Atomic unsigned trimmed; /* `served` when the pool was given back */
+    uint64_t accounted;       /* bytes of heads and bodies so far */
+    unsigned looks;           /* for the pool */
     /* The housekeeper's own: progress of the response being sent. */
     uint64_t acknowledged;
     int64_t acknowledged_ms;
@@ -137,6 +142,14 @@ connection *connection_of(struct MHD_Connection *handle);
 void connection_answer_raw(connection *c, int status);
 void *housekeeper_run(void *context);
 void housekeeper_drop_lingering(http_server *server);
+
+/* idle.c */
+/* How large a pool is that can be given back. */
+size_t idle_pool_size(size_t wanted);
+/* A head has come, `size` bytes from `head` on, and says that `body` bytes follow. On the loop. */
+void idle_note_head(connection *c, const char *head, size_t size, uint64_t body);
+/* Has the loop give back what idle connections hold. By the housekeeper, with server->lock held. */
+void idle_look(http_server *server, int64_t now_ms);
 
 /* identity.c */
 /* Did the client show a certificate as the listener wants it? NULL, or why not. Verified once a connection. */

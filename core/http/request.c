@@ -248,6 +248,7 @@ static enum MHD_Result begin(
     const char *why = identity_fault(c, handle);
     int status = why ? 403 : check_head(c, &head, fields, &framing, &why);
     if (status) return refuse_head(c, handle, status, why);
+    idle_note_head(c, method, head.size, framing.length);
 
     http_request *request = request_new(c, &head);
     request->handle = handle;

@@ -151,7 +151,8 @@ static struct MHD_Daemon *start_library(http_server *server, int listen_fd) {
     add_option(&list, MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections, NULL);
     add_option(&list, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_ip, NULL);
     /* Half of it is the first read buffer; the other half holds the records of the header fields. */
-    add_option(&list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(2 * options->head_bytes), NULL);
+    size_t pool = options->loop ? idle_pool_size(2 * options->head_bytes) : 2 * options->head_bytes;
+    add_option(&list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL);
     add_option(&list, MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL);
     add_option(&list, MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL); /* framing.c is stricter, and answers better */
     add_option(&list, MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, server);
