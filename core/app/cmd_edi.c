@@ -1,6 +1,7 @@
 /* core/app/cmd_edi.c: the `banyan edi` commands: one function each; what they do is in edi/. They need no running
  * appliance. */
 #include "core/app/commands.h"
+#include "core/app/definitions.h"
 #include "core/app/input.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
@@ -24,7 +25,7 @@
 typedef struct settings {
     const command_line *line;
     bool json, strict, compact, flat;
-    const char *schema, *to, *output, *colour, *kind, *date, *time;
+    const char *to, *output, *colour, *kind, *date, *time;
     bool in_place, with_ta1, accept_errors, rejected_only;
     uint64_t number;
     edi_validate_options validate;
@@ -41,15 +42,6 @@ static int fail(error *take, const char *what) {
     int code = error_code_of(take) == ERROR_INVALID ? EXIT_BAD : EXIT_IMPOSSIBLE;
     error_free(take);
     return code;
-}
-
-static error *add_schema(edi_library *library, const char *path) {
-    input in;
-    error *err = input_open(path, &in);
-    if (err) return err;
-    err = edi_library_add(library, in.bytes, path);
-    input_close(&in);
-    return err;
 }
 
 /* The same options for this input: what was read of a large file leaves the memory. */
@@ -177,7 +169,7 @@ static void check_run(check_work *work, edi_library *library, int first, int end
 static void *check_thread(void *context) {
     check_work *work = context;
     edi_library *library = edi_library_new();
-    error_free(work->s->schema ? add_schema(library, work->s->schema) : NULL); /* it went well once already */
+    error_free(definitions_of(work->s->line, library)); /* it went well once already */
     for (;;) {
         pthread_mutex_lock(&work->lock);
         int first = work->next, end = first + RUN < work->count ? first + RUN : work->count;
@@ -430,7 +422,6 @@ static error *read_settings(const command_line *line, settings *s) {
         .json = command_flag(line, "json"),
         .compact = command_flag(line, "compact"),
         .flat = command_flag(line, "flat"),
-        .schema = command_text(line, "schema", NULL),
         .to = command_text(line, "to", NULL),
         .output = command_text(line, "output", NULL),
         .colour = command_text(line, "colour", NULL),
@@ -455,7 +446,7 @@ static int with_library(const command_line *line, const char *name, int (*run)(s
     if (err) return command_failed(err);
     if (!read_tolerances(line, &s.validate.reader)) return EXIT_USAGE;
     edi_library *library = edi_library_new();
-    err = s.schema ? add_schema(library, s.schema) : NULL;
+    err = definitions_of(line, library);
     int code = err ? fail(err, name) : run(&s, library);
     edi_library_free(library);
     return code;
@@ -489,8 +480,6 @@ static int edi_repair(const command_line *line) {
     return with_library(line, "fix", run_fix);
 }
 
-#define SCHEMA_OPTION                                                                                                  \
-    { "schema", 0, "FILE", "Definitions to add, before the built-in ones" }
 #define STRICT_OPTION                                                                                                  \
     { "strict", 0, NULL, "Customs that are tolerated otherwise are errors" }
 

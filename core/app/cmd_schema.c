@@ -1,5 +1,6 @@
 /* core/app/cmd_schema.c: the `banyan schema` commands: which EDI definitions are known, and what they say. */
 #include "core/app/commands.h"
+#include "core/app/definitions.h"
 #include "core/app/input.h"
 #include "core/base/json.h"
 #include "core/base/memory.h"
@@ -153,16 +154,10 @@ static int show(edi_library *library, const char *standard_name, const char *ver
     return EXIT_DONE;
 }
 
-/* The arguments from `first` on are files of definitions. */
+/* The arguments from `first` on are definitions. */
 static int add_files(edi_library *library, const command_line *line, size_t first) {
     for (size_t i = first; i < command_argument_count(line); i++) {
-        input in;
-        const char *path = command_argument(line, i);
-        error *err = input_open(path, &in);
-        if (!err) {
-            err = edi_library_add(library, in.bytes, path);
-            input_close(&in);
-        }
+        error *err = definitions_add(library, command_argument(line, i));
         if (!err) continue;
         int code = error_code_of(err) == ERROR_INVALID ? EXIT_BAD : EXIT_IMPOSSIBLE;
         fprintf(stderr, "banyan: %s\n", error_text(err));
@@ -256,9 +251,9 @@ const command schema_commands[] = {
         .arguments = "[FILE...]",
         .most = -1,
         .summary = "The EDI definitions known, and how each was checked",
-        .details = "FILEs are definitions and overlays to add, before the built-in ones. EDIFACT directories are told "
-                   "in one line each; --json\n"
-                   "names every type.",
+        .details = "FILEs are definitions and overlays to add, before the built-in ones; a directory stands for all of "
+                   "its *.schema.\n"
+                   "EDIFACT directories are told in one line each; --json names every type.",
         .options = list_options,
         .run = schema_list},
     {.name = "schema show",
@@ -267,7 +262,8 @@ const command schema_commands[] = {
         .most = -1,
         .summary = "One definition as it holds",
         .details =
-            "For example: banyan schema show X12 004010 850. FILEs are definitions to add, before the built-in ones.",
+            "For example: banyan schema show X12 004010 850. FILEs are definitions to add, before the built-in ones; "
+            "a directory stands for all of its *.schema.",
         .run = schema_show},
     {.name = "schema import",
         .arguments = "FILE...",

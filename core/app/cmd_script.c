@@ -5,6 +5,7 @@
  */
 #include "core/app/client.h"
 #include "core/app/commands.h"
+#include "core/app/definitions.h"
 #include "core/app/print.h"
 #include "core/base/clock.h"
 #include "core/base/io.h"
@@ -27,9 +28,10 @@ static const char test_suffix[] = "_test.lua", script_suffix[] = ".lua";
 
 typedef struct script_files {
     const char *directory;
-    map *texts;     /* name → buf, owned: what the host borrows stays */
-    map *counters;  /* sequence → uint64_t, owned */
-    json_t *tables; /* name → rows; may be NULL */
+    map *texts;           /* name → buf, owned: what the host borrows stays */
+    map *counters;        /* sequence → uint64_t, owned */
+    json_t *tables;       /* name → rows; may be NULL */
+    edi_library *schemas; /* with those of --schema; NULL: the built-in ones */
 } script_files;
 
 static void free_text(void *value) {
@@ -88,10 +90,16 @@ static int64_t wall_ms(void *context) {
     return clock_wall_ms();
 }
 
-static error *open_host(script_files *files, const char *directory, script_host **host) {
+static error *open_host(script_files *files, const char *directory, const command_line *line, script_host **host) {
     *files = (script_files){.directory = directory, .texts = map_new(), .counters = map_new()};
     const script_services services = {file_source, count_up, look_up, wall_ms, files};
-    return script_host_new(&services, host);
+    size_t cursor = 0;
+    error *err = script_host_new(&services, host);
+    if (err || !command_next(line, "schema", &cursor)) return err;
+    files->schemas = edi_library_new();
+    err = definitions_of(line, files->schemas);
+    script_host_use_schemas(*host, files->schemas);
+    return err;
 }
 
 static void close_host(script_files *files, script_host *host) {
@@ -99,6 +107,7 @@ static void close_host(script_files *files, script_host *host) {
     map_free(files->texts, free_text);
     map_free(files->counters, free);
     json_decref(files->tables);
+    edi_library_free(files->schemas);
 }
 
 /* Parts "dir/order.lua" into "dir" and "order"; both owned by the caller. */
@@ -113,6 +122,7 @@ static void part_path(const char *path, const char *suffix, char **directory, ch
 /* ---- script test ---- */
 
 typedef struct test_run {
+    const command_line *line;
     bool update, coverage;
     size_t passed, failed, files;
     error *err; /* the first that kept tests from running */
@@ -153,7 +163,7 @@ static void test_one(test_run *run, const char *path, const char *suffix) {
     script_host *host = NULL;
     char *directory, *name;
     part_path(path, suffix, &directory, &name);
-    error *err = open_host(&files, directory, &host);
+    error *err = open_host(&files, directory, run->line, &host);
     json_t *lines = NULL;
     const script_test_options options = {
         .directory = directory, .update = run->update, .tap = stdout, .lines = run->coverage ? &lines : NULL};
@@ -212,7 +222,7 @@ static void test_path(test_run *run, const char *path) {
 }
 
 static int run_test(const command_line *line) {
-    test_run run = {.update = command_flag(line, "update"), .coverage = command_flag(line, "coverage")};
+    test_run run = {.line = line, .update = command_flag(line, "update"), .coverage = command_flag(line, "coverage")};
     size_t count = command_argument_count(line);
     for (size_t i = 0; i < count; i++)
         test_path(&run, command_argument(line, i));
@@ -383,7 +393,7 @@ static int run_script(const command_line *line) {
     json_t *call = NULL;
     int code = EXIT_IMPOSSIBLE;
     part_path(command_argument(line, 0), script_suffix, &directory, &name);
-    error *err = open_host(&files, directory, &host);
+    error *err = open_host(&files, directory, line, &host);
     if (!err) err = find_script(directory, name);
     if (!err) err = read_tables(line, &files.tables);
     if (!err) err = make_call(line, name, file, &call);
@@ -471,7 +481,8 @@ static const option_spec replay_options[] = {
 };
 
 static const option_spec test_options[] = {{"coverage", 0, NULL, "Tell which lines of each script ran"},
-    {"update", 0, NULL, "Write the expected files (test.matches_file) instead of comparing with them"}, {.name = NULL}};
+    {"update", 0, NULL, "Write the expected files (test.matches_file) instead of comparing with them"}, SCHEMA_OPTION,
+    {.name = NULL}};
 
 static const option_spec run_options[] = {{"function", 'f', "NAME", "translate (the default), request or response"},
     {"json", 0, NULL, "Print the whole outcome as JSON, not the payload"},
@@ -487,7 +498,7 @@ static const option_spec run_options[] = {{"function", 'f', "NAME", "translate (
     {"sender", 0, "ID", "The sender of interchanges that the script builds (ZZ:SENDER, in EDIFACT SENDER:ZZ)"},
     {"receiver", 0, "ID", "Their receiver"},
     {"calls", 0, "FILE", "What other systems answer to its calls (NAME_samples/calls.json)"},
-    {"table", 0, "NAME=FILE", "A code table, a JSON object of texts"}, {.name = NULL}};
+    {"table", 0, "NAME=FILE", "A code table, a JSON object of texts"}, SCHEMA_OPTION, {.name = NULL}};
 
 const command script_commands[] = {
     {.name = "script test",
@@ -495,7 +506,8 @@ const command script_commands[] = {
         .most = -1,
         .summary = "Run the tests beside scripts",
         .details = "PATH is a directory, a script or its NAME_test.lua; without one, all below the current directory. "
-                   "Prints TAP; exit code 1 when a test failed.",
+                   "Prints TAP; exit code 1 when a test failed. --schema names the guides that hold for the messages: "
+                   "those that their partner names in `schemas`.",
         .options = test_options,
         .run = run_test},
     {.name = "script run",

@@ -298,6 +298,7 @@ static error *open_tests(tests *t, script_host *host, const char *name, const sc
     const script_services services = {source, control, table, now_ms, t};
     reset(t);
     if (!err) err = script_host_new(&services, &t->inner);
+    if (!err) script_host_use_schemas(t->inner, host->schemas); /* tests see what the script will see */
     if (!err && options->lines) t->inner->coverage = coverage_new(name);
     return err;
 }

@@ -242,6 +242,59 @@ static const char other_map[] =
     "<transaction xid=\"855\"><name>004010XACME</name><loop xid=\"ST_LOOP\" type=\"explicit\">"
     "<segment xid=\"QQ8\" usage=\"R\" max_use=\"1\"/></loop></transaction>";
 
+/* Each --schema adds to those before it; a directory stands for the schemas in it, an estate for those in its folder.
+ */
+static void schemas_are_named_as_often_as_they_are_needed(void **state) {
+    (void)state;
+    char line[1024], move[256];
+    const char *order = file_of("order.edi", x12_around("850", "PO", BODY));
+    const char *one =
+        file_of("one.schema", "overlay one of X12 004010 850 \"one\"\nREF[DP] required \"one wants it\"\n");
+    const char *two = file_of("two.schema", "overlay two of X12 004010 850 \"two\"\nDTM required \"two wants it\"\n");
+    snprintf(line, sizeof line, "edi check --schema %s --schema %s %s", one, two, order);
+    assert_int_equal(run("", line), 1);
+    assert_non_null(strstr(buf_text(&printed), "one wants it"));
+    assert_non_null(strstr(buf_text(&printed), "two wants it"));
+    snprintf(move, sizeof move, "mkdir -p %s/estate/schemas && mv %s %s %s/estate/schemas/", folder, one, two, folder);
+    assert_int_equal(system(move), 0);
+    snprintf(line, sizeof line, "edi check --schema %s/estate --schema %s/estate/schemas/two.schema %s", folder, folder,
+        order);
+    assert_int_equal(run("", line), 1);
+    assert_non_null(strstr(buf_text(&printed), "one wants it"));
+    assert_non_null(strstr(buf_text(&printed), "two wants it"));
+    snprintf(line, sizeof line, "schema show X12 004010 850 %s/estate/schemas", folder);
+    assert_int_equal(run("", line), 0);
+    assert_non_null(strstr(buf_text(&printed), "\"two wants it\""));
+    snprintf(line, sizeof line, "edi check --schema %s %s", "/proc/self/task", order);
+    assert_int_equal(run("", line), 3);
+}
+
+/* What `script run` and `script test` give to a script is held against the partner's guide too. */
+static void scripts_see_the_schemas_of_the_command_line(void **state) {
+    (void)state;
+    char line[1024];
+    const char *order = file_of("order.edi", x12_around("850", "PO", BODY));
+    const char *guide =
+        file_of("guide.schema", "overlay g of X12 004010 850 \"g\"\nBEG | 02 {NE}\nREF[DP] required \"g wants it\"\n");
+    const char *script = file_of("judge.lua", "local M = {}\nfunction M.translate(message)\n  return {body = "
+                                              "message.edi.valid and \"valid\" or \"not\"}\nend\n"
+                                              "return M\n");
+    snprintf(line, sizeof line, "script run %s %s", script, order);
+    assert_int_equal(run("", line), 0);
+    assert_string_equal(buf_text(&printed), "valid");
+    snprintf(line, sizeof line, "script run --schema %s %s %s", guide, script, order);
+    assert_int_equal(run("", line), 0);
+    assert_string_equal(buf_text(&printed), "not");
+    file_of("judge_test.lua", "local test = require \"test\"\ntest.case(\"an order breaks the guide\", function()\n"
+                              "  test.equal(test.run(\"translate\", \"order.edi\").body, \"not\")\nend)\n");
+    snprintf(line, sizeof line, "script test %s", script);
+    assert_int_equal(run("", line), 1);
+    snprintf(line, sizeof line, "script test --schema %s %s", guide, script);
+    assert_int_equal(run("", line), 0);
+    snprintf(line, sizeof line, "script run --schema %s/nothing.schema %s %s", folder, script, order);
+    assert_int_equal(run("", line), 3);
+}
+
 static void a_map_of_pyx12_becomes_a_schema(void **state) {
     (void)state;
     char words[512];
@@ -292,6 +345,8 @@ int main(void) {
         cmocka_unit_test(fix_repairs_counts_and_references),
         cmocka_unit_test(fix_makes_nothing_up_for_a_file_that_ends_inside_a_segment),
         cmocka_unit_test(a_schema_of_ones_own_is_held_against),
+        cmocka_unit_test(schemas_are_named_as_often_as_they_are_needed),
+        cmocka_unit_test(scripts_see_the_schemas_of_the_command_line),
         cmocka_unit_test(a_map_of_pyx12_becomes_a_schema),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
