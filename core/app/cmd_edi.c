@@ -262,7 +262,7 @@ static int run_ack(settings *s, edi_library *library) {
     strftime(date, sizeof date, "%Y%m%d", &utc);
     strftime(clock, sizeof clock, "%H%M", &utc);
     edi_counter counter = {.first = s->number ? s->number : 1};
-    edi_acknowledge_options options = {.with_ta1 = s->with_ta1,
+    edi_acknowledge_options options = {.with_ta1 = s->with_ta1 || !s->kind, /* all that the file asks for */
         .errors_accepted = s->accept_errors,
         .rejected_only = s->rejected_only,
         .date = s->date ? s->date : date,
@@ -489,8 +489,10 @@ static const option_spec check_options[] = {{"json", 0, NULL, "Print one JSON ob
 static const option_spec json_options[] = {{"compact", 0, NULL, "No line breaks"},
     {"flat", 0, NULL, "A plain list of segments, no loops"}, SCHEMA_OPTION, {.name = NULL}};
 static const option_spec ack_options[] = {
-    {"kind", 0, "KIND", "997, 999, ta1 or contrl; else 997 for X12, 999 for guides, contrl for EDIFACT"},
-    {"ta1", 0, NULL, "A TA1 besides, when ISA14 asks for it"},
+    {"kind", 0, "KIND",
+        "997, 999, ta1 or contrl; else what the file asks for: 997 for X12, 999 for guides, a TA1 besides when ISA14 "
+        "is 1, CONTRL for EDIFACT"},
+    {"ta1", 0, NULL, "With --kind 997 or 999: a TA1 besides, when ISA14 is 1"},
     {"accept-errors", 0, NULL, "Documents with faults are accepted with errors instead of rejected"},
     {"rejected-only", 0, NULL, "Name rejected documents only"}, {"number", 0, "N", "The first control number (1)"},
     {"date", 0, "CCYYMMDD", "Instead of today"}, {"time", 0, "HHMM", "Instead of now"}, SCHEMA_OPTION, {.name = NULL}};

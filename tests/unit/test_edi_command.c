@@ -155,6 +155,23 @@ static void ack_writes_the_answer(void **state) {
     assert_non_null(strstr(buf_text(&printed), "*000000007*"));
 }
 
+/* ISA14 asks for a TA1; a kind that is named is all that comes, unless both are wanted */
+static void ack_writes_the_ta1_that_the_file_asks_for(void **state) {
+    (void)state;
+    char *file = xstrdup(x12_around("850", "PO", BODY)), *asks = strstr(file, "*0*P*");
+    assert_int_equal(run(file, "edi ack -"), 0);
+    assert_null(strstr(buf_text(&printed), "TA1*"));
+    asks[1] = '1';
+    assert_int_equal(run(file, "edi ack -"), 0);
+    assert_non_null(strstr(buf_text(&printed), "TA1*000000001*260101*1200*A*000~"));
+    assert_non_null(strstr(buf_text(&printed), "AK9*A*1*1*1~"));
+    assert_int_equal(run(file, "edi ack --kind 997 -"), 0);
+    assert_null(strstr(buf_text(&printed), "TA1*"));
+    assert_int_equal(run(file, "edi ack --kind 997 --ta1 -"), 0);
+    assert_non_null(strstr(buf_text(&printed), "TA1*"));
+    free(file);
+}
+
 static void explain_names_what_stands_there(void **state) {
     (void)state;
     assert_int_equal(
@@ -340,6 +357,7 @@ int main(void) {
         cmocka_unit_test(exit_codes_tell_bad_input_from_wrong_usage_from_failure),
         cmocka_unit_test(json_and_text_give_the_file_back),
         cmocka_unit_test(ack_writes_the_answer),
+        cmocka_unit_test(ack_writes_the_ta1_that_the_file_asks_for),
         cmocka_unit_test(explain_names_what_stands_there),
         cmocka_unit_test(split_writes_one_file_a_document),
         cmocka_unit_test(fix_repairs_counts_and_references),
