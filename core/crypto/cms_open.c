@@ -15,14 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    PIECE = 64 * 1024,
-    TAG_MIN = 12,
-    TAG_MAX = 16,
-    IV_MIN = 12,
-    IV_MAX = 16,
-    OUT_BYTES = PIECE + EVP_MAX_BLOCK_LENGTH
-};
+enum { PIECE = 64 * 1024, TAG_MIN = 12, TAG_MAX = 16, IV_MIN = 12, IV_MAX = 16 };
 
 typedef struct cipher_rule {
     int nid;
@@ -51,8 +44,9 @@ struct cms_opener {
     size_t tag_len; /* GCM; 0 for CBC */
     bool unlocked, broken;
     error *refused;     /* what the sink said, until decryption is known to be good */
-    unsigned char *out; /* OUT_BYTES */
-    size_t out_used;    /* as far as it has ever held plaintext */
+    unsigned char *out; /* as large as the largest piece so far */
+    size_t out_room;
+    size_t out_used; /* as far as it has ever held plaintext */
 };
 
 static error *uniform(cms_facts *facts) {
@@ -184,6 +178,17 @@ static bool unlock(CMS_ContentInfo *cms, const cms_read_options *options, cms_fa
     return false;
 }
 
+/* For what `piece` bytes become, and a block. */
+static void make_room(cms_opener *opener, size_t piece) {
+    size_t wanted = piece + EVP_MAX_BLOCK_LENGTH;
+    if (wanted <= opener->out_room) return;
+    if (opener->out_used) OPENSSL_cleanse(opener->out, opener->out_used);
+    free(opener->out);
+    opener->out = xmalloc(wanted);
+    opener->out_room = wanted;
+    opener->out_used = 0;
+}
+
 error *cms_opener_new(
     const cms_walk *walk, const cms_read_options *options, cms_facts *facts, const sink *plain, cms_opener **out) {
     const cipher_rule *rule = NULL;
@@ -202,7 +207,7 @@ error *cms_opener_new(
 
     cms_opener *opener = xcalloc(1, sizeof *opener);
     *opener = (cms_opener){.cms = cms, .facts = facts, .plain = *plain, .tag_len = tag_len};
-    opener->out = xmalloc(OUT_BYTES);
+    make_room(opener, 0); /* the end may bring a block although nothing else came */
     opener->content_max = options->content_max;
     opener->unlocked = unlock(cms, options, facts);
     BIO *nowhere = BIO_new(BIO_s_null());
@@ -245,6 +250,7 @@ error *cms_opener_write(cms_opener *opener, span piece) {
     error *err = NULL;
     while (!err && piece.len > 0) {
         int take = piece.len < PIECE ? (int)piece.len : PIECE, len = 0;
+        make_room(opener, (size_t)take);
         if (EVP_CipherUpdate(opener->context, opener->out, &len, (const unsigned char *)piece.data, take) != 1)
             opener->broken = true;
         else
@@ -282,7 +288,7 @@ void cms_opener_free(cms_opener *opener) {
     BIO_free_all(opener->bio);
     CMS_ContentInfo_free(opener->cms);
     error_free(opener->refused);
-    OPENSSL_cleanse(opener->out, opener->out_used);
+    if (opener->out_used) OPENSSL_cleanse(opener->out, opener->out_used);
     free(opener->out);
     free(opener);
     ERR_clear_error();

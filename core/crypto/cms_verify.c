@@ -57,16 +57,42 @@ static bool leave_certificates_out(span der, buf *out) {
     return !out->overflow;
 }
 
-static CMS_ContentInfo *read_skeleton(const cms_walk *walk, bool with_certificates) {
-    buf der = BUF_MAX(2 * CMS_SKELETON_MAX), less = BUF_MAX(2 * CMS_SKELETON_MAX);
-    cms_walk_skeleton(walk, &der);
-    span bytes = buf_span(&der);
-    if (!with_certificates && leave_certificates_out(bytes, &less)) bytes = buf_span(&less);
-    const unsigned char *at = (const unsigned char *)bytes.data;
-    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)bytes.len);
-    buf_free(&der);
+/* `der` gets the bytes that were read. */
+static CMS_ContentInfo *read_skeleton(const cms_walk *walk, bool with_certificates, buf *der) {
+    buf less = BUF_MAX(2 * CMS_SKELETON_MAX);
+    cms_walk_skeleton(walk, der);
+    if (!with_certificates && leave_certificates_out(buf_span(der), &less)) {
+        buf_free(der);
+        *der = less;
+        less = (buf){0};
+    }
+    const unsigned char *at = (const unsigned char *)buf_text(der);
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)der->len);
     buf_free(&less);
     return cms;
+}
+
+/* Steps into the next element, which must have that identifier. */
+static bool step_into(span *at, unsigned char identifier) {
+    unsigned char id;
+    span whole, inside;
+    if (!ber_next(at, &id, &inside, &whole) || id != identifier) return false;
+    *at = inside;
+    return true;
+}
+
+/* The [0] of the only signer's attributes, as it stands in the message; empty when it is not found. */
+static span attributes_as_they_stand(span der) {
+    unsigned char id;
+    span inside, whole, last = SPAN("");
+    if (!step_into(&der, BER_SEQUENCE) || !ber_next(&der, &id, &inside, &whole)) return last;
+    if (!step_into(&der, BER_CONTEXT_0_CONSTRUCTED) || !step_into(&der, BER_SEQUENCE)) return last;
+    while (ber_next(&der, &id, &inside, &whole))
+        last = inside; /* SignerInfos end SignedData */
+    if (!step_into(&last, BER_SEQUENCE)) return SPAN("");
+    while (ber_next(&last, &id, &inside, &whole))
+        if (id == BER_CONTEXT_0_CONSTRUCTED) return whole;
+    return SPAN("");
 }
 
 unsigned cms_announced_digests(const cms_walk *walk) {
@@ -113,7 +139,8 @@ static void describe_signer(CMS_SignerInfo *si, cms_facts *facts) {
 
 /* Which certificate came along for a signer that nobody knows. */
 static void describe_embedded(const cms_walk *walk, cms_facts *facts) {
-    CMS_ContentInfo *cms = read_skeleton(walk, true);
+    buf der = BUF_MAX(2 * CMS_SKELETON_MAX);
+    CMS_ContentInfo *cms = read_skeleton(walk, true, &der);
     STACK_OF(CMS_SignerInfo) *signers = cms ? CMS_get0_SignerInfos(cms) : NULL;
     CMS_SignerInfo *si = sk_CMS_SignerInfo_num(signers) == 1 ? sk_CMS_SignerInfo_value(signers, 0) : NULL;
     STACK_OF(X509) *embedded = si ? CMS_get1_certs(cms) : NULL;
@@ -127,6 +154,7 @@ static void describe_embedded(const cms_walk *walk, cms_facts *facts) {
     }
     sk_X509_pop_free(embedded, X509_free);
     CMS_ContentInfo_free(cms);
+    buf_free(&der);
 }
 
 static void describe_algorithms(CMS_SignerInfo *si, const X509_ALGOR *signature, cms_facts *facts) {
@@ -177,6 +205,25 @@ static bool verify_bare(CMS_SignerInfo *si, EVP_PKEY *key, const X509_ALGOR *alg
     return good;
 }
 
+/* The signature is over the attributes as a SET (RFC 5652 §5.4). Nearly always they stand in the message as they were
+ * signed, and to digest those bytes costs half of what OpenSSL's own way does, which encodes them anew and looks every
+ * algorithm up by name; it is asked when they do not. */
+static bool verify_attributes(span der, CMS_SignerInfo *si, const cms_certificate *known, EVP_PKEY *key,
+    const X509_ALGOR *algorithm, digest_kind kind) {
+    span attributes = attributes_as_they_stand(der);
+    unsigned char value[DIGEST_BYTES_MAX];
+    if (key && attributes.len > 1) {
+        digest *d = digest_new(kind);
+        digest_update(d, SPAN("\x31"));
+        digest_update(d, span_make(attributes.data + 1, attributes.len - 1));
+        size_t len = digest_finish(d, value);
+        if (verify_bare(si, key, algorithm, kind, span_make((const char *)value, len))) return true;
+        ERR_clear_error();
+    }
+    CMS_SignerInfo_set1_signer_cert(si, known->x509);
+    return CMS_SignerInfo_verify(si) == 1;
+}
+
 static error *check_dates(X509 *x509, const cms_read_options *options, cms_facts *facts) {
     time_t now = (time_t)(options->now_ms / 1000);
     if (X509_cmp_time(X509_get0_notBefore(x509), &now) > 0)
@@ -188,8 +235,9 @@ static error *check_dates(X509 *x509, const cms_read_options *options, cms_facts
         error_new(ERROR_REJECTED, "the signer's certificate has expired (%s)", facts->signer_words));
 }
 
-static error *verify_signer(const cms_walk *walk, CMS_ContentInfo *cms, CMS_SignerInfo *si, const cms_digests *digests,
-    const cms_read_options *options, cms_facts *facts) {
+/* `der`: what `cms` was read from. */
+static error *verify_signer(const cms_walk *walk, span der, CMS_ContentInfo *cms, CMS_SignerInfo *si,
+    const cms_digests *digests, const cms_read_options *options, cms_facts *facts) {
     X509_ALGOR *digest_algorithm = NULL, *signature_algorithm = NULL;
     CMS_SignerInfo_get0_algs(si, NULL, NULL, &digest_algorithm, &signature_algorithm);
     describe_signer(si, facts);
@@ -220,8 +268,7 @@ static error *verify_signer(const cms_walk *walk, CMS_ContentInfo *cms, CMS_Sign
     error *err = NULL;
     facts->key_bits = key ? (unsigned)EVP_PKEY_get_bits(key) : 0;
     if (facts->signed_attributes) {
-        CMS_SignerInfo_set1_signer_cert(si, known->x509);
-        good = CMS_SignerInfo_verify(si) == 1;
+        good = verify_attributes(der, si, known, key, signature_algorithm, facts->digest);
         if (good) err = check_attributes(cms, si, sum, facts, digest_micalg(facts->digest, true));
     } else {
         /* Attributes may be left out only when the content is plain data (RFC 5652 §5.3). */
@@ -238,17 +285,20 @@ static error *verify_signer(const cms_walk *walk, CMS_ContentInfo *cms, CMS_Sign
 error *cms_verify(const cms_walk *walk, const cms_digests *digests, const cms_read_options *options, cms_facts *facts) {
     ERR_clear_error();
     facts->signer = SIZE_MAX;
-    CMS_ContentInfo *cms = read_skeleton(walk, false);
-    if (!cms) return fail(facts, CMS_FAULT_MALFORMED, pem_error(ERROR_REJECTED, "the signature cannot be read"));
-    STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
+    buf der = BUF_MAX(2 * CMS_SKELETON_MAX);
+    CMS_ContentInfo *cms = read_skeleton(walk, false, &der);
+    STACK_OF(CMS_SignerInfo) *signers = cms ? CMS_get0_SignerInfos(cms) : NULL;
     int count = signers ? sk_CMS_SignerInfo_num(signers) : 0;
     error *err;
-    if (count != 1)
+    if (!cms)
+        err = fail(facts, CMS_FAULT_MALFORMED, pem_error(ERROR_REJECTED, "the signature cannot be read"));
+    else if (count != 1)
         err = fail(facts, CMS_FAULT_SIGNER_COUNT,
             error_new(ERROR_REJECTED, "a signature must have exactly one signer, this one has %d", count));
     else
-        err = verify_signer(walk, cms, sk_CMS_SignerInfo_value(signers, 0), digests, options, facts);
+        err = verify_signer(walk, buf_span(&der), cms, sk_CMS_SignerInfo_value(signers, 0), digests, options, facts);
     CMS_ContentInfo_free(cms);
+    buf_free(&der);
     ERR_clear_error();
     return err;
 }
