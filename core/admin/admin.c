@@ -68,6 +68,8 @@ static const route routes[] = {
         "Examine a connection, and say in words what does not work"},
     {"POST", "/api/v1/connections/*/call", ROLE_OPERATOR, connection_call,
         "One call of a back-end, or one file, and its answer"},
+    {"POST", "/api/v1/notifications/*/test", ROLE_OPERATOR, notification_test,
+        "Send what a notification would tell now, to see that it arrives"},
     {"POST", "/api/v1/connections/*/list", ROLE_OPERATOR, connection_list, "What a connection could pick up"},
     {"POST", "/api/v1/connections/*/offer", ROLE_DEVELOPER, offer_send,
         "Offer the partner a certificate of ours over AS2"},

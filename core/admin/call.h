@@ -85,7 +85,7 @@ handler health_show, ready_show, metrics_show, backup_make, restore_release, ope
 handler history_show, partners_show, message_explain, certificate_inspect, connection_list;   /* insight.c */
 handler appliance_show;                                                                       /* insight.c */
 handler offer_list, offer_send, offer_accept, offer_refuse;                                   /* offers.c */
-handler alert_list;                                                                           /* alerts.c */
+handler alert_list, notification_test;                                                        /* alerts.c */
 handler preferences_show, preferences_put;                                                    /* insight.c */
 handler switch_list, switch_show, switch_put, switch_back, switch_history, switch_differences,
     switch_forget; /* switches.c */

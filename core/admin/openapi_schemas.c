@@ -30,6 +30,8 @@ static const struct {
     {"job",
         "id* text, kind* text, status* ready|waiting|leased|dead, message ?text, connection ?text, attempts integer, "
         "next_at ?text, error ?text, created_at time"},
+    {"alert", "key* text, kind* text, what* text, path text, at time, partner text, connection text, count integer"},
+    {"made_message", "message* text"},
     {"audit_entry", "seq* integer, at* time, who* text, what* text, object ?text, detail any, hash* text"},
     {"changes", "changes* [#change], dry_run* flag"},
     {"change", "action* create|update|delete|unchanged, kind* text, name* text, fields [text]"},

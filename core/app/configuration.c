@@ -116,6 +116,16 @@ static const setting retention_settings[] = {
     {.name = NULL},
 };
 
+static const setting alerts_settings[] = {
+    {.name = "every",
+        .type = SETTING_DURATION,
+        .fallback = "30s",
+        .min = 100,
+        .max = 24 * 3600 * 1000,
+        .help = "How often it is looked whether somebody must be told (notifications of the estate)."},
+    {.name = NULL},
+};
+
 static const setting tracing_settings[] = {
     {.name = "url",
         .type = SETTING_TEXT,
@@ -154,6 +164,7 @@ const setting configuration_settings[] = {
         .type = SETTING_OBJECT,
         .nested = tracing_settings,
         .help = "Traces of requests (OpenTelemetry)."},
+    {.name = "alerts", .type = SETTING_OBJECT, .nested = alerts_settings, .help = "What people are told of."},
     {.name = "retention", .type = SETTING_OBJECT, .nested = retention_settings, .help = "How long things are kept."},
     {.name = NULL},
 };

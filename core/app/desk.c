@@ -10,6 +10,7 @@
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
 #include "core/facade/facade.h"
+#include "core/flow/notify.h"
 #include "core/flow/retention.h"
 #include "core/flow/tracing.h"
 
@@ -43,6 +44,7 @@ struct desk {
     char *public_address;
     json_t *settings; /* for the admin to show */
     retention *retention;
+    notifier *notifier;
     map *good_schemas;     /* of check_schemas.h */
     tracing *tracing;      /* NULL: traces are not told */
     bootstrap *first_user; /* on its way, at the very first start */
@@ -355,6 +357,9 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     if (!err) err = start_engine(d, configuration); /* its scripts call through the facade */
     if (!err) err = start_public(d, configuration);
     if (!err) err = start_admin(d, configuration);
+    if (!err)
+        err =
+            notifier_start(atomic_load(&d->engine), configuration_integer(configuration, "alerts.every"), &d->notifier);
     if (!err) err = announce(d, configuration, directory);
     if (!err) return NULL;
     desk_stop(d);
@@ -366,6 +371,7 @@ void desk_stop(desk *d) {
     if (!d) return;
     bootstrap_end(d->first_user);
     retention_stop(d->retention);
+    notifier_stop(d->notifier);
     admin *a = atomic_load(&d->admin);
     facade_let_go(atomic_load(&d->facade));
     http_server_stop(d->public_server, STOP_MS);

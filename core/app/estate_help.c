@@ -19,7 +19,7 @@ static const char *type_word(const setting *s) {
         [SETTING_OBJECTS] = "list of objects",
         [SETTING_MAP] = "object of texts",
         [SETTING_ANY] = "text or object"};
-    return s->type == SETTING_CHOICE ? s->choices : words[s->type];
+    return s->choices ? s->choices : words[s->type];
 }
 
 /* Nested tables follow their setting, indented. */
@@ -27,7 +27,8 @@ static void print_table(const setting *table, int depth, FILE *out) {
     for (const setting *s = table; s->name; s++) {
         int indent = 2 + 2 * depth;
         fprintf(out, "%*s%-*s %s\n", indent, "", NAME_COLUMN - 2 * depth, s->name, s->help);
-        fprintf(out, "%*s(%s", NAME_COLUMN + 3, "", type_word(s));
+        fprintf(out, "%*s(%s%s", NAME_COLUMN + 3, "", s->choices && s->type == SETTING_TEXTS ? "list of some of " : "",
+            type_word(s));
         if (s->required) fprintf(out, ", required");
         if (s->secret) fprintf(out, ", secret");
         if (s->reference) fprintf(out, ", of %s", s->reference);

@@ -161,7 +161,7 @@ static void check_list(const setting *s, const json_t *value, const char *path, 
                 fault_list_add(faults, error_at(error_new(ERROR_INVALID, "must be an object"), "%s", place));
         } else {
             setting element = *s;
-            element.type = s->type == SETTING_NAMES ? SETTING_NAME : SETTING_TEXT;
+            element.type = s->type == SETTING_NAMES ? SETTING_NAME : s->choices ? SETTING_CHOICE : SETTING_TEXT;
             fault_list_add(faults, error_at(check_text_value(&element, item), "%s", place));
         }
     }
@@ -296,6 +296,12 @@ static json_t *fallback_schema(const setting *s) {
     return json_string(s->fallback);
 }
 
+static json_t *item_schema(const setting *s) {
+    json_t *item = json_pack("{s:s}", "type", "string");
+    if (s->choices) json_object_set_new(item, "enum", choices_schema(s->choices));
+    return item;
+}
+
 static json_t *setting_schema(const setting *s) {
     static const char *const json_types[] = {[SETTING_INTEGER] = "integer",
         [SETTING_BOOLEAN] = "boolean",
@@ -312,7 +318,7 @@ static json_t *setting_schema(const setting *s) {
     json_put_text(schema, "description", s->help);
     if (s->fallback) json_object_set_new(schema, "default", fallback_schema(s));
     json_put_text(schema, "x-reference", s->reference);
-    if (s->choices) json_object_set_new(schema, "enum", choices_schema(s->choices));
+    if (s->choices && s->type == SETTING_CHOICE) json_object_set_new(schema, "enum", choices_schema(s->choices));
     if (s->secret) json_object_set_new(schema, "writeOnly", json_true());
     if (s->type == SETTING_NAME) json_put_text(schema, "pattern", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$");
     if (s->type == SETTING_DURATION) json_put_text(schema, "format", "duration-text");
@@ -322,8 +328,7 @@ static json_t *setting_schema(const setting *s) {
         json_object_set_new(schema, "maximum", json_integer(s->max));
     }
     if (s->type == SETTING_OBJECTS) json_object_set_new(schema, "items", settings_schema(s->nested));
-    if (s->type == SETTING_NAMES || s->type == SETTING_TEXTS)
-        json_object_set_new(schema, "items", json_pack("{s:s}", "type", "string"));
+    if (s->type == SETTING_NAMES || s->type == SETTING_TEXTS) json_object_set_new(schema, "items", item_schema(s));
     return schema;
 }
 

@@ -18,7 +18,7 @@ typedef enum setting_type {
     SETTING_SIZE,     /* "64KiB", "10MiB", or bytes; read in bytes */
     SETTING_CHOICE,   /* one of `choices`, separated by blanks */
     SETTING_NAMES,    /* an array of names */
-    SETTING_TEXTS,    /* an array of texts */
+    SETTING_TEXTS,    /* an array of texts; of some of `choices`, when it has them */
     SETTING_OBJECT,   /* an object, described by `nested`, or free when that is NULL */
     SETTING_OBJECTS,  /* an array of objects, each described by `nested` */
     SETTING_MAP,      /* an object of texts: any keys */
@@ -32,7 +32,7 @@ struct setting {
     bool required;
     bool secret;          /* never shown, logged or exported; kept sealed */
     const char *fallback; /* the default as one would write it, NULL: none */
-    const char *choices;  /* SETTING_CHOICE */
+    const char *choices;  /* SETTING_CHOICE, SETTING_TEXTS */
     int64_t min, max;
     const char *reference; /* the kind of object that a name points to: "connections", "scripts", ... */
     const setting *nested;

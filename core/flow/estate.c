@@ -47,6 +47,7 @@ FIND(estate_find_flow, estate_flow, flows, flow_count, name)
 FIND(estate_find_endpoint, estate_endpoint, endpoints, endpoint_count, route)
 FIND(estate_find_script, estate_script, scripts, script_count, name)
 FIND(estate_find_schema, estate_schema, schemas, schema_count, name)
+FIND(estate_find_notification, estate_notification, notifications, notification_count, name)
 
 const estate_connection *estate_find_exchange(const estate *e, const char *kind, const char *from, const char *to) {
     for (size_t i = 0; i < e->connection_count; i++) {
@@ -337,6 +338,7 @@ static void build_connection(builder *b, const json_t *body, const char *path, i
             .revision = revision,
             .timeout_ms = adapter_duration(kind, own, "timeout", 30000),
             .poll_ms = adapter_duration(kind, own, "poll", poll_default_ms),
+            .quiet_after_ms = settings_integer(estate_settings("connections"), common, "quiet_after"),
             .enabled = settings_boolean(estate_settings("connections"), common, "enabled"),
         };
         estate_connection *built = &b->e->connections[b->e->connection_count - 1];
@@ -534,21 +536,15 @@ static estate_repeat read_repeat(builder *b, const json_t *body, const char *pat
 }
 
 static estate_callback read_callback(builder *b, const json_t *body, const char *path) {
-    const json_t *object = json_get_object(body, "callback"), *on = json_get_array(object, "on");
+    const json_t *object = json_get_object(body, "callback");
     char place[PLACE_ROOM];
-    estate_callback callback = {.on = on};
+    estate_callback callback = {.on = json_get_array(object, "on")};
     if (!object) return callback;
     snprintf(place, sizeof place, "%s/callback", path);
     callback.target = read_destination(b, object, place);
     callback.retry = read_retry(object);
     const estate_connection *to = callback.target.connection;
     need(b, to, can_deliver(to), place, "be delivered to");
-    for (size_t i = 0; i < json_array_size(on); i++) {
-        const char *state = json_string_value(json_array_get(on, i));
-        bool known = state && (strcmp(state, "completed") == 0 || strcmp(state, "failed") == 0 ||
-                                  strcmp(state, "rejected") == 0);
-        if (!known) fault(b, path, "callback", "callback: on: completed, failed and rejected are what there is");
-    }
     return callback;
 }
 
@@ -614,6 +610,25 @@ static void build_endpoint(builder *b, const json_t *body, const char *path) {
     b->e->endpoints[b->e->endpoint_count++] = endpoint;
 }
 
+static void build_notification(builder *b, const json_t *body, const char *path) {
+    const setting *table = estate_settings("notifications");
+    char place[PLACE_ROOM];
+    check_object(b, table, body, path);
+    snprintf(place, sizeof place, "%s/to", path);
+    estate_notification notification = {
+        .name = text_of(body, "name"),
+        .to = read_destination(b, json_get_object(body, "to"), place),
+        .on = json_get_array(body, "on"),
+        .partners = json_get_array(body, "partners"),
+        .after_ms = settings_integer(table, body, "after"),
+        .again_ms = settings_integer(table, body, "again"),
+        .retry = read_retry(body),
+        .enabled = settings_boolean(table, body, "enabled"),
+    };
+    need(b, notification.to.connection, can_deliver(notification.to.connection), place, "be delivered to");
+    b->e->notifications[b->e->notification_count++] = notification;
+}
+
 static void build_object(builder *b, const char *kind, const json_t *object) {
     char path[PLACE_ROOM];
     const json_t *body = json_get_object(object, "body");
@@ -628,6 +643,7 @@ static void build_object(builder *b, const char *kind, const json_t *object) {
     if (strcmp(kind, "flows") == 0) build_flow(b, body, path);
     if (strcmp(kind, "policies") == 0) check_object(b, estate_policies_settings, body, path);
     if (strcmp(kind, "endpoints") == 0) build_endpoint(b, body, path);
+    if (strcmp(kind, "notifications") == 0) build_notification(b, body, path);
 }
 
 static void index_objects(builder *b) {
@@ -659,6 +675,7 @@ void estate_build(const json_t *objects, estate **out, fault_list *faults) {
     e->schemas = arena_alloc(memory, room * sizeof *e->schemas);
     e->flows = arena_alloc(memory, room * sizeof *e->flows);
     e->endpoints = arena_alloc(memory, room * sizeof *e->endpoints);
+    e->notifications = arena_alloc(memory, room * sizeof *e->notifications);
     index_objects(&b);
     for (size_t k = 0; estate_kind_names[k]; k++) {
         for (size_t i = 0; i < json_array_size(objects); i++) {

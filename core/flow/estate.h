@@ -36,6 +36,7 @@ typedef struct estate_connection {
     const estate_station *station; /* NULL: none */
     const estate_partner *partner; /* NULL: none */
     int64_t revision, timeout_ms, poll_ms;
+    int64_t quiet_after_ms; /* 0: nobody minds when nothing comes in */
     bool enabled;
     bool source; /* some flow takes messages from it */
 } estate_connection;
@@ -120,6 +121,16 @@ typedef struct estate_endpoint {
     int64_t body_bytes_max; /* 0: what limits.body says */
 } estate_endpoint;
 
+/* Who is told of alerts. */
+typedef struct estate_notification {
+    const char *name;
+    estate_destination to;
+    const json_t *on, *partners; /* arrays of kinds and names; NULL: of all */
+    int64_t after_ms, again_ms;
+    estate_retry retry;
+    bool enabled;
+} estate_notification;
+
 typedef struct estate_script {
     const char *name, *hash; /* hash: 12 hex digits of the SHA-256 of the source */
     span source;
@@ -139,7 +150,9 @@ typedef struct estate {
     estate_endpoint *endpoints;
     estate_script *scripts;
     estate_schema *schemas;
+    estate_notification *notifications;
     size_t station_count, partner_count, connection_count, flow_count, endpoint_count, script_count, schema_count;
+    size_t notification_count;
     map *tables;     /* name → json_t object of rows */
     json_t *objects; /* what it was built from */
     struct estate_memory *memory;
@@ -176,6 +189,7 @@ const estate_flow *estate_find_flow(const estate *e, const char *name);
 const estate_endpoint *estate_find_endpoint(const estate *e, const char *route);
 const estate_script *estate_find_script(const estate *e, const char *name);
 const estate_schema *estate_find_schema(const estate *e, const char *name);
+const estate_notification *estate_find_notification(const estate *e, const char *name);
 /* The partner with this identity in that standard ("X12", "EDIFACT"); NULL: nobody. */
 const estate_partner *estate_partner_by_id(const estate *e, const char *standard, const char *id);
 

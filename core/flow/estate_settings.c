@@ -59,6 +59,11 @@ static const setting connection_settings[] = {
         .help = "Who we are here; may be left out when there is one station."},
     {.name = "partner", .type = SETTING_NAME, .reference = "partners", .help = "Who is at the other end."},
     {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether it is polled and delivered to."},
+    {.name = "quiet_after",
+        .type = SETTING_DURATION,
+        .min = 1000,
+        .max = INT64_C(400) * 24 * 3600 * 1000,
+        .help = "When nothing has come in for so long there is an alert: 26h for what comes every day."},
     {.name = "concurrent",
         .type = SETTING_INTEGER,
         .min = 1,
@@ -275,6 +280,46 @@ static const setting certificate_settings[] = {
     {.name = NULL},
 };
 
+/* alerts.h says what they are. */
+#define ALERT_KINDS                                                                                                    \
+    "acknowledgement-overdue certificate-expiring certificate-expired certificate-offered connection-failing "         \
+    "connection-quiet messages-failed messages-rejected space-short"
+
+static const setting notification_settings[] = {
+    {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},
+    {.name = "description", .type = SETTING_TEXT, .help = "For people."},
+    {.name = "to",
+        .type = SETTING_OBJECT,
+        .required = true,
+        .nested = estate_destination_settings,
+        .help = "Where it goes: http posts it, signed with the connection's sign_secret; others write it."},
+    {.name = "on",
+        .type = SETTING_TEXTS,
+        .choices = ALERT_KINDS,
+        .help = "Only these kinds of alerts; all when left out."},
+    {.name = "partners",
+        .type = SETTING_NAMES,
+        .reference = "partners",
+        .help = "Only what concerns one of these; all when left out."},
+    {.name = "after",
+        .type = SETTING_DURATION,
+        .fallback = "0s",
+        .max = INT64_C(30) * 24 * 3600 * 1000,
+        .help = "What is over sooner is not told."},
+    {.name = "again",
+        .type = SETTING_DURATION,
+        .fallback = "24h",
+        .min = 1000,
+        .max = INT64_C(400) * 24 * 3600 * 1000,
+        .help = "What still stands is told again."},
+    {.name = "retry",
+        .type = SETTING_OBJECT,
+        .nested = estate_retry_settings,
+        .help = "When it is told again after a failure."},
+    {.name = "enabled", .type = SETTING_BOOLEAN, .fallback = "true", .help = "Whether anybody is told."},
+    {.name = NULL},
+};
+
 /* Every kind, in the order in which they refer to each other: its name, and the table that describes it. */
 #define KINDS(KIND)                                                                                                    \
     KIND("certificates", certificate_settings)                                                                         \
@@ -286,7 +331,8 @@ static const setting certificate_settings[] = {
     KIND("tables", table_settings)                                                                                     \
     KIND("flows", flow_settings)                                                                                       \
     KIND("policies", estate_policies_settings)                                                                         \
-    KIND("endpoints", estate_endpoint_settings)
+    KIND("endpoints", estate_endpoint_settings)                                                                        \
+    KIND("notifications", notification_settings)
 #define NAME_OF(name, table) name,
 #define TABLE_OF(name, table) table,
 

@@ -317,6 +317,14 @@ must_check error *store_history(store *s, int64_t span_ms, json_t **out);
  * are those of the newest 20,000 messages. */
 must_check error *store_partners(store *s, json_t **out);
 
+/* Messages that failed, were rejected or put in quarantine since then (wall ms), by what handled them: [{"status",
+ * "flow", "endpoint", "connection" (as far as known), "partner" (when there is one alone), "count", "first_ms",
+ * "last_ms"}], the oldest trouble first. Of each status the newest 20,000 are looked at. */
+must_check error *store_troubles(store *s, int64_t since, json_t **out);
+/* When something last came in by this connection, wall ms; 0: never. Only its newest 20,000 messages are looked at:
+ * when none of them came in, the time of the oldest of these. */
+must_check error *store_last_arrival(store *s, const char *connection, int64_t *at);
+
 /* The open document that an acknowledgement answers; `type` and `control` NULL: all of the group or interchange. An
  * array of {"id", "message","type","control"}. */
 typedef struct acknowledged_key {

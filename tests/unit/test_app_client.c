@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { CALLS_MAX = 10 };
+enum { CALLS_MAX = 12 };
 
 /* One call that the responder expects and its answer. */
 typedef struct call {
@@ -300,7 +300,8 @@ static const row rows[] = {
                 "{\"items\":[{\"name\":\"a\",\"password\":{\"sealed\":\"12ab\"},\"health\":{}}]}"},
             {"GET /api/v1/scripts", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/tables", 200, NULL, "{\"items\":[]}"},
             {"GET /api/v1/flows", 200, NULL, "{\"items\":[]}"}, {"GET /api/v1/policies", 200, NULL, "{\"items\":[]}"},
-            {"GET /api/v1/endpoints", 200, NULL, "{\"items\":[]}"}},
+            {"GET /api/v1/endpoints", 200, NULL, "{\"items\":[]}"},
+            {"GET /api/v1/notifications", 200, NULL, "{\"items\":[]}"}},
         0, "connections:\n- name: a\n  password:\n    sealed: \"12ab\"\n", ""},
     {"restore none", {{NULL, 0, NULL, NULL}}, 3, "", "cannot open none"},
     {"restore order.edi", {{NULL, 0, NULL, NULL}}, 3, "", "banyan-data"},

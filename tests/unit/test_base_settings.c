@@ -26,6 +26,7 @@ static const setting table[] = {
     {.name = "mode", .type = SETTING_CHOICE, .choices = "none sync async", .fallback = "sync", .help = "A choice."},
     {.name = "names", .type = SETTING_NAMES, .help = "Names."},
     {.name = "texts", .type = SETTING_TEXTS, .help = "Texts."},
+    {.name = "some", .type = SETTING_TEXTS, .choices = "red green blue", .help = "Some of them."},
     {.name = "from", .type = SETTING_OBJECT, .nested = inner, .help = "An object."},
     {.name = "free", .type = SETTING_OBJECT, .help = "Any object."},
     {.name = "to", .type = SETTING_OBJECTS, .nested = inner, .help = "Objects."},
@@ -48,9 +49,10 @@ static void values_that_fit_the_table_pass(void **state) {
     static const char *const rows[] = {"", "\"text\":\"abcd\"", "\"text\":\"ab\"", "\"secret\":\"line\\nline\"",
         "\"port\":1", "\"port\":65535", "\"any_number\":-9223372036854775807", "\"on\":false", "\"wait\":\"1s\"",
         "\"wait\":\"1m\"", "\"wait\":0", "\"size\":0", "\"size\":123", "\"size\":\"10MiB\"", "\"mode\":\"async\"",
-        "\"names\":[]", "\"names\":[\"a\",\"b-1\"]", "\"texts\":[\"any text\",\"\"]", "\"from\":{\"connection\":\"c\"}",
-        "\"free\":{\"x\":[1]}", "\"to\":[{\"connection\":\"a\"},{\"connection\":\"b\",\"path\":\"p\"}]",
-        "\"headers\":{\"X-A\":\"1\"}", "\"anything\":null", "\"anything\":[{}]"};
+        "\"names\":[]", "\"names\":[\"a\",\"b-1\"]", "\"texts\":[\"any text\",\"\"]", "\"some\":[]",
+        "\"some\":[\"blue\",\"red\"]", "\"from\":{\"connection\":\"c\"}", "\"free\":{\"x\":[1]}",
+        "\"to\":[{\"connection\":\"a\"},{\"connection\":\"b\",\"path\":\"p\"}]", "\"headers\":{\"X-A\":\"1\"}",
+        "\"anything\":null", "\"anything\":[{}]"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fault_list faults = {NULL, 0};
         json_t *object = object_of(rows[i]);
@@ -93,6 +95,7 @@ static void each_fault_names_its_place_and_what_would_be_right(void **state) {
         {"\"names\":[\"ok\",\"no name\"]", "/things/n/names/1", "is not a name"},
         {"\"names\":[1]", "/things/n/names/0", "must be text"},
         {"\"texts\":[\"a\",2]", "/things/n/texts/1", "must be text"},
+        {"\"some\":[\"red\",\"rot\"]", "/things/n/some/1", "must be one of: red green blue"},
         {"\"from\":[]", "/things/n/from", "must be an object"},
         {"\"from\":{}", "/things/n/from", "\"connection\" is missing"},
         {"\"from\":{\"connection\":\"c\",\"pat\":1}", "/things/n/from/pat", "did you mean \"path\"?"},

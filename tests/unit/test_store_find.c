@@ -249,6 +249,44 @@ static void traffic_is_told_step_by_step_and_partners_one_by_one(void **state) {
     json_decref(partners);
 }
 
+static void what_went_wrong_lately_is_counted_by_what_handled_it(void **state) {
+    (void)state;
+    json_t *troubles = NULL;
+    int64_t now = clock_wall_ms();
+    store_change *change = store_change_new();
+    store_set_status(change, ids[5], MESSAGE_FAILED, "again");  /* invoices, baker */
+    store_set_status(change, ids[15], MESSAGE_FAILED, "again"); /* invoices, baker */
+    store_set_status(change, ids[2], MESSAGE_REJECTED, "bad");  /* orders, acme */
+    must(store_commit(s, change, NULL));
+    must(store_troubles(s, now, &troubles)); /* number 7 failed before */
+    assert_int_equal(json_array_size(troubles), 2);
+    json_t *invoices = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *one = json_array_get(troubles, i);
+        if (strcmp(json_get_text(one, "flow", ""), "invoices") == 0) invoices = one;
+    }
+    assert_string_equal(json_get_text(invoices, "status", ""), "failed");
+    assert_string_equal(json_get_text(invoices, "partner", ""), "baker");
+    assert_string_equal(json_get_text(invoices, "connection", ""), "baker-as2");
+    assert_int_equal(json_get_integer(invoices, "count", 0), 2);
+    assert_true(json_get_integer(invoices, "first_ms", 0) >= now);
+    json_decref(troubles);
+    must(store_troubles(s, clock_wall_ms() + 60000, &troubles));
+    assert_int_equal(json_array_size(troubles), 0);
+    json_decref(troubles);
+}
+
+static void the_last_arrival_is_of_what_came_in(void **state) {
+    (void)state;
+    int64_t at = -1;
+    must(store_last_arrival(s, "acme-sftp", &at));
+    assert_int_equal(at, 1000000 + 24 * 1000);
+    must(store_last_arrival(s, "baker-as2", &at)); /* only ever sent to */
+    assert_int_equal(at, 0);
+    must(store_last_arrival(s, "unheard-of", &at));
+    assert_int_equal(at, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(traffic_is_told_step_by_step_and_partners_one_by_one),
@@ -259,6 +297,9 @@ int main(void) {
         cmocka_unit_test(a_listed_document_tells_of_its_message),
         cmocka_unit_test(a_message_matched_in_several_parts_is_listed_once),
         cmocka_unit_test(a_reason_that_was_replaced_is_found_no_more),
+        cmocka_unit_test(the_last_arrival_is_of_what_came_in),
+        /* Changes what the others count on: the last one. */
+        cmocka_unit_test(what_went_wrong_lately_is_counted_by_what_handled_it),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
 }

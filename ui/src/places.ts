@@ -29,6 +29,7 @@ export const groups: Group[] = [
       {title: "Connections", path: ["config", "connections"], key: "c"},
       {title: "Flows", path: ["config", "flows"], key: "f"},
       {title: "Endpoints", path: ["config", "endpoints"], key: "e"},
+      {title: "Policies", path: ["config", "policies"], key: "y"},
       {title: "Scripts", path: ["config", "scripts"], key: "s"},
       {title: "Tables", path: ["config", "tables"], key: "t"},
       {title: "Schemas", path: ["config", "schemas"], key: "x"},
@@ -38,6 +39,7 @@ export const groups: Group[] = [
     title: "System",
     places: [
       {title: "Certificates", path: ["config", "certificates"], key: "r"},
+      {title: "Notifications", path: ["config", "notifications"], key: "n"},
       {title: "Users", path: ["config", "users"], key: "u"},
       {title: "API keys", path: ["config", "keys"], key: "k"},
       {title: "Audit", path: ["audit"], key: "l"},

@@ -69,6 +69,8 @@ const tones: {[status: string]: "good" | "calm" | "wait" | "bad" | "held"} = {
   expired: "bad",
   expiring: "wait",
   "cut off": "bad",
+  quiet: "wait",
+  full: "bad",
 };
 
 export function StatusWord({status}: {status: string}): JSX.Element {

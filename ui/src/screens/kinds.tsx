@@ -193,6 +193,17 @@ export const kinds: Kind[] = [
     ],
   },
   {
+    name: "policies",
+    title: "Policies",
+    one: "group of policies",
+    about: "Who may call, how often and how: for all endpoints that name the group.",
+    columns: [
+      first("policies", "Name"),
+      {title: "Says", grow: true, cell: (item) => <Text value={said(item)} />},
+      setting("About", "description", {grow: true, weight: 2}),
+    ],
+  },
+  {
     name: "scripts",
     title: "Scripts",
     one: "script",
@@ -261,6 +272,18 @@ export const kinds: Kind[] = [
     ],
   },
   {
+    name: "notifications",
+    title: "Notifications",
+    one: "notification",
+    about: "Who is told when something needs a person, and of what.",
+    columns: [
+      first("notifications", "Name"),
+      {title: "To", cell: (item) => via(item["to"])},
+      {title: "Of", grow: true, cell: (item) => <Text value={item["on"] ?? "everything"} />},
+      reference("Partners", "partners", "partners", {weight: 2}),
+    ],
+  },
+  {
     name: "users",
     title: "Users",
     one: "user",
@@ -280,6 +303,12 @@ export const kinds: Kind[] = [
     ],
   },
 ];
+
+// The names of the settings that a group of policies has.
+function said(item: Item): string[] {
+  const about = ["name", "description", "revision", "updated_at", "updated_by"];
+  return Object.keys(item).filter((name) => !about.includes(name));
+}
 
 function tableSize(rows: Json | undefined): string {
   if (Array.isArray(rows)) return count(rows.length);

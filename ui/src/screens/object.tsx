@@ -14,6 +14,7 @@ import {link} from "../router";
 import type {Item, Json} from "../types";
 import {nameOf, type Kind} from "./kinds";
 import {CertificateFacts, CertificateTools} from "./certificate";
+import {NotificationTest} from "./notification";
 import {ConnectionState, ConnectionTests, ObjectActions} from "./object-actions";
 import {Offers, OfferTools} from "./offers";
 import {PartnerFacts} from "./partner-health";
@@ -83,7 +84,8 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
           {kind.name === "certificates" && <CertificateTools name={name} item={item} />}
           {kind.name === "certificates" && item["has_private_key"] === true && <OfferTools name={name} />}
           {kind.name === "partners" && <Offers partner={name} />}
-          {["stations", "partners", "connections", "scripts", "certificates"].includes(kind.name) && (
+          {kind.name === "notifications" && <NotificationTest name={name} />}
+          {["stations", "partners", "connections", "policies", "scripts", "certificates"].includes(kind.name) && (
             <UsedBy kind={kind.name} name={name} />
           )}
         </>
@@ -104,7 +106,7 @@ function UsedBy({kind, name}: {kind: string; name: string}): JSX.Element | null 
         <ul class="uses">
           {uses.map((use) => (
             <li key={`${use.kind} ${use.name} ${use.setting}`}>
-              <span class="quiet">{use.kind.replace(/s$/, "")}</span> <Named kind={use.kind} name={use.name} />{" "}
+              <span class="quiet">{use.kind === "policies" ? "policy" : use.kind.replace(/s$/, "")}</span> <Named kind={use.kind} name={use.name} />{" "}
               <span class="quiet">as {words(use.setting.replace(/\./g, " ")).toLowerCase()}</span>
             </li>
           ))}

@@ -162,6 +162,14 @@ interface Need {
 
 const MOST_NEEDS = 6;
 
+interface Alert {
+  key: string;
+  kind: string;
+  what: string;
+  at?: string;
+  connection?: string;
+}
+
 function Needs(): JSX.Element {
   const {failed, quarantined, overdue, cutOff, total} = needs.value;
   const failures = useResource<{items?: Message[]}>(failed > 0 ? "api/v1/messages?status=failed" : null, ["message"]);
@@ -175,6 +183,7 @@ function Needs(): JSX.Element {
   const rows: Need[] = [
     ...useCutOff(),
     ...useBroken(),
+    ...useStandstill(),
     ...offered,
     ...soon.filter((need) => need.status === "expired"),
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
@@ -308,6 +317,23 @@ function useOffered(): Need[] {
       more: 0,
       why: "The partner offers a new one: look at it, then accept or refuse it.",
       at: String(offer["at"]),
+    }));
+}
+
+// What only the appliance sees: a disk that fills up, a source by which nothing comes any more.
+function useStandstill(): Need[] {
+  const alerts = useResource<{items?: Alert[]}>("api/v1/alerts", ["config", "message"]);
+  return (alerts.data.value?.items ?? [])
+    .filter((alert) => alert.kind === "connection-quiet" || alert.kind === "space-short")
+    .slice(0, MOST_NEEDS)
+    .map((alert) => ({
+      key: alert.key,
+      href: alert.connection ? link(["config", "connections", alert.connection]) : link(["about"]),
+      status: alert.connection ? "quiet" : "full",
+      what: <Foreign text={alert.connection ? `connection ${alert.connection}` : "the disk of the data"} />,
+      more: 0,
+      why: alert.connection ? "Nothing has come in by it for longer than its quiet_after." : alert.what,
+      at: alert.at,
     }));
 }
 

@@ -52,7 +52,7 @@ export function usesIn(all: {[kind: string]: Item[]}, kind: string, name: string
   );
 }
 
-const USERS = ["stations", "partners", "connections", "flows", "endpoints"];
+const USERS = ["stations", "partners", "connections", "flows", "policies", "endpoints", "notifications"];
 
 export async function allObjects(): Promise<{[kind: string]: Item[]}> {
   const pages = await Promise.all(USERS.map((kind) => getPage<Item>(`api/v1/${kind}`)));
