@@ -3,8 +3,10 @@
  *   .INI   NAME,,004 010,X,X12-4010,Title
  *   .SETS  850=^[ST,M][BEG,M]{:25[SAC][CUR]}+100[REF,,>1]^…       ^ tables, {id:max …} loops, +n positions
  *   .SEGS  N1=[98,M][93][66;1:2][67]+R0203P0304                   {3[235][234]} stands three times
- *   .COMS  C001=[355,M][1018]   .ELMS  93=AN,1,60   .CODES  98=BT,ST
+ *   .COMS  C001=[355,M][1018]   .ELMS  93=AN,1,60   .CODES  98=BT,D1:D6,ST%…   D1:D6 a range, % sets of codes for
+ * places
  *
+ * Lines may break anywhere, also behind a mark or a point: only the names of sections begin one.
  * A mark before a name says how it is used: . not used, ! must be used, $ - & others. Masks (*1) and what hangs on them
  * are not read: what they narrow stays as wide as the standard has it.
  */
@@ -15,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RECORD_BYTES_MAX = 4 * 1024 * 1024, RECORDS_MAX = 100000 };
+enum { RECORDS_MAX = 100000, CODE_SIZE = 24, CODES_MAX = 20000 };
 
 typedef struct record {
     span name, text;
@@ -59,6 +61,21 @@ static int section_named(span line) {
     return OTHER;
 }
 
+/* ".SETS", ".TEXT,SEGS": not what a broken line may begin with, ".PER,,3]". */
+static bool is_heading(span line) {
+    static const char *const names[] = {"VER", "INI", "PRIVATE", "PUBLIC", "STD", "SETS", "SEGS", "COMS", "ELMS",
+        "CODES", "VALREFS", "VALLISTS", "SEMREFS", "OBJVARS", "TEXT", "DATE", "CTL", "TDVER"};
+    if (line.len < 2 || line.data[0] != '.') return false;
+    size_t len = 1;
+    while (len < line.len && line.data[len] >= 'A' && line.data[len] <= 'Z')
+        len++;
+    char behind = len < line.len ? line.data[len] : ' ';
+    span name = span_make(line.data + 1, len - 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (span_is(name, names[i])) return behind == ' ' || (behind == ',' && span_is(name, "TEXT"));
+    return false;
+}
+
 /* "850=" begins a record: up to twelve letters and digits. */
 static size_t record_name(span line) {
     size_t len = 0;
@@ -98,8 +115,9 @@ static error *read_records(sef *s, span text) {
     while (span_split(&text, '\n', &line)) {
         number++;
         line = span_trim(line);
-        if (line.len == 0 || line.data[0] == '*') continue;
-        if (line.data[0] == '.' && line.len > 1 && line.data[1] >= 'A' && line.data[1] <= 'Z') {
+        bool mask = line.len > 1 && line.data[1] >= '0' && line.data[1] <= '9'; /* "*1]" of a line that was broken */
+        if (line.len == 0 || (line.data[0] == '*' && !mask)) continue;
+        if (is_heading(line)) {
             private = span_starts(line, SPAN(".PRIVATE")) || (private && !span_starts(line, SPAN(".PUBLIC")));
             ini = span_is(line, ".INI");
             section = private ? OTHER : section_named(line);
@@ -198,7 +216,72 @@ static void write_type(const sef *s, span text, span lengths, buf *out) {
     buf_printf(out, "%u-%u", low, high);
 }
 
+typedef struct code_list {
+    char (*list)[CODE_SIZE];
+    size_t count;
+} code_list;
+
+static void add_code(code_list *codes, span code) {
+    if (code.len == 0 || code.len >= CODE_SIZE || codes->count == CODES_MAX) return;
+    for (size_t k = 0; k < code.len; k++)
+        if ((unsigned char)code.data[k] <= ' ' || strchr("{}|,\"#", code.data[k])) return;
+    snprintf(codes->list[codes->count++], CODE_SIZE, "%.*s", (int)code.len, code.data);
+}
+
+/* "10:17", "D1:D6", "A:H": numbers of one width, or all but the last character the same. False: it is no range. */
+static bool add_range(code_list *codes, span from, span to) {
+    uint64_t first, last;
+    char text[CODE_SIZE + 24];
+    if (from.len != to.len || from.len == 0 || from.len >= CODE_SIZE) return false;
+    if (span_to_u64(from, 0, UINT64_MAX, &first) && span_to_u64(to, first, first + CODES_MAX, &last)) {
+        for (; first <= last; first++) {
+            snprintf(text, sizeof text, "%0*llu", (int)from.len, (unsigned long long)first);
+            add_code(codes, span_of(text));
+        }
+        return true;
+    }
+    size_t same = from.len - 1;
+    char low = from.data[same], high = to.data[same];
+    bool digits = low >= '0' && high <= '9', letters = low >= 'A' && high <= 'Z';
+    if (memcmp(from.data, to.data, same) != 0 || low > high || !(digits || letters)) return false;
+    snprintf(text, sizeof text, "%.*s", (int)from.len, from.data);
+    for (char c = low; c <= high; c++) {
+        text[same] = c;
+        add_code(codes, span_of(text));
+    }
+    return true;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+static void read_codes(span text, code_list *codes) {
+    const char *sets = text.len ? memchr(text.data, '%', text.len) : NULL;
+    span rest = sets ? span_make(text.data, (size_t)(sets - text.data)) : text, code;
+    codes->count = 0;
+    while (span_split(&rest, ',', &code)) {
+        code = span_trim(code);
+        if (code.len > 0 && code.data[0] == '.') continue; /* not used */
+        while (code.len > 0 && strchr("!$-&+", code.data[0]))
+            code = span_make(code.data + 1, code.len - 1);
+        const char *colon = code.len ? memchr(code.data, ':', code.len) : NULL;
+        span from = colon ? span_make(code.data, (size_t)(colon - code.data)) : code;
+        if (!colon || !add_range(codes, from, span_make(colon + 1, code.len - from.len - 1))) add_code(codes, code);
+    }
+    qsort(codes->list, codes->count, CODE_SIZE, by_text);
+}
+
+static void write_codes(const code_list *codes, buf *out) {
+    size_t written = 0;
+    for (size_t i = 0; i < codes->count; i++)
+        if (i == 0 || strcmp(codes->list[i], codes->list[i - 1]) != 0)
+            buf_printf(out, "%s%s", written++ ? ", " : " {", codes->list[i]);
+    if (written) buf_add_char(out, '}');
+}
+
 static void write_elements(const sef *s, buf *out) {
+    code_list found = {.list = xcalloc(CODES_MAX, CODE_SIZE)};
     for (size_t i = 0; i < s->sections[ELMS].count; i++) {
         const record *element = &s->sections[ELMS].list[i];
         const record *codes = find(&s->sections[CODES], element->name);
@@ -206,21 +289,11 @@ static void write_elements(const sef *s, buf *out) {
         if (!span_to_u64(element->name, 1, 99999, &number)) continue;
         buf_printf(out, "element %u ", (unsigned)number);
         write_type(s, element->text, (span){NULL, 0}, out);
-        span rest = codes ? codes->text : (span){NULL, 0}, code;
-        size_t written = 0;
-        while (codes && span_split(&rest, ',', &code)) {
-            code = span_trim(code);
-            if (code.len > 0 && code.data[0] == '.') continue; /* not used */
-            while (code.len > 0 && strchr("!$-&+", code.data[0]))
-                code = span_make(code.data + 1, code.len - 1);
-            bool plain = code.len > 0 && code.len <= 20;
-            for (size_t k = 0; k < code.len; k++)
-                plain = plain && code.data[k] > ' ' && !strchr("{}|,\"#", code.data[k]);
-            if (plain) buf_printf(out, "%s%.*s", written++ ? ", " : " {", (int)code.len, code.data);
-        }
-        if (written) buf_add_char(out, '}');
+        if (codes) read_codes(codes->text, &found);
+        if (codes) write_codes(&found, out);
         buf_add_char(out, '\n');
     }
+    free(found.list);
 }
 
 static error *write_places(const sef *s, const record *of, span *rest, buf *out, int depth);
@@ -232,9 +305,9 @@ static void write_place(const sef *s, const bracket *b, buf *out) {
     buf_add_text(out, " | ");
     if (!known)
         buf_add_text(out, s->edifact ? "an..99999" : "AN1-99999");
-    else if (b->lengths.len > 0 && element)
+    else if (element && (b->lengths.len > 0 || !span_to_u64(b->name, 1, 99999, &number))) /* I28 has no number */
         write_type(s, element->text, b->lengths, out);
-    else if (span_to_u64(b->name, 1, 99999, &number))
+    else if (element)
         buf_printf(out, "%u", (unsigned)number);
     else
         buf_add(out, b->name);

@@ -215,6 +215,10 @@ static error *import_files(const command_line *line, input *inputs, buf *out) {
     }
     bool sef = import_is_sef(files[0].text), map = import_is_pyx12(files[0].text);
     if ((sef || map) && count > 1) return error_new(ERROR_INVALID, "one SEF file or map at a time");
+    if (span_starts(files[0].text, SPAN("EDIDE")))
+        return error_new(ERROR_INVALID,
+            "%s is an enciphered file of a trial EDISIM: only that program reads it; export it as SEF there",
+            files[0].name);
     if (sef) return import_sef(files[0].text, files[0].name, out);
     if (!map) return import_un(files, count, out);
     edi_library *library = edi_library_new();
