@@ -28,8 +28,16 @@ void value_push_null(lua_State *L) {
     lua_pushlightuserdata(L, &null_key);
 }
 
-static void mark(lua_State *L, void *key) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+/* Values are made before a script asks for the module, and often it never does: the first mark makes its metatable. */
+static void mark(lua_State *L, char *key) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 1);
+        lua_pushstring(L, key == &array_key ? "array" : "object");
+        lua_setfield(L, -2, "__metatable");
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+    }
     lua_setmetatable(L, -2);
 }
 
@@ -581,6 +589,11 @@ void value_encode_json(lua_State *L, int index, int indent, buf *out) {
 /* ---- jansson ---- */
 
 /* Recursion is bounded: jansson values come from json_parse, which bounds their depth. */
+void value_push_empty_object(lua_State *L) {
+    lua_newtable(L);
+    mark(L, &object_key);
+}
+
 void value_push_jansson(lua_State *L, const json_t *value) {
     luaL_checkstack(L, 8, "JSON");
     size_t i;
@@ -594,6 +607,7 @@ void value_push_jansson(lua_State *L, const json_t *value) {
             value_push_jansson(L, member);
             lua_setfield(L, -2, key);
         }
+        if (json_object_size(value) == 0) mark(L, &object_key); /* so that it is {} when it is written again */
         return;
     case JSON_ARRAY:
         lua_createtable(L, (int)json_array_size(value), 0);
@@ -650,18 +664,9 @@ static int mark_object(lua_State *L) {
     return 1;
 }
 
-static void make_mark(lua_State *L, void *key, const char *name) {
-    lua_createtable(L, 0, 1);
-    lua_pushstring(L, name);
-    lua_setfield(L, -2, "__metatable");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-}
-
 int library_json(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"decode", decode}, {"encode", encode}, {"array", mark_array}, {"object", mark_object}, {NULL, NULL}};
-    make_mark(L, &array_key, "array");
-    make_mark(L, &object_key, "object");
     luaL_newlib(L, functions);
     value_push_null(L);
     lua_setfield(L, -2, "null");

@@ -58,6 +58,10 @@ static int header_index(lua_State *L) {
 static void push_headers(lua_State *L, json_t *headers) {
     const char *name;
     json_t *value;
+    if (json_object_size(headers) == 0) {
+        value_push_empty_object(L);
+        return;
+    }
     lua_newtable(L);
     json_object_foreach(headers, name, value) {
         push_lower(L, name);
@@ -164,7 +168,7 @@ static int message_index(lua_State *L) {
     } else if (known && !json_is_null(known))
         value_push_jansson(L, known);
     else if (strcmp(name, "vars") == 0 || strcmp(name, "params") == 0 || strcmp(name, "query") == 0)
-        lua_newtable(L);
+        value_push_empty_object(L);
     else
         return 0;
     lua_pushvalue(L, 2);

@@ -32,7 +32,9 @@ bool value_decode_json(lua_State *L, span text);
  */
 void value_encode_json(lua_State *L, int index, int indent, buf *out);
 
+/* An empty object stays one when it is encoded. */
 void value_push_jansson(lua_State *L, const json_t *value);
+void value_push_empty_object(lua_State *L);
 void value_push_null(lua_State *L); /* json.null */
 
 /* Pushes an object of the state that owns a buffer, freed with it: what grows while an error may be raised. */

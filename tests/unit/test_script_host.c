@@ -179,6 +179,20 @@ static void a_request_knows_what_the_endpoint_knows(void **state) {
     free(text);
 }
 
+/* PRODUCT, scripts: `query`, `params`, `vars` and `headers` are objects, also when nothing stands in them. */
+static void what_is_an_object_stays_one_when_it_is_empty(void **state) {
+    (void)state;
+    static const char *const calls[] = {"{\"function\":\"request\",\"message\":{}}",
+        "{\"function\":\"request\",\"message\":{\"query\":{},\"params\":{},\"vars\":{},\"headers\":{}}}"};
+    for (size_t i = 0; i < 2; i++) {
+        char *text = fixture_text(M("function M.request(req) return {json = {req.query, req.params, req.vars, "
+                                    "req.headers}} end"),
+            calls[i], "");
+        assert_string_equal(text, "[{},{},{},{}]");
+        free(text);
+    }
+}
+
 static void a_function_left_out_passes_the_request_on(void **state) {
     (void)state;
     script_outcome out;
@@ -287,6 +301,7 @@ int main(void) {
         cmocka_unit_test(a_wrong_result_is_an_error_that_names_it),
         cmocka_unit_test(a_destination_that_the_flow_has_not_got_is_an_error),
         cmocka_unit_test(a_request_knows_what_the_endpoint_knows),
+        cmocka_unit_test(what_is_an_object_stays_one_when_it_is_empty),
         cmocka_unit_test(a_function_left_out_passes_the_request_on),
         cmocka_unit_test(respond_answers_without_the_back_end),
         cmocka_unit_test(an_endpoint_result_needs_no_payload),
