@@ -230,6 +230,21 @@ static error *await_outcome(client *c, json_t **message, int64_t deadline) {
     return err;
 }
 
+/* PRODUCT: what could not be done has one line on standard error. */
+static int tell_failure(const json_t *message) {
+    char *id = print_cell(message, "id"), *reason = print_cell(message, "reason");
+    const char *colon = *reason ? ": " : "";
+    if (is_settled(message))
+        fprintf(stderr, "banyan: it failed%s%s; `banyan message resend %s` sends it again\n", colon, reason, id);
+    else
+        fprintf(stderr,
+            "banyan: it is not through yet and is tried further%s%s; `banyan message show %s` tells how it stands\n",
+            colon, reason, id);
+    free(id);
+    free(reason);
+    return EXIT_IMPOSSIBLE;
+}
+
 static int tell_outcome(const command_line *line, const json_t *message) {
     const char *status = json_get_text(message, "status", "received");
     bool rejected = strcmp(status, "rejected") == 0 || strcmp(status, "quarantined") == 0;
@@ -242,7 +257,8 @@ static int tell_outcome(const command_line *line, const json_t *message) {
         free(id);
         free(reason);
     }
-    return rejected ? EXIT_BAD : failed ? EXIT_IMPOSSIBLE : EXIT_DONE;
+    if (failed) return tell_failure(message);
+    return rejected ? EXIT_BAD : EXIT_DONE;
 }
 
 static error *open_payload(const char *name, client_transfer *transfer) {

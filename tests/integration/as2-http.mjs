@@ -125,4 +125,5 @@ test("banyan send tells what became of a message, and why", async () => {
   const gone = us.run("send", "peer", "-", "--filename", "a.txt", "--wait", "3", {input: "hello"});
   assert.equal(gone.code, 3);
   assert.match(gone.out, /connect to 127\.0\.0\.1 port 9/);
+  assert.match(gone.err, /^banyan: it is not through yet and is tried further: .*; `banyan message show \S+` tells how it stands\n$/, "PRODUCT: one line on standard error");
 });
