@@ -525,9 +525,15 @@ static error *answer_interchange(const judgement *j, const judged_interchange *i
     if (options->kind == EDI_ACKNOWLEDGE_CONTRL)
         return error_new(ERROR_INVALID, "an X12 interchange is answered by 997, 999 or TA1");
     error *err = NULL;
-    if (options->kind == EDI_ACKNOWLEDGE_TA1 || (options->with_ta1 && interchange->header.wants_acknowledgement))
+    bool rejects = options->reject_by_ta1 && interchange->rejected;
+    bool wants_ta1 = rejects || (options->with_ta1 && interchange->header.wants_acknowledgement);
+    bool ours = any_wanted(j, options, interchange->first_document, interchange->document_count > 0);
+    if (options->kind == EDI_ACKNOWLEDGE_TA1 || (wants_ta1 && ours))
         err = write_ta1(j, interchange, options, out, result);
-    if (!err && options->kind != EDI_ACKNOWLEDGE_TA1) err = write_functional(j, interchange, options, out, result);
+    else if (rejects)
+        result->skipped++;
+    if (!err && !rejects && options->kind != EDI_ACKNOWLEDGE_TA1)
+        err = write_functional(j, interchange, options, out, result);
     return err;
 }
 

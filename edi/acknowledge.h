@@ -21,19 +21,21 @@ typedef enum edi_acknowledgement_kind {
 
 typedef struct edi_acknowledge_options {
     edi_acknowledgement_kind kind;
-    bool with_ta1;           /* TA1 besides, where ISA14 asks for it */
-    bool errors_accepted;    /* documents with faults are accepted with errors, not rejected */
-    bool rejected_only;      /* name only the documents that have faults */
-    bool no_detail;          /* no segments and elements */
-    bool receipt_only;       /* CONTRL: received, not judged (0083 = 8) */
+    bool with_ta1;        /* TA1 besides, where ISA14 asks for it */
+    bool reject_by_ta1;   /* an X12 interchange that is rejected as a whole: a TA1 says so, in place of 997 and 999 */
+    bool errors_accepted; /* documents with faults are accepted with errors, not rejected */
+    bool rejected_only;   /* name only the documents that have faults */
+    bool no_detail;       /* no segments and elements */
+    bool receipt_only;    /* CONTRL: received, not judged (0083 = 8) */
     const char *date, *time; /* CCYYMMDD, HHMM or HHMMSS */
     edi_control control;
     void *control_context;
     /* Told whose answer the numbers that are asked for next belong to; NULL: nobody wants to know. */
     void (*answering)(void *control_context, const edi_interchange *received);
     const char *const *types; /* only documents of these types, ended by a NULL, are answered, each group and EDIFACT
-                                 interchange that has one as a whole; what needs another kind of answer is passed over.
-                                 NULL: everything is answered, and what cannot be is an error */
+                                 interchange that has one as a whole; a TA1 is due to who takes the first document;
+                                 what needs another kind of answer is passed over. NULL: everything is answered, and
+                                 what cannot be is an error */
     const char *suffix;       /* behind terminators of the answer; NULL: none */
     edi_validate_options validate;
 } edi_acknowledge_options;

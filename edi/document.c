@@ -2,6 +2,7 @@
 #include "edi/document.h"
 
 #include "core/base/memory.h"
+#include "edi/judgement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,36 @@ static void begin(edi_document *d, edi_validator *v) {
     edi_party_text(&d->interchange.receiver, d->standard, d->receiver, sizeof d->receiver);
 }
 
+/* The envelopes that are open, and what was found of them so far. */
+typedef struct envelopes {
+    bool in_interchange, in_group, interchange_refused, group_refused;
+    size_t interchange_first, group_first; /* in a list: the first document of each */
+} envelopes;
+
+static void follow(envelopes *e, edi_event event, size_t count) {
+    if (event == EDI_INTERCHANGE) *e = (envelopes){.in_interchange = true, .interchange_first = count};
+    if (event == EDI_GROUP) {
+        e->in_group = true;
+        e->group_refused = false;
+        e->group_first = count;
+    }
+    if (event == EDI_GROUP_END) e->in_group = e->group_refused = false;
+    if (event == EDI_INTERCHANGE_END) *e = (envelopes){.in_interchange = false};
+}
+
+/* Documents that were listed before their envelope's fault was found are refused afterwards. */
+static void judge_envelope(
+    envelopes *e, edi_documents *documents, const edi_fault *fault, edi_standard standard, bool in_document) {
+    if (!e->in_interchange) return;
+    edi_level level = judgement_refuses(fault, standard, e->in_group, in_document);
+    if (level == EDI_LEVEL_DOCUMENT) return;
+    bool whole = level == EDI_LEVEL_INTERCHANGE;
+    e->interchange_refused |= whole;
+    e->group_refused = true;
+    for (size_t i = whole ? e->interchange_first : e->group_first; i < documents->count; i++)
+        documents->list[i].refused = true;
+}
+
 static void count_fault(edi_documents *documents, const edi_fault *fault) {
     if (!fault->warning && documents->errors == 0) documents->first = *fault;
     documents->errors += !fault->warning;
@@ -113,6 +144,7 @@ error *edi_documents_each(span file, edi_library *library, const edi_validate_op
     edi_validator *v = edi_validator_new(file, library, options);
     edi_reader *reader = edi_validator_reader(v);
     edi_document document;
+    envelopes envelope = {.in_interchange = false};
     bool inside = false;
     error *err = NULL;
     edi_event event;
@@ -121,9 +153,11 @@ error *edi_documents_each(span file, edi_library *library, const edi_validate_op
         if (event == EDI_FAULT) {
             const edi_fault *fault = edi_validator_fault(v);
             count_fault(documents, fault);
+            judge_envelope(&envelope, documents, fault, edi_reader_interchange(reader)->delimiters.standard, inside);
             if (inside && !fault->warning) document.errors++;
             continue;
         }
+        follow(&envelope, event, documents->count);
         if (event == EDI_DOCUMENT) begin(&document, v);
         inside |= event == EDI_DOCUMENT;
         if (!inside) continue;
@@ -134,6 +168,7 @@ error *edi_documents_each(span file, edi_library *library, const edi_validate_op
         }
         if (event != EDI_DOCUMENT_END) continue;
         document.complete = segment != NULL;
+        document.refused = envelope.interchange_refused || envelope.group_refused;
         inside = false;
         err = take(context, &document);
     }

@@ -29,6 +29,8 @@ typedef struct edi_document {
     bool known;           /* a schema was there to hold it against */
     bool acknowledgement; /* 997, 999, CONTRL: never acknowledged */
     uint64_t errors;      /* faults that are no warnings, its envelope's not counted */
+    bool refused;         /* with the whole group or interchange that it came in, as the acknowledgement says, too: its
+                             trailer is missing or tells another count. Certain in a list only: that is known at the end */
     edi_key keys[EDI_KEYS_MAX];
     size_t key_count;
 } edi_document;

@@ -20,7 +20,7 @@ static json_t *document_json(const edi_document *d) {
     json_object_set_new(object, "keys", keys);
     json_object_set_new(object, "offset", json_integer((json_int_t)d->offset));
     json_object_set_new(object, "length", json_integer((json_int_t)d->length));
-    json_object_set_new(object, "valid", json_boolean(d->complete && d->errors == 0));
+    json_object_set_new(object, "valid", json_boolean(d->complete && d->errors == 0 && !d->refused));
     return object;
 }
 

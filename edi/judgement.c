@@ -65,8 +65,15 @@ static edi_level level_of(const edi_fault *fault) {
     return EDI_LEVEL_SEGMENT;
 }
 
-static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange, bool in_group, bool in_document) {
+/* Whose fault it is: the interchange's, the group's or the document's. */
+static edi_level owner_of(const edi_fault *fault, bool in_group, bool in_document) {
     edi_level level = level_of(fault);
+    if (level <= EDI_LEVEL_INTERCHANGE) return EDI_LEVEL_INTERCHANGE;
+    if (in_document && level >= EDI_LEVEL_DOCUMENT) return EDI_LEVEL_DOCUMENT;
+    return in_group ? EDI_LEVEL_GROUP : EDI_LEVEL_INTERCHANGE;
+}
+
+static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange, bool in_group, bool in_document) {
     if (fault->warning) return;
     if (!in_interchange) {
         if (!j->any_outside) j->first = *fault;
@@ -74,15 +81,16 @@ static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange
         return;
     }
     judged_interchange *interchange = &j->interchanges[j->interchange_count - 1];
-    if (level <= EDI_LEVEL_INTERCHANGE) {
-        add_fault(j, &interchange->faults, fault, DOCUMENT_FAULTS_MAX);
-    } else if (in_document && level >= EDI_LEVEL_DOCUMENT) {
+    edi_level owner = owner_of(fault, in_group, in_document);
+    if (owner == EDI_LEVEL_DOCUMENT) {
         judged_document *document = &j->documents[j->document_count - 1];
         document->faulty = true;
         add_fault(j, &document->faults, fault, DOCUMENT_FAULTS_MAX);
-    } else if (in_group) {
+    } else if (owner == EDI_LEVEL_GROUP) {
         add_fault(j, &j->groups[j->group_count - 1].faults, fault, DOCUMENT_FAULTS_MAX);
     } else {
+        interchange->rejected |= judgement_refuses(fault, interchange->header.delimiters.standard, in_group,
+                                     in_document) == EDI_LEVEL_INTERCHANGE;
         add_fault(j, &interchange->faults, fault, DOCUMENT_FAULTS_MAX);
     }
 }
@@ -217,6 +225,15 @@ bool judgement_ta1_rejects(const char *code) {
         if (strcmp(with_errors[i], code) == 0) return false;
     }
     return true;
+}
+
+edi_level judgement_refuses(const edi_fault *fault, edi_standard standard, bool in_group, bool in_document) {
+    edi_level owner = owner_of(fault, in_group, in_document);
+    if (fault->warning || standard == EDI_TRADACOMS || owner == EDI_LEVEL_DOCUMENT) return EDI_LEVEL_DOCUMENT;
+    bool refuses = standard != EDI_X12              ? true
+                   : owner == EDI_LEVEL_INTERCHANGE ? judgement_ta1_rejects(judgement_ta1(fault))
+                                                    : judgement_ak9(fault) != NULL;
+    return refuses ? owner : EDI_LEVEL_DOCUMENT;
 }
 
 const char *judgement_ak9(const edi_fault *fault) {

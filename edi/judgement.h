@@ -1,5 +1,5 @@
 /* edi/judgement.h: what validation found, by interchange, group and document: what acknowledge.c answers from. For
- * acknowledge.c only.
+ * acknowledge.c, and for document.c, whose documents are refused when the answer refuses them.
  */
 #ifndef BANYAN_EDI_JUDGEMENT_H
 #define BANYAN_EDI_JUDGEMENT_H
@@ -62,5 +62,9 @@ const char *judgement_ta1(const edi_fault *fault);
 const char *judgement_ak9(const edi_fault *fault); /* NULL: none */
 const char *judgement_ak5(const edi_fault *fault);
 bool judgement_ta1_rejects(const char *code);
+
+/* Does the fault refuse all of the envelope that it stands in? EDI_LEVEL_INTERCHANGE: the interchange; EDI_LEVEL_GROUP:
+ * the group; EDI_LEVEL_DOCUMENT: neither. So says the answer, too: R in a TA1 or AK9, 4 in an UCI or UCF. */
+edi_level judgement_refuses(const edi_fault *fault, edi_standard standard, bool in_group, bool in_document);
 
 #endif

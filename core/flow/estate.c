@@ -87,12 +87,25 @@ const char *estate_partner_id(const estate_partner *partner, const char *standar
 }
 
 /* EDIFACT leaves the qualifier to the parties: an id that is set without one stands for any. */
-bool estate_is_partner_id(const estate_partner *partner, const char *standard, const char *id) {
-    const char *own = estate_partner_id(partner, standard);
+static bool is_identity(const char *own, const char *standard, const char *id) {
     size_t len = strlen(own);
     if (!len || !id) return false;
     if (strcmp(own, id) == 0) return true;
     return strcmp(standard, "EDIFACT") == 0 && !strchr(own, ':') && strncmp(own, id, len) == 0 && id[len] == ':';
+}
+
+bool estate_is_partner_id(const estate_partner *partner, const char *standard, const char *id) {
+    return is_identity(estate_partner_id(partner, standard), standard, id);
+}
+
+bool estate_is_nobody_of_us(const estate *e, const char *standard, const char *id) {
+    bool known = false;
+    for (size_t i = 0; i < e->station_count; i++) {
+        const char *own = estate_station_id(&e->stations[i], standard);
+        if (is_identity(own, standard, id)) return false;
+        known = known || *own;
+    }
+    return known;
 }
 
 const estate_partner *estate_partner_by_id(const estate *e, const char *standard, const char *id) {

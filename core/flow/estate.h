@@ -198,5 +198,8 @@ const char *estate_station_id(const estate_station *station, const char *standar
 const char *estate_partner_id(const estate_partner *partner, const char *standard);
 /* Is that the partner's identity, as an envelope gives it? False when the partner has none in that standard. */
 bool estate_is_partner_id(const estate_partner *partner, const char *standard, const char *id);
+/* Is that the identity of none of our stations, as an envelope gives it? False when none has one in that standard: then
+ * nothing can be told. */
+bool estate_is_nobody_of_us(const estate *e, const char *standard, const char *id);
 
 #endif

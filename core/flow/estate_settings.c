@@ -201,7 +201,9 @@ static const setting flow_settings[] = {
     {.name = "to", .type = SETTING_OBJECTS, .nested = estate_destination_settings, .help = "Where results go."},
     {.name = "acknowledge",
         .type = SETTING_ANY,
-        .help = "The acknowledgement sent back: 997, 999 or CONTRL, or {kind, to}."},
+        .help = "The acknowledgement sent back: 997, 999 or CONTRL, or {kind, to}; with a TA1 where an X12 interchange "
+                "asks "
+                "for one (ISA14) or is refused whole."},
     {.name = "expect",
         .type = SETTING_OBJECT,
         .nested = estate_expect_settings,

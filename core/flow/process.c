@@ -113,6 +113,31 @@ static bool is_foreign(const processing *p, const json_t *document) {
            !estate_is_partner_id(p->connection->partner, standard, json_get_text(document, "sender", ""));
 }
 
+/* One that came from a partner and is addressed to none of our stations: nobody may answer it in that name. */
+static bool is_misaddressed(const processing *p, const json_t *document) {
+    if (!p->connection || !p->connection->partner) return false;
+    return estate_is_nobody_of_us(
+        p->w->estate, json_get_text(document, "standard", ""), json_get_text(document, "receiver", ""));
+}
+
+/* Refuses what is from, or to, somebody else than the two ends of the connection. */
+static bool refuse_envelope(processing *p, const json_t *document, const char *type) {
+    char text[REASON_ROOM];
+    if (is_foreign(p, document)) {
+        snprintf(text, sizeof text, "the %s names the sender %s, who is not the partner %s", type,
+            json_get_text(document, "sender", "?"), p->connection->partner->name);
+        refuse(p, "foreign", text);
+    } else if (is_misaddressed(p, document)) {
+        snprintf(text, sizeof text,
+            "the %s is addressed to %s, which is none of our stations; make a station with that id if it is ours", type,
+            json_get_text(document, "receiver", "?"));
+        refuse(p, "misaddressed", text);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* "PO107 is too long (PO1 at 8, byte 1187)": the first fault of the document, or of the file. */
 static const char *first_fault(const processing *p, const char *control, char text[REASON_ROOM]) {
     const json_t *errors = json_get_array(p->findings, "errors");
@@ -307,12 +332,7 @@ static error *route_document(processing *p, size_t i, bool *acknowledged) {
     bool taken = outgoing_is_acknowledgement(type), valid = json_get_bool(found, "valid", true), good = true;
     error *err = NULL;
     store_add_document(p->change, &row);
-    if (is_foreign(p, found)) {
-        snprintf(text, sizeof text, "the %s names the sender %s, who is not the partner %s", type,
-            json_get_text(found, "sender", "?"), p->connection->partner->name);
-        refuse(p, "foreign", text);
-        return NULL;
-    }
+    if (refuse_envelope(p, found, type)) return NULL;
     if (!valid) {
         snprintf(text, sizeof text, "%s %s: %s", type, control ? control : "", first_fault(p, control, why));
         refuse(p, "invalid", text);
@@ -367,26 +387,22 @@ static json_t *types_to_acknowledge(const processing *p, const estate_flow *flow
         const char *type = json_get_text(document, "type", "");
         bool is_edifact = strcmp(json_get_text(document, "standard", ""), "EDIFACT") == 0;
         if (is_edifact != edifact || !takes_document(flow, document) || json_object_get(done, type)) continue;
-        if (outgoing_is_acknowledgement(type) || is_foreign(p, document)) continue;
+        if (outgoing_is_acknowledgement(type) || is_foreign(p, document) || is_misaddressed(p, document)) continue;
         json_object_set_new(done, type, json_true());
         json_array_append_new(types, json_string(type));
     }
     return types;
 }
 
-static error *send_acknowledgement(processing *p, const estate_flow *flow, json_t *types) {
-    json_t *head = NULL;
-    frame reply;
+static error *add_acknowledgement(processing *p, const estate_flow *flow, const json_t *head, frame *reply) {
     payload bytes = {.bytes = NULL};
     char id[ID_SIZE], why[64];
-    error *err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_ACKNOWLEDGE,
-        json_pack("{s:s, s:O}", "kind", flow->acknowledge, "types", types), &p->payload, &reply, &head);
-    if (err) return error_wrap(err, "cannot make the %s", flow->acknowledge);
-    json_t *result = json_object();
-    json_object_set(result, "documents", json_object_get(head, "documents"));
+    json_t *result = json_object(), *documents = json_object_get(head, "documents");
+    json_object_set(result, "documents", documents);
     json_put_text(result, "content_type",
         strcmp(flow->acknowledge, "CONTRL") == 0 ? "application/edifact" : "application/edi-x12");
-    snprintf(why, sizeof why, "%s made for what came in", flow->acknowledge);
+    snprintf(why, sizeof why, "%s made for what came in",
+        json_get_text(json_array_get(documents, 0), "type", flow->acknowledge));
     outgoing o = {
         .destination = &flow->acknowledge_to,
         .parent = message_id(p),
@@ -395,11 +411,21 @@ static error *send_acknowledgement(processing *p, const estate_flow *flow, json_
         .retry = flow->retry,
         .why = why,
     };
-    err = call_result_payload(p->w->engine->options.store, &reply, json_object_get(head, "payload"), &bytes);
+    error *err = call_result_payload(p->w->engine->options.store, reply, json_object_get(head, "payload"), &bytes);
     if (!err) err = outgoing_add(p->change, &o, &bytes, id);
     if (!err) store_add_event(p->change, message_id(p), "acknowledging", why, NULL);
     payload_free(&bytes);
     json_decref(result);
+    return err;
+}
+
+static error *send_acknowledgement(processing *p, const estate_flow *flow, json_t *types) {
+    json_t *head = NULL;
+    frame reply;
+    error *err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_ACKNOWLEDGE,
+        json_pack("{s:s, s:O}", "kind", flow->acknowledge, "types", types), &p->payload, &reply, &head);
+    if (err) return error_wrap(err, "cannot make the %s", flow->acknowledge);
+    if (!json_get_bool(head, "nothing", false)) err = add_acknowledgement(p, flow, head, &reply);
     json_decref(head);
     frame_clear(&reply);
     return err;
@@ -435,7 +461,15 @@ static void claim_interchange(processing *p) {
     free(key);
 }
 
+/* What is wrong with an envelope that does not refuse what is in it: it goes on, and people see it. */
+static void note_remark(processing *p) {
+    char text[REASON_ROOM];
+    if (p->refused > 0 || json_array_size(json_get_array(p->findings, "errors")) == 0) return;
+    store_add_event(p->change, message_id(p), "remark", first_fault(p, NULL, text), NULL);
+}
+
 static void conclude(processing *p) {
+    note_remark(p);
     message_status status = MESSAGE_COMPLETED;
     if (p->jobs > 0)
         status = MESSAGE_PROCESSING;

@@ -49,16 +49,20 @@ static json_t *judgement_json(const edi_acknowledged *a) {
     return object;
 }
 
-/* Judgements of single documents come first: one of a group is for those that have none of their own. */
+/* Whose judgement holds: one of a group is for those of its documents that have none of their own; but a group, or an
+ * interchange, that is rejected takes with it what was accepted of it. */
+static int rank(const edi_acknowledged *a) {
+    return 2 * (a->outcome != EDI_OUTCOME_REJECTED) + (a->level != EDI_LEVEL_DOCUMENT);
+}
+
 static json_t *judgements_json(span bytes) {
+    enum { RANKS = 4 };
     edi_acknowledged_list judgements = {.list = NULL};
     json_t *list = json_array();
     edi_acknowledged_read(bytes, &judgements);
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < judgements.count; i++) {
-            bool single = judgements.list[i].level == EDI_LEVEL_DOCUMENT;
-            if (single == (pass == 0)) json_array_append_new(list, judgement_json(&judgements.list[i]));
-        }
+    for (int of = 0; of < RANKS; of++) {
+        for (size_t i = 0; i < judgements.count; i++)
+            if (rank(&judgements.list[i]) == of) json_array_append_new(list, judgement_json(&judgements.list[i]));
     }
     edi_acknowledged_free(&judgements);
     return list;
@@ -111,6 +115,7 @@ typedef struct numbering {
     const inspect_numbers *numbers;
     edi_standard standard;
     char ours[64], theirs[64]; /* the sender of the answer, and its receiver */
+    uint64_t first;            /* number of the first interchange */
 } numbering;
 
 static error *next_number(void *context, edi_level level, const char *kind, char number[EDI_ID_SIZE]) {
@@ -124,6 +129,7 @@ static error *next_number(void *context, edi_level level, const char *kind, char
             level == EDI_LEVEL_GROUP ? "group" : "interchange", n->ours, n->theirs);
         error *err = n->numbers->control(n->numbers->context, sequence, &value);
         if (err) return err;
+        if (level == EDI_LEVEL_INTERCHANGE && n->first == 0) n->first = value;
     }
     snprintf(number, EDI_ID_SIZE, level == EDI_LEVEL_DOCUMENT ? "%04llu" : "%llu", (unsigned long long)value);
     return NULL;
@@ -158,6 +164,18 @@ static const char **types_of(const json_t *wish) {
     return types;
 }
 
+/* A TA1 stands in its interchange without a document around it; it is tracked, and named in paths, like one. */
+static json_t *answers_json(span answer, const numbering *n, edi_library *library) {
+    json_t *list = documents_json(answer, library);
+    if (json_array_size(list) > 0 || n->first == 0) return list;
+    char control[EDI_ID_SIZE];
+    snprintf(control, sizeof control, "%09llu", (unsigned long long)n->first);
+    json_array_append_new(list,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:{}}", "standard", edi_standard_name(n->standard), "type", "TA1",
+            "control", control, "interchange_control", control, "sender", n->ours, "receiver", n->theirs, "keys"));
+    return list;
+}
+
 error *inspect_acknowledge(span bytes, const json_t *wish, edi_library *library, const inspect_numbers *numbers,
     int64_t now_ms, buf *out, json_t **head) {
     char now[CLOCK_TEXT_SIZE], date[9], time[7];
@@ -169,6 +187,8 @@ error *inspect_acknowledge(span bytes, const json_t *wish, edi_library *library,
     const char **types = types_of(wish);
     const edi_acknowledge_options options = {
         .kind = kind_named(json_get_text(wish, "kind", "")),
+        .with_ta1 = true,
+        .reject_by_ta1 = true,
         .types = types,
         .answering = note_parties,
         .date = date,
@@ -178,8 +198,11 @@ error *inspect_acknowledge(span bytes, const json_t *wish, edi_library *library,
     };
     error *err = edi_acknowledge(bytes, library, &options, out, &result);
     free(types);
-    if (!err && result.interchanges == 0) err = error_new(ERROR_INVALID, "there is nothing in it to acknowledge");
+    /* Nothing for these types: another flow answers the interchange as a whole. */
+    if (!err && result.interchanges == 0 && result.skipped == 0)
+        err = error_new(ERROR_INVALID, "there is nothing in it to acknowledge");
     if (err) return err;
-    *head = json_pack("{s:o}", "documents", documents_json(buf_span(out), library));
+    *head = json_pack(
+        "{s:o, s:b}", "documents", answers_json(buf_span(out), &n, library), "nothing", result.interchanges == 0);
     return NULL;
 }

@@ -153,6 +153,23 @@ static void ta1_answers_the_interchange(void **state) {
     }
 }
 
+/* An interchange that is rejected has no group of it accepted; who takes its first document tells. */
+static void an_interchange_that_is_rejected_is_answered_by_a_ta1_alone(void **state) {
+    (void)state;
+    static const char *const first[] = {"850", NULL}, *const second[] = {"810", NULL};
+    edi_acknowledge_options options = {.reject_by_ta1 = true, .types = first};
+    assert_int_equal(answer(ISA_FIXED REST, options).interchanges, 1);
+    assert_string_equal(part("TA1", "IEA"), "TA1*000000001*260101*1200*R*023~");
+    assert_null(strstr(buf_text(&answered), "AK9"));
+    options.types = second;
+    edi_acknowledge_result result = answer(ISA_FIXED REST, options);
+    assert_int_equal(result.interchanges, 0);
+    assert_int_equal(result.skipped, 1);
+    options = (edi_acknowledge_options){.reject_by_ta1 = true};
+    answer(ISA_FIXED REST "IEA*2*000000001~", options);
+    assert_string_equal(part("AK9", "SE*"), "AK9*A*1*1*1~");
+}
+
 /* EA04 */
 static void the_999_speaks_of_the_guide(void **state) {
     (void)state;
@@ -340,6 +357,7 @@ int main(void) {
         cmocka_unit_test(envelopes_have_their_codes_too),
         cmocka_unit_test(documents_with_faults_may_be_accepted_with_errors),
         cmocka_unit_test(ta1_answers_the_interchange),
+        cmocka_unit_test(an_interchange_that_is_rejected_is_answered_by_a_ta1_alone),
         cmocka_unit_test(the_999_speaks_of_the_guide),
         cmocka_unit_test(the_999_names_loop_unit_and_trigger_of_a_guide),
         cmocka_unit_test(bad_values_are_copied_only_when_they_can_travel),

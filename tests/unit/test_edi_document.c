@@ -43,6 +43,41 @@ static void documents_carry_what_they_are_tracked_by(void **state) {
     buf_free(&file);
 }
 
+/* What the acknowledgement refuses as a whole is no valid document of a file (ED-01, ED-10). */
+static void documents_share_the_fate_of_their_envelope(void **state) {
+    (void)state;
+#define ONE "UNH+1+XYZ:D:96A:UN'A+1'UNT+3+1'"
+#define SETS GS_ORDERS "ST*XYZ*0001~A*1~SE*3*0001~ST*XYZ*0002~A*1~SE*3*0002~"
+    static const struct {
+        const char *text, *refused; /* a letter a document: r refused, - not */
+    } rows[] = {
+        {ISA_FIXED SETS "GE*2*1~IEA*1*000000001~", "--"},
+        {ISA_FIXED SETS "GE*3*1~IEA*1*000000001~", "rr"}, /* AK905 5 */
+        {ISA_FIXED SETS "GE*2*9~IEA*1*000000001~", "rr"}, /* AK905 4 */
+        {ISA_FIXED SETS "IEA*1*000000001~", "rr"},        /* AK905 3 */
+        {ISA_FIXED SETS "GE*2*1~", "rr"},                 /* TA105 023 */
+        {ISA_FIXED SETS "GE*2*1~IEA*2*000000001~", "--"}, /* TA104 E */
+        {ISA_FIXED SETS
+            "GE*3*1~GS*PO*SENDER*RECEIVER*20260101*1200*2*X*004010~ST*XYZ*0001~A*1~SE*3*0001~GE*1*2~IEA*2*000000001~",
+            "rr-"},
+        {UNB_PLAIN ONE "UNZ+1+REF1'", "-"},
+        {UNB_PLAIN ONE "UNZ+2+REF1'", "r"}, /* UCI 4 */
+        {UNB_PLAIN ONE, "r"},
+        {UNB_PLAIN ONE "UNZ+2+REF1'"
+                       "UNB+UNOC:3+SENDER:14+RECEIVER:14+260101:1200+REF2'" ONE "UNZ+1+REF2'",
+            "r-"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char fates[8] = "";
+        edi_documents found;
+        edi_documents_read(span_of(rows[i].text), test_library(), NULL, &found);
+        for (size_t k = 0; k < found.count && k < sizeof fates - 1; k++)
+            fates[k] = found.list[k].refused ? 'r' : '-';
+        if (strcmp(fates, rows[i].refused) != 0) fail_msg("%s: %s, not %s", rows[i].text, fates, rows[i].refused);
+        edi_documents_free(&found);
+    }
+}
+
 static void a_document_alone_is_a_valid_file(void **state) {
     (void)state;
 #define SET(n) "ST*850*" n "~\nBEG*00*SA*A1**20260101~\nPO1*1*5*EA*1.5~\nSE*4*" n "~\n"
@@ -270,6 +305,7 @@ static void delimiters_in_data_are_released_or_refused_with_their_place(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_carry_what_they_are_tracked_by),
+        cmocka_unit_test(documents_share_the_fate_of_their_envelope),
         cmocka_unit_test(a_document_alone_is_a_valid_file),
         cmocka_unit_test(the_view_finds_segments_loops_and_values),
         cmocka_unit_test(without_schema_loops_run_from_trigger_to_trigger),
