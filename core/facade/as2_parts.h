@@ -2,9 +2,10 @@
  * (draft-harding-as2-restart-02 §3).
  *
  * A partner names a transfer by an ETag of its own. While it comes its bytes go to a file of the spool that no row
- * names yet; when the connection breaks the file is kept here, for a day at most, and the partner may ask how much
- * there is and send the rest. Nothing of it is a message, and no restart remembers it: then the whole comes again.
- * Bytes kept belong to nobody who has proved to be a partner: they are few, and the oldest make room. From any thread.
+ * names yet; when the connection breaks the file is put aside, for a day at most, also over a restart of the appliance,
+ * and the partner may ask how much there is and send the rest. Nothing of it is a message, and nothing was promised: a
+ * power cut may take it, and what comes together in the end is judged by its signature. Bytes kept belong to nobody who
+ * has proved to be a partner: they are few, and the oldest make room. From any thread.
  */
 #ifndef BANYAN_CORE_FACADE_AS2_PARTS_H
 #define BANYAN_CORE_FACADE_AS2_PARTS_H

@@ -3,7 +3,7 @@
  *
  * The transfer is named by an ETag, which is the message's own id, so that it stays the same whenever it is tried. At a
  * later attempt the partner is asked with HEAD how many bytes came; the rest is posted, with Content-Range. Who says in
- * EDIINT-Features that he can (RFC 6017) is remembered as long as this process lives. */
+ * EDIINT-Features that he can (RFC 6017) is remembered, until he says otherwise. */
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/flow/exchange_parts.h"
@@ -15,44 +15,65 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static const char feature[] = "AS2-Restart";
+static const char feature[] = "AS2-Restart", scope[] = "as2-restart";
+static const int64_t kept_ms = INT64_C(366) * 24 * 60 * 60 * 1000;
 
 struct peers {
     pthread_mutex_t lock;
-    map *can; /* names of connections */
+    map *known; /* names of connections; yes or no */
 };
+
+static char yes, no;
 
 struct peers *peers_new(void) {
     struct peers *p = xcalloc(1, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
-    p->can = map_new();
+    p->known = map_new();
     return p;
 }
 
 void peers_free(struct peers *p) {
     if (!p) return;
-    map_free(p->can, NULL);
+    map_free(p->known, NULL);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
-/* The last word counts: an upgrade can be undone. */
+static void remember(struct peers *p, const char *name, bool can) {
+    pthread_mutex_lock(&p->lock);
+    map_put(p->known, span_of(name), can ? &yes : &no);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* What he said in an earlier life of this process is asked of the store once. */
+static bool peer_can(engine *e, const estate_connection *connection) {
+    pthread_mutex_lock(&e->peers->lock);
+    const char *known = map_get(e->peers->known, span_of(connection->name));
+    pthread_mutex_unlock(&e->peers->lock);
+    if (known) return known == &yes;
+    store_answer kept;
+    error *err = store_kept_answer(e->options.store, scope, connection->name, &kept);
+    bool can = !err && json_get_bool(kept.head, "can", false);
+    if (!err) store_answer_clear(&kept);
+    if (err && error_code_of(err) != ERROR_NOT_FOUND)
+        log_failure(LOG_WARNING, "what partners can is not known", err);
+    else
+        error_free(err);
+    remember(e->peers, connection->name, can);
+    return can;
+}
+
+/* The last word counts: an upgrade can be undone. Kept for others to come, and not waited for: he will say it again. */
 void peers_note(engine *e, const estate_connection *connection, span features) {
     if (!features.data) return;
     bool can = memmem(features.data, features.len, feature, sizeof feature - 1) != NULL;
-    pthread_mutex_lock(&e->peers->lock);
-    if (can)
-        map_put(e->peers->can, span_of(connection->name), e->peers);
-    else
-        map_remove(e->peers->can, span_of(connection->name));
-    pthread_mutex_unlock(&e->peers->lock);
-}
-
-static bool peer_can(engine *e, const estate_connection *connection) {
-    pthread_mutex_lock(&e->peers->lock);
-    bool can = map_get(e->peers->can, span_of(connection->name)) != NULL;
-    pthread_mutex_unlock(&e->peers->lock);
-    return can;
+    if (can == peer_can(e, connection)) return;
+    remember(e->peers, connection->name, can);
+    const store_answer kept = {.until = clock_wall_ms() + kept_ms, .head = json_pack("{s:b}", "can", can)};
+    store_change *change = store_change_new();
+    store_keep_answer(change, scope, connection->name, &kept);
+    store_submit(e->options.store, change, NULL, NULL);
+    json_decref(kept.head);
 }
 
 static void add(json_t *headers, const char *name, const char *value) {

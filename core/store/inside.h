@@ -19,7 +19,7 @@ struct store {
     store_options options;
     char *directory, *node; /* owned copies of the options' texts */
     char *database_path;
-    int directory_fd, spool_fd, lock_fd;
+    int directory_fd, spool_fd, aside_fd, lock_fd;
     atomic_bool shard_durable[256]; /* the spool's directory xx is named in it for good */
     int64_t epoch;                  /* the row of this start in epochs */
     store_writer *writer;
@@ -57,6 +57,8 @@ must_check error *spool_create(store *s, char name[40], int *fd);
 must_check error *spool_sync_directory(store *s, const char *name);
 int spool_open_file(store *s, const char *name); /* read-only; -1 with errno */
 void spool_remove(store *s, const char *name);
+must_check error *spool_put_aside(store *s, const char *name, const char *aside);
+must_check error *spool_take_up(store *s, const char *aside, char name[40], int *fd); /* ERROR_NOT_FOUND */
 must_check error *spool_sweep_start(store *s); /* removes, in the background, what no row names */
 void spool_sweep_stop(store *s);
 void spool_give_up_reserve(store *s);

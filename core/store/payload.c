@@ -133,6 +133,24 @@ void payload_abandon(payload_writer *writer) {
     free(writer);
 }
 
+error *payload_put_aside(payload_writer *take, const char *name) {
+    error *err = spool_put_aside(take->s, take->name, name);
+    if (!err) take->name[0] = '\0';
+    payload_abandon(take);
+    return err;
+}
+
+error *payload_take_up(store *s, const char *name, payload_writer **out, int *fd) {
+    error *err = payload_begin(s, out);
+    if (!err) err = spool_take_up(s, name, (*out)->name, &(*out)->fd);
+    (*out)->foreign = true;
+    *fd = (*out)->fd;
+    if (!err) return NULL;
+    payload_abandon(*out);
+    *out = NULL;
+    return err;
+}
+
 void payload_free(payload *p) {
     free(p->bytes);
     *p = (payload){.size = 0};

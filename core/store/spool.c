@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -23,12 +24,18 @@ static const uint64_t FREE_MINIMUM = UINT64_C(1) << 30, RESERVE = UINT64_C(64) <
 
 static error *keep_reserve(store *s);
 
+static error *open_directory(const store *s, const char *name, int *fd) {
+    if (mkdirat(s->directory_fd, name, 0700) < 0 && errno != EEXIST)
+        return error_from_errno(errno, "cannot make the directory %s", name);
+    *fd = openat(s->directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return *fd < 0 ? error_from_errno(errno, "cannot open the directory %s", name) : NULL;
+}
+
 error *spool_open(store *s) {
-    if (mkdirat(s->directory_fd, "spool", 0700) < 0 && errno != EEXIST)
-        return error_from_errno(errno, "cannot make the spool directory");
-    s->spool_fd = openat(s->directory_fd, "spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (s->spool_fd < 0) return error_from_errno(errno, "cannot open the spool directory");
-    error *err = keep_reserve(s);
+    error *err = open_directory(s, "spool", &s->spool_fd);
+    if (!err) err = open_directory(s, "aside", &s->aside_fd);
+    if (err) return err;
+    err = keep_reserve(s);
     if (!err) return NULL;
     log_failure(LOG_WARNING, "no space is held in reserve", err);
     atomic_store(&s->full, true);
@@ -107,6 +114,52 @@ int spool_open_file(store *s, const char *name) {
 void spool_remove(store *s, const char *name) {
     char path[SPOOL_PATH_SIZE];
     unlinkat(s->spool_fd, path_of(name, path), 0);
+}
+
+/* ---- DATA/aside: files that broke off, by names of their keeper's --------------------------------------------------
+ */
+
+error *spool_put_aside(store *s, const char *name, const char *aside) {
+    char path[SPOOL_PATH_SIZE];
+    if (renameat(s->spool_fd, path_of(name, path), s->aside_fd, aside) == 0) return NULL;
+    return error_from_errno(errno, "cannot put a spool file aside");
+}
+
+/* Under a name of this epoch: whoever has it in hand may leave it to the sweep again. */
+error *spool_take_up(store *s, const char *aside, char name[40], int *fd) {
+    char path[SPOOL_PATH_SIZE];
+    make_name(s, name);
+    error *err = make_shard(s, name);
+    if (!err && renameat(s->aside_fd, aside, s->spool_fd, path_of(name, path)) < 0)
+        err = error_from_errno(errno, "cannot take up a file that was put aside");
+    if (err) {
+        name[0] = '\0';
+        return err;
+    }
+    *fd = openat(s->spool_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return *fd < 0 ? error_from_errno(errno, "cannot open a file that was put aside") : NULL;
+}
+
+void payload_drop_aside(store *s, const char *name) {
+    unlinkat(s->aside_fd, name, 0);
+}
+
+error *payload_list_aside(store *s, payload_seen seen, void *context) {
+    int fd = openat(s->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory) {
+        error *err = error_from_errno(errno, "cannot list what was put aside");
+        io_close(&fd);
+        return err;
+    }
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        struct stat about;
+        if (fstatat(fd, entry->d_name, &about, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(about.st_mode)) continue;
+        int64_t changed_at = (int64_t)about.st_mtim.tv_sec * 1000 + about.st_mtim.tv_nsec / 1000000;
+        seen(context, entry->d_name, (uint64_t)about.st_size, changed_at);
+    }
+    closedir(directory);
+    return NULL;
 }
 
 /* ---- the sweep ----------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ static store *new_store(const store_options *options) {
     if (s->options.inline_limit == 0) s->options.inline_limit = INLINE_LIMIT;
     if (s->options.lease_ms == 0) s->options.lease_ms = LEASE_MS;
     s->database_path = xasprintf("%s/banyan.db", options->directory);
-    s->directory_fd = s->spool_fd = s->lock_fd = -1;
+    s->directory_fd = s->spool_fd = s->aside_fd = s->lock_fd = -1;
     pthread_mutex_init(&s->readers_lock, NULL);
     pthread_cond_init(&s->reader_back, NULL);
     return s;
@@ -177,6 +177,7 @@ void store_close(store *s) {
     store_readers_close(s);
     if (s->writer) store_writer_stop(s->writer);
     io_close(&s->spool_fd);
+    io_close(&s->aside_fd);
     io_close(&s->lock_fd); /* gives the lock up */
     io_close(&s->directory_fd);
     pthread_mutex_destroy(&s->readers_lock);

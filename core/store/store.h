@@ -70,6 +70,16 @@ must_check error *payload_begin_file(store *s, payload_writer **out, int *fd);
 /* Makes it durable. Frees the writer in every case. */
 must_check error *payload_finish(payload_writer *writer, payload *out);
 void payload_abandon(payload_writer *writer); /* NULL is fine; removes the file */
+
+/* Bytes that broke off on their way and are no payload yet: put aside by a name (letters, digits, hyphens) until
+ * somebody goes on with them. They survive a restart, but no power cut for certain, and no backup has them. Only of
+ * payload_begin_file's; frees the writer in every case. */
+must_check error *payload_put_aside(payload_writer *take, const char *name);
+must_check error *payload_take_up(store *s, const char *name, payload_writer **out, int *fd); /* ERROR_NOT_FOUND */
+void payload_drop_aside(store *s, const char *name);
+typedef void (*payload_seen)(void *context, const char *name, uint64_t size, int64_t changed_at); /* wall ms */
+must_check error *payload_list_aside(store *s, payload_seen seen, void *context);
+
 void payload_free(payload *p);
 /* The whole of `bytes` as a payload: spooled when larger than the limit. */
 must_check error *payload_of(store *s, span bytes, payload *out);

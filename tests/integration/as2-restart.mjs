@@ -94,6 +94,17 @@ test("it may break off more than once, and go on behind fewer bytes than there a
   assert.match(receiptOf(oracle.verify(answer.entity)).disposition, /processed$/);
 });
 
+test("what broke off is still known after a restart of the appliance (T07)", async () => {
+  const body = bodyOf(entity), id = {"message-id": "<restart-7@acme>"};
+  const there = await breakOff('"t-7"', "<restart-7@acme>", 1_500_000);
+  await us.stop();
+  await us.start();
+  url = `${us.public}/as2`;
+  assert.equal(await received('"t-7"'), there);
+  const answer = await ask(url, "POST", fields('"t-7"', {...id, "content-range": `bytes ${there}-${body.length - 1}/${body.length}`}), body.subarray(there));
+  assert.match(receiptOf(oracle.verify(answer.entity)).disposition, /processed$/);
+});
+
 test("without a part, or with one that does not fit, it is refused with what there is", async () => {
   const body = bodyOf(entity), there = await breakOff('"t-3"', "<restart-3@acme>", 500_000);
   const at = (offset, tag = '"t-3"', last = body.length - 1) => ask(url, "POST", fields(tag, {"message-id": "<restart-3@acme>", "content-range": `bytes ${offset}-${last}/${body.length}`}), body.subarray(offset));
@@ -187,6 +198,29 @@ test("a partner who never said that he can is sent no name and not asked", async
   await until("it is sent", async () => (await us.messages()).find((m) => m.direction === "out" && m.filename === "plain.bin" && m.status === "completed"));
   assert.deepEqual(partner.seen.map((one) => one.method), ["POST", "POST"]);
   assert.ok(partner.seen.every((one) => !one.header.etag));
+  partner.close();
+});
+
+test("that a partner can go on where it stopped is still known after a restart of ours", async () => {
+  let cut = true;
+  const partner = await rawServer(({method, body, complete}) => {
+    const ok = "HTTP/1.1 200 OK\r\nEDIINT-Features: AS2-Restart\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (cut && method === "POST" && body.length > 100_000) return (cut = false) || null;
+    if (method === "HEAD") return "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
+    return complete ? ok : undefined;
+  });
+  const sent = (name) => until(`${name} is sent`, async () => (await us.messages()).find((m) => m.direction === "out" && m.filename === name && m.status === "completed"));
+  await agree(us, {url: partner.url, mdn: "none", restart: "auto"});
+  put(us, "says.txt", "a small one");
+  await sent("says.txt");
+  await us.stop();
+  await us.start();
+  url = `${us.public}/as2`;
+  put(us, "later.bin", large);
+  await sent("later.bin");
+  assert.deepEqual(partner.seen.map((one) => one.method), ["POST", "POST", "HEAD", "POST"]);
+  assert.ok(partner.seen[1].header.etag);
+  assert.match(partner.seen[3].header["content-range"], /^bytes 1000-/);
   partner.close();
 });
 

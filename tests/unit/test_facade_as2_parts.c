@@ -29,14 +29,18 @@ static int count_file(const char *path, const struct stat *about, int kind, stru
 }
 
 static size_t count_files(const rig *r) {
-    char *spool = xasprintf("%s/spool", r->directory);
+    static const char *const folders[] = {"spool", "aside"};
     files = 0;
-    nftw(spool, count_file, 8, FTW_PHYS);
-    free(spool);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *path = xasprintf("%s/%s", r->directory, folders[i]);
+        nftw(path, count_file, 8, FTW_PHYS);
+        free(path);
+    }
     return files;
 }
 
 static void tear_down(rig *r) {
+    as2_parts_give_up(r->parts);
     as2_parts_free(r->parts);
     assert_int_equal(count_files(r), 0);
     store_close(r->s);
@@ -124,6 +128,49 @@ static void the_longest_idle_makes_room_first_of_the_same_partner_s(void **state
     tear_down(&r);
 }
 
+static void restart(rig *r) {
+    as2_parts_free(r->parts);
+    store_close(r->s);
+    const store_options options = options_for(r->directory);
+    assert_null(store_open(&options, &r->s));
+    r->parts = as2_parts_new(r->s);
+}
+
+static void what_broke_off_is_there_after_a_restart_and_gone_after_a_day(void **state) {
+    (void)state;
+    rig r;
+    as2_part *part = NULL;
+    char text[16] = "";
+    int fd = -1;
+    set_up(&r);
+    break_off(&r, "acme", "t", 0, "1234");
+    break_off(&r, "acme", "old", 0, "1");
+    assert_null(as2_parts_take(r.parts, "acme", SPAN("held"), 0, &part));
+    assert_null(io_write_all(as2_part_file(part), SPAN("x"), "a part"));
+    restart(&r); /* and nobody left what is in hand */
+    assert_int_equal(received(&r, "acme", "t"), 4);
+    assert_int_equal(received(&r, NULL, "t"), 4);
+    assert_int_equal(received(&r, "other", "t"), 0);
+    assert_int_equal(received(&r, "acme", "held"), 0);
+    break_off(&r, "acme", "t", 4, "56");
+    restart(&r);
+    assert_null(as2_parts_take(r.parts, "acme", SPAN("t"), 6, &part));
+    payload_writer *writer = as2_part_complete(r.parts, part, &fd);
+    assert_int_equal(pread(fd, text, sizeof text, 0), 6);
+    assert_string_equal(text, "123456");
+    payload_abandon(writer);
+    restart(&r);
+    assert_int_equal(received(&r, "acme", "t"), 0);
+
+    char *command = xasprintf("touch -d '2 days ago' %s/aside/*", r.directory);
+    assert_int_equal(system(command), 0);
+    free(command);
+    restart(&r);
+    assert_int_equal(received(&r, "acme", "old"), 0);
+    assert_int_equal(count_files(&r), 0);
+    tear_down(&r);
+}
+
 static void messages_under_way_keep_their_place_when_there_is_none_left(void **state) {
     (void)state;
     rig r;
@@ -153,6 +200,7 @@ int main(void) {
         cmocka_unit_test(what_broke_off_is_counted_and_gone_on_with),
         cmocka_unit_test(a_transfer_is_in_one_hand_and_goes_on_behind_what_there_is),
         cmocka_unit_test(the_longest_idle_makes_room_first_of_the_same_partner_s),
+        cmocka_unit_test(what_broke_off_is_there_after_a_restart_and_gone_after_a_day),
         cmocka_unit_test(messages_under_way_keep_their_place_when_there_is_none_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
