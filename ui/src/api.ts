@@ -2,6 +2,7 @@
 // a reverse proxy under any path. What goes wrong is always a Problem: a sentence for people, and what to do about it.
 
 import {signal} from "@preact/signals";
+import {during} from "./activity";
 import type {Json, Session} from "./types";
 
 export const session = signal<Session | null>(null);
@@ -42,7 +43,11 @@ export function address(path: string): string {
   return new URL(path, document.baseURI).href.split("#")[0] ?? path;
 }
 
-export async function call(method: string, path: string, body?: Json, init: RequestInit = {}): Promise<Response> {
+export function call(method: string, path: string, body?: Json, init: RequestInit = {}): Promise<Response> {
+  return during(ask(method, path, body, init));
+}
+
+async function ask(method: string, path: string, body: Json | undefined, init: RequestInit): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has("Accept")) headers.set("Accept", "application/json");
   if (body !== undefined) headers.set("Content-Type", "application/json");
@@ -85,9 +90,17 @@ export function asProblem(cause: unknown): Problem {
   return new Problem(-1, "The page could not show this", cause instanceof Error ? cause.message : String(cause));
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await call("GET", path, undefined, signal ? {signal} : {});
-  return (await response.json()) as T;
+// An answer and what it holds: reading it is a part of the work.
+function read<T>(path: string, signal: AbortSignal | undefined, take: (body: unknown, headers: Headers) => T): Promise<T> {
+  const work = async (): Promise<T> => {
+    const response = await call("GET", path, undefined, signal ? {signal} : {});
+    return take(await response.json(), response.headers);
+  };
+  return during(work());
+}
+
+export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return read(path, signal, (body) => body as T);
 }
 
 export interface Page<T> {
@@ -95,10 +108,11 @@ export interface Page<T> {
   next: string | null;
 }
 
-export async function getPage<T>(path: string, signal?: AbortSignal): Promise<Page<T>> {
-  const response = await call("GET", path, undefined, signal ? {signal} : {});
-  const body = (await response.json()) as {items?: T[]};
-  return {items: body.items ?? [], next: nextPage(response.headers.get("Link"), path)};
+export function getPage<T>(path: string, signal?: AbortSignal): Promise<Page<T>> {
+  return read(path, signal, (body, headers) => ({
+    items: (body as {items?: T[]}).items ?? [],
+    next: nextPage(headers.get("Link"), path),
+  }));
 }
 
 // The address of the next page from a Link header (RFC 8288), relative to the page that was asked for. Only its query is
@@ -113,9 +127,8 @@ export function nextPage(link: string | null, path: string): string | null {
 }
 
 // One object with the revision that it has, to be sent back with If-Match.
-export async function getTagged<T>(path: string): Promise<{value: T; tag: string}> {
-  const response = await call("GET", path);
-  return {value: (await response.json()) as T, tag: response.headers.get("ETag") ?? ""};
+export function getTagged<T>(path: string): Promise<{value: T; tag: string}> {
+  return read(path, undefined, (body, headers) => ({value: body as T, tag: headers.get("ETag") ?? ""}));
 }
 
 // Puts an object. `tag` is what getTagged gave, "" for an object that must not exist yet, null for whatever is there.

@@ -65,17 +65,18 @@ function onKey(event: KeyboardEvent): void {
     press("Escape");
     return;
   }
-  if (lettersOn.value && letter(event.key)) event.preventDefault();
+  if (lettersOn.value && letter(event.key, event.timeStamp)) event.preventDefault();
 }
 
-function letter(key: string): boolean {
-  if (performance.now() < goUntil) {
+// `at` is when the key was pressed: how busy the page is does not make the two letters of "g m" two things.
+function letter(key: string, at: number): boolean {
+  if (at < goUntil) {
     goUntil = 0;
     const place = places.find((candidate) => candidate.key === key);
     if (place) navigate(link(place.path));
     return place !== undefined;
   }
-  if (key === "g") goUntil = performance.now() + GO_MS;
+  if (key === "g") goUntil = at + GO_MS;
   else if (key === "/") focusSearch();
   else if (key === "?") helpShown.value = true;
   else if (key === "j") step(1);

@@ -3,6 +3,7 @@
 
 import type {ComponentType, JSX} from "preact";
 import {useEffect, useState} from "preact/hooks";
+import {during} from "./activity";
 import {Problem} from "./api";
 import {Failed, Loading} from "./parts/states";
 
@@ -13,7 +14,7 @@ export function lazy<P extends object>(load: () => Promise<ComponentType<P>>, wh
     const [failed, setFailed] = useState(false);
     const fetchPart = (): void => {
       setFailed(false);
-      load().then(
+      during(load()).then(
         (view) => {
           known = view;
           setPart({view});

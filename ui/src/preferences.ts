@@ -18,15 +18,21 @@ export interface Preferences {
 
 export const preferences = signal<Preferences>({});
 
-export async function prefer(change: Preferences): Promise<void> {
-  const before = preferences.value;
-  preferences.value = {...before, ...change};
-  try {
-    await call("PUT", "api/v1/preferences", preferences.value as unknown as Json);
-  } catch (cause) {
-    preferences.value = before;
-    say(`It could not be kept. ${asProblem(cause).message}`);
-  }
+// One after the other, and none before what is kept is known: a change is a change of that, not of nothing.
+let turn: Promise<void> = Promise.resolve();
+
+export function prefer(change: (before: Preferences) => Preferences): Promise<void> {
+  turn = turn.then(async () => {
+    const before = preferences.value;
+    preferences.value = change(before);
+    try {
+      await call("PUT", "api/v1/preferences", preferences.value as unknown as Json);
+    } catch (cause) {
+      preferences.value = before;
+      say(`It could not be kept. ${asProblem(cause).message}`);
+    }
+  });
+  return turn;
 }
 
 export function startPreferences(): void {
@@ -34,10 +40,10 @@ export function startPreferences(): void {
   effect(() => void (user.value = session.value?.user ?? ""));
   effect(() => {
     preferences.value = {};
-    if (user.value !== "")
-      get<Preferences>("api/v1/preferences").then(
-        (found) => (preferences.value = found),
-        () => undefined,
-      );
+    if (user.value === "") return;
+    turn = get<Preferences>("api/v1/preferences").then(
+      (found) => void (preferences.value = found),
+      () => undefined,
+    );
   });
 }

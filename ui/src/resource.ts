@@ -1,7 +1,7 @@
 // resource.ts: what a screen asks of the API, with the states that every screen must show: loading, there, failed, and there
 // but no longer fresh. One thing: useResource. A list in pages that stays current without moving under the reader's eyes: useList.
 
-import {signal, useSignal, type Signal} from "@preact/signals";
+import {signal, type Signal} from "@preact/signals";
 import {useEffect, useMemo, useRef} from "preact/hooks";
 import {asProblem, get, getPage, type Page, type Problem} from "./api";
 import {subscribe, type Notice, type Topic} from "./live";
@@ -41,15 +41,22 @@ export function useResource<T>(
   topics: readonly Topic[] = [],
   concerns: (notice: Notice) => boolean = () => true,
 ): Resource<T> {
-  const data = useSignal<T | null>(null);
-  const problem = useSignal<Problem | null>(null);
-  const loading = useSignal(path !== null);
-  const control = useMemo(() => ({abort: new AbortController()}), []);
+  // Made anew with the path: what was known of one thing is never shown under the name of another.
+  const state = useMemo(
+    () => ({
+      data: signal<T | null>(null),
+      problem: signal<Problem | null>(null),
+      loading: signal(path !== null),
+      abort: new AbortController(),
+    }),
+    [path],
+  );
+  const {data, problem, loading} = state;
 
   const reload = (): void => {
-    control.abort.abort();
+    state.abort.abort();
     if (path === null) return;
-    const abort = (control.abort = new AbortController());
+    const abort = (state.abort = new AbortController());
     loading.value = true;
     get<T>(path, abort.signal).then(
       (value) => {
@@ -66,11 +73,9 @@ export function useResource<T>(
     );
   };
   useEffect(() => {
-    data.value = null;
-    problem.value = null;
     reload();
-    return () => control.abort.abort();
-  }, [path]);
+    return () => state.abort.abort();
+  }, [state]);
   useNotices(topics, concerns, reload);
   return {data, problem, loading, reload};
 }

@@ -4,6 +4,7 @@
 import {computed, signal} from "@preact/signals";
 
 export interface Route {
+  address: string; // As it stands behind the page's own: "#/messages?status=failed".
   path: string[]; // Decoded segments: ["messages", "0198c1…"].
   query: URLSearchParams;
 }
@@ -12,9 +13,9 @@ history.scrollRestoration = "manual"; // Lists remember their own place (resourc
 const hash = signal(location.hash);
 addEventListener("hashchange", () => (hash.value = location.hash));
 
-export const route = computed<Route>(() => parse(hash.value));
+export const route = computed<Route>(() => ({address: hash.value, ...parse(hash.value)}));
 
-export function parse(text: string): Route {
+export function parse(text: string): Omit<Route, "address"> {
   const [path = "", query = ""] = text.replace(/^#\/?/, "").split(/\?(.*)/s, 2);
   return {path: path.split("/").filter(Boolean).map(decode), query: new URLSearchParams(query)};
 }
@@ -34,6 +35,7 @@ export function link(path: string[], query?: URLSearchParams | {[name: string]: 
 
 export function navigate(address: string): void {
   location.hash = address;
+  hash.value = location.hash; // At once: the event comes later, and until then the address would not be that of what is shown.
 }
 
 // Changes the address without a new step for the back button: for what is typed letter by letter.

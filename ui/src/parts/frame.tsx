@@ -3,6 +3,7 @@
 import {signal} from "@preact/signals";
 import type {ComponentChildren, JSX} from "preact";
 import {useLayoutEffect, useRef} from "preact/hooks";
+import {begin} from "../activity";
 import {asProblem, session} from "../api";
 import {count, plural} from "../format";
 import {helpShown} from "../keys";
@@ -33,6 +34,8 @@ export function Frame({children}: {children: ComponentChildren}): JSX.Element {
     first.current = false;
     scrollTo(0, 0);
   }, [here]);
+  // What a new address shows is asked for by effects that run later.
+  useLayoutEffect(() => begin()(), [route.value.address]);
 
   return (
     <>
@@ -70,7 +73,7 @@ export function Frame({children}: {children: ComponentChildren}): JSX.Element {
       <nav id="rail" aria-label="Screens" class={railOpen.value ? "open" : ""}>
         <Rail />
       </nav>
-      <main ref={main} tabIndex={-1}>
+      <main ref={main} tabIndex={-1} data-address={route.value.address}>
         <OfflineBanner />
         {children}
       </main>

@@ -134,6 +134,7 @@ export function Table<T>({caption, columns, rows, rowKey, selection, long = fals
 interface ListViewProps<T> extends Omit<TableProps<T>, "rows" | "rowKey"> {
   list: List<T>;
   what: string; // "messages": for sentences.
+  outdated?: readonly T[]; // Rows of another query, shown as such until those of this one are there.
   keep?: ((row: T) => boolean) | undefined; // Narrows what is shown to what was typed.
   empty: ComponentChildren;
 }
@@ -142,6 +143,7 @@ const BY_ITSELF = 20_000; // So many rows a list fetches while it is scrolled; t
 
 export function ListView<T>({
   list,
+  outdated = [],
   what,
   caption,
   columns,
@@ -168,7 +170,13 @@ export function ListView<T>({
     return () => watcher.disconnect();
   }, [rows?.length, list.next.value, list.loading.value, byItself]);
   if (rows === null) {
-    return problem ? <Failed problem={problem} what={what} again={() => void list.first()} /> : <Loading what={what} />;
+    if (problem) return <Failed problem={problem} what={what} again={() => void list.first()} />;
+    if (outdated.length === 0) return <Loading what={what} />;
+    return (
+      <div class="outdated" aria-busy="true" inert>
+        <Table caption={caption} columns={columns} rows={outdated} rowKey={list.key} selection={selection} long={long} />
+      </div>
+    );
   }
   const shown = keep ? rows.filter(keep) : rows;
   return (

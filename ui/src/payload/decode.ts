@@ -1,6 +1,7 @@
 // payload/decode.ts: the first bytes of a payload as text, or as what they are. Nothing is guessed silently: the reader is told
 // which encoding was assumed.
 
+import {during} from "../activity";
 import {call} from "../api";
 
 export const WINDOW_BYTES = 64 * 1024;
@@ -19,7 +20,11 @@ export interface Decoded {
 }
 
 // Reads no more than the window, whatever the server sends: a payload of gigabytes costs one window.
-export async function fetchPayload(id: string, signal: AbortSignal): Promise<Payload> {
+export function fetchPayload(id: string, signal: AbortSignal): Promise<Payload> {
+  return during(readPayload(id, signal));
+}
+
+async function readPayload(id: string, signal: AbortSignal): Promise<Payload> {
   const response = await call("GET", `api/v1/messages/${encodeURIComponent(id)}/payload`, undefined, {
     signal,
     headers: {Accept: "*/*"},

@@ -4,6 +4,7 @@
 import {useSignal} from "@preact/signals";
 import type {JSX} from "preact";
 import {useEffect, useMemo, useRef} from "preact/hooks";
+import {during} from "../activity";
 import {asProblem, call, getTagged, put, type Problem} from "../api";
 import {Form} from "../forms/form";
 import {check, loadSchemas, ownFaults, schemaOf, tidy, type Fault, type Schema} from "../forms/schema";
@@ -311,7 +312,7 @@ function Yaml({value, change}: {value: Json; change: (value: Item) => void}): JS
   const onInput = async (now: string): Promise<void> => {
     typed.value = now;
     const mine = ++turn.current;
-    const read = await fromYaml(now);
+    const read = await during(fromYaml(now));
     if (mine !== turn.current) return;
     if (!("value" in read)) fault.value = read;
     else if (read.value === null || typeof read.value !== "object" || Array.isArray(read.value))

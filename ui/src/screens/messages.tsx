@@ -3,7 +3,7 @@
 
 import type {JSX} from "preact";
 import {signal, useSignal} from "@preact/signals";
-import {useEffect, useMemo, useRef} from "preact/hooks";
+import {useEffect, useLayoutEffect, useMemo, useRef} from "preact/hooks";
 import {count, localTime, plural} from "../format";
 import {Dialog, DialogFoot} from "../parts/dialog";
 import {Icon} from "../parts/icon";
@@ -11,7 +11,7 @@ import {Empty} from "../parts/states";
 import {ListView, type Column} from "../parts/table";
 import {Clipped, Direction, Documents, Foreign, messageTitle, Size, StatusWord, Time} from "../parts/text";
 import {say} from "../parts/toast";
-import {prefer, preferences} from "../preferences";
+import {prefer, preferences, type SavedView} from "../preferences";
 import {fromAddress, toAddress, toParameters, type Filter, type Query} from "../query";
 import {useList, type List} from "../resource";
 import {link, navigate, route} from "../router";
@@ -98,15 +98,22 @@ function onNotice(list: List<Message>, topic: string, notice: {id?: string; stat
 }
 
 export function Messages(): JSX.Element {
+  const before = useRef<readonly Message[]>([]); // What was shown last: it stays, marked as such, until the rows of another query are there.
   const query = fromAddress(route.value.query);
   const filtered = Object.keys(query).length > 0;
   const address = toAddress(query).toString();
-  return <Shown key={address} query={query} filtered={filtered} />;
+  return <Shown key={address} query={query} filtered={filtered} before={before} />;
 }
 
 const PAGE = 200;
 
-function Shown({query, filtered}: {query: Query; filtered: boolean}): JSX.Element {
+interface ShownProps {
+  query: Query;
+  filtered: boolean;
+  before: {current: readonly Message[]};
+}
+
+function Shown({query, filtered, before}: ShownProps): JSX.Element {
   // "The last hour" is fixed when the list is opened: a list whose start moves would never be the same twice.
   const parameters = useMemo(() => toParameters(query), []);
   const search = "api/v1/messages" + (parameters.size > 0 ? `?${parameters.toString()}` : "");
@@ -122,6 +129,11 @@ function Shown({query, filtered}: {query: Query; filtered: boolean}): JSX.Elemen
     document.title = "Messages · Banyan";
   }, []);
   const rows = list.rows.value ?? [];
+  const outdated = useMemo(() => before.current, [list]);
+  if (list.rows.value) before.current = list.rows.value;
+  useLayoutEffect(() => {
+    if (list.rows.peek() === null) scrollTo(0, 0);
+  }, [list]);
   lastMessages.value = {rows, address: link(["messages"], toAddress(query))};
   const toggle = (key: string, range: boolean): void => {
     const next = new Set(picked.value);
@@ -146,6 +158,7 @@ function Shown({query, filtered}: {query: Query; filtered: boolean}): JSX.Elemen
       <Filters query={query} />
       <Picked
         rows={rows}
+        waiting={list.rows.value === null && list.problem.value === null}
         picked={picked.value}
         search={search}
         more={list.next.value !== null}
@@ -157,6 +170,7 @@ function Shown({query, filtered}: {query: Query; filtered: boolean}): JSX.Elemen
       />
       <ListView
         list={list}
+        outdated={outdated}
         what="messages"
         caption="Messages, newest first"
         columns={chosenColumns()}
@@ -173,6 +187,7 @@ const choosing = signal(false);
 
 interface PickedProps {
   rows: Message[];
+  waiting: boolean; // The rows of this query are not there yet.
   picked: ReadonlySet<string>;
   search: string;
   more: boolean;
@@ -180,13 +195,14 @@ interface PickedProps {
   toggleFocused: () => void;
 }
 
-function Picked({rows, picked, search, more, clear, toggleFocused}: PickedProps): JSX.Element {
+function Picked({rows, waiting, picked, search, more, clear, toggleFocused}: PickedProps): JSX.Element {
   const asking = useSignal<Chosen | null>(null);
   const chosen = rows.filter((row) => picked.has(row.id));
   return (
     <div class="picked" role="region" aria-label="What is selected">
       {picked.size === 0 ? (
         <span class="quiet">
+          {waiting && <span class="after-a-while">Looking for messages …</span>}
           {rows.length > 0 && `${plural(rows.length, "message")} shown${more ? ", more below" : ""}.`}
           <button type="button" class="plain hidden" data-key="x" onClick={toggleFocused}>
             Select the row that has the focus
@@ -238,7 +254,7 @@ function Columns({close}: {close: () => void}): JSX.Element {
   const shown = chosenColumns().map(({title}) => title);
   const set = (title: string, on: boolean): void => {
     const next = on ? [...shown, title] : shown.filter((one) => one !== title);
-    void prefer({columns: next});
+    void prefer((before) => ({...before, columns: next}));
   };
   return (
     <Dialog title="Columns of the message list" close={close}>
@@ -258,11 +274,7 @@ function Columns({close}: {close: () => void}): JSX.Element {
       <div class="sheet-foot">
         <button
           type="button"
-          onClick={() => {
-            const {columns: _, ...rest} = preferences.value;
-            preferences.value = rest;
-            void prefer({});
-          }}
+          onClick={() => void prefer(({columns: _, ...rest}) => rest)}
         >
           As delivered
         </button>
@@ -276,6 +288,12 @@ function Columns({close}: {close: () => void}): JSX.Element {
 
 function same(a: Query, b: Query): boolean {
   return toAddress(a).toString() === toAddress(b).toString();
+}
+
+const MOST_VIEWS = 20;
+
+function keepView(view: SavedView): Promise<void> {
+  return prefer((before) => ({...before, views: [...(before.views ?? []), view].slice(-MOST_VIEWS)}));
 }
 
 function Views({query}: {query: Query}): JSX.Element {
@@ -315,8 +333,8 @@ function Views({query}: {query: Query}): JSX.Element {
           type="button"
           class="plain"
           onClick={() => {
-            void prefer({views: saved.filter((view) => view !== current)});
-            say(`The search ${current.title} is forgotten.`, null, () => void prefer({views: saved}));
+            void prefer((before) => ({...before, views: (before.views ?? []).filter((view) => view.query !== here)}));
+            say(`The search ${current.title} is forgotten.`, null, () => void keepView(current));
           }}
         >
           Forget this search
@@ -325,7 +343,7 @@ function Views({query}: {query: Query}): JSX.Element {
       {naming.value && (
         <NameView
           close={() => (naming.value = false)}
-          keep={(title) => void prefer({views: [...saved, {title, query: here}].slice(-20)})}
+          keep={(title) => void keepView({title, query: here})}
         />
       )}
     </div>

@@ -3,13 +3,15 @@
 
 import {useSignal} from "@preact/signals";
 import type {ComponentChildren, JSX} from "preact";
-import {useEffect} from "preact/hooks";
+import {useEffect, useMemo} from "preact/hooks";
 import {asProblem, get, getPage, getTagged, put, type Problem} from "../api";
 import {Form, useNames} from "../forms/form";
 import {check, loadSchemas, ownFaults, schemaOf, tidy, type Fault, type Schema} from "../forms/schema";
 import {Icon} from "../parts/icon";
+import {Failed, Loading} from "../parts/states";
 import {Foreign} from "../parts/text";
 import {say} from "../parts/toast";
+import {useResource} from "../resource";
 import {link, navigate, route} from "../router";
 import type {Item} from "../types";
 import {CertificateInput} from "./certificate";
@@ -58,12 +60,18 @@ export function Onboarding({name}: {name: string | null}): JSX.Element {
         <Who name={name} done={(partner) => to(2, partner)} />
       ) : step === 2 ? (
         <How partner={name} done={() => to(3)} />
-      ) : step === 3 ? (
-        <CheckStep partner={name} done={() => to(4)} back={() => to(2)} />
-      ) : step === 4 ? (
-        <What partner={name} done={() => to(5)} />
       ) : (
-        <Go partner={name} />
+        <WithConnections key={step} partner={name}>
+          {(connections) =>
+            step === 3 ? (
+              <CheckStep partner={name} connections={connections} done={() => to(4)} back={() => to(2)} />
+            ) : step === 4 ? (
+              <What partner={name} connections={connections} done={() => to(5)} />
+            ) : (
+              <Go partner={name} connections={connections} />
+            )
+          }
+        </WithConnections>
       )}
     </>
   );
@@ -133,7 +141,8 @@ function useForm(kind: string, start: () => Promise<{value: Item; tag: string | 
   useEffect(() => {
     Promise.all([loadSchemas(), start()]).then(
       ([all, found]) => {
-        value.value = found.value;
+        // What was typed or pasted before the answer came is newer than the answer.
+        value.value = {...found.value, ...value.value};
         tag.value = found.tag;
         schemas.value = all;
       },
@@ -147,7 +156,7 @@ function useForm(kind: string, start: () => Promise<{value: Item; tag: string | 
     tried.value = true;
     told.value = [];
     problem.value = null;
-    if (all.length > 0) return false;
+    if (!schema || all.length > 0) return false;
     busy.value = true;
     try {
       const response = await put(objectPath(kind, name), {...(tidy(value.value) as Item), name}, tag.value);
@@ -166,7 +175,7 @@ function useForm(kind: string, start: () => Promise<{value: Item; tag: string | 
     value.value = next;
     told.value = [];
   };
-  return {schema, value, faults, problem, busy, save, change};
+  return {schema, value, faults, problem, waits: busy.value || !schema, save, change};
 }
 
 async function existing(kind: string, name: string): Promise<{value: Item; tag: string}> {
@@ -187,7 +196,7 @@ function Who({name, done}: {name: string | null; done: (partner: string) => void
     <Step
       about="What they are called, and by which identities their messages are known. An X12 id is that of their ISA, an EDIFACT id that of their UNB."
       submit="Keep and go on"
-      busy={form.busy.value}
+      busy={form.waits}
       onSubmit={() => {
         const partner = String(form.value.value["name"] ?? "");
         void form.save(partner).then((good) => good && done(partner));
@@ -279,7 +288,7 @@ function How({partner, done}: {partner: string; done: () => void}): JSX.Element 
     <Step
       about="How messages get there and back. What they told you goes here; what is left open has a good default."
       submit="Keep and go on"
-      busy={form.busy.value}
+      busy={form.waits}
       onSubmit={() => void save()}
       skip={done}
     >
@@ -327,19 +336,34 @@ function How({partner, done}: {partner: string; done: () => void}): JSX.Element 
   );
 }
 
-function useConnections(partner: string): Item[] {
-  const found = useSignal<Item[]>([]);
-  useEffect(() => {
-    getPage<Item>("api/v1/connections").then(
-      (page) => (found.value = page.items.filter((item) => item["partner"] === partner)),
-      () => undefined,
-    );
-  }, [partner]);
-  return found.value;
+// A step that stands on the partner's connections: it begins when they are known.
+function WithConnections({
+  partner,
+  children,
+}: {
+  partner: string;
+  children: (connections: readonly Item[]) => JSX.Element;
+}): JSX.Element {
+  const all = useResource<{items: Item[]}>("api/v1/connections");
+  const items = all.data.value?.items;
+  const own = useMemo(() => items?.filter((item) => item["partner"] === partner), [items, partner]);
+  if (own) return children(own);
+  const problem = all.problem.value;
+  return problem ? (
+    <Failed problem={problem} what="their connections" again={all.reload} />
+  ) : (
+    <Loading what="their connections" />
+  );
 }
 
-function CheckStep({partner, done, back}: {partner: string; done: () => void; back: () => void}): JSX.Element {
-  const connections = useConnections(partner);
+interface CheckProps {
+  partner: string;
+  connections: readonly Item[];
+  done: () => void;
+  back: () => void;
+}
+
+function CheckStep({partner, connections, done, back}: CheckProps): JSX.Element {
   return (
     <div class="guided">
       <p class="about">
@@ -431,8 +455,13 @@ const templates: FlowTemplate[] = [
   },
 ];
 
-function What({partner, done}: {partner: string; done: () => void}): JSX.Element {
-  const connections = useConnections(partner);
+interface WhatProps {
+  partner: string;
+  connections: readonly Item[];
+  done: () => void;
+}
+
+function What({partner, connections, done}: WhatProps): JSX.Element {
   const chosen = useSignal(-1);
   const connection = String(connections[0]?.["name"] ?? "");
   if (chosen.value >= 0) {
@@ -475,7 +504,7 @@ function NewFlow({start, done, back}: {start: Item; done: () => void; back: () =
           : "Where it goes, and which script translates it."
       }
       submit="Keep the flow"
-      busy={form.busy.value}
+      busy={form.waits}
       onSubmit={() => {
         void form.save(String(form.value.value["name"] ?? "")).then((good) => {
           if (!good) return;
@@ -492,9 +521,8 @@ function NewFlow({start, done, back}: {start: Item; done: () => void; back: () =
   );
 }
 
-function Go({partner}: {partner: string}): JSX.Element {
-  const connections = useConnections(partner);
-  const flows = useSignal<Item[]>([]);
+function Go({partner, connections}: {partner: string; connections: readonly Item[]}): JSX.Element {
+  const flows = useSignal<Item[] | null>(null);
   const open = useSignal<string[]>([]);
   useEffect(() => {
     const names = new Set(connections.map((item) => String(item["name"])));
@@ -530,10 +558,12 @@ function Go({partner}: {partner: string}): JSX.Element {
           <Icon name={connections.length > 0 ? "check" : "warn"} />{" "}
           {connections.length > 0 ? connections.map((one) => String(one["name"])).join(", ") : "no connection yet"}
         </li>
-        <li>
-          <Icon name={flows.value.length > 0 ? "check" : "warn"} />{" "}
-          {flows.value.length > 0 ? flows.value.map((one) => String(one["name"])).join(", ") : "no flow yet"}
-        </li>
+        {flows.value && (
+          <li>
+            <Icon name={flows.value.length > 0 ? "check" : "warn"} />{" "}
+            {flows.value.length > 0 ? flows.value.map((one) => String(one["name"])).join(", ") : "no flow yet"}
+          </li>
+        )}
         {open.value.map((text) => (
           <li key={text} class="wait-text">
             <Icon name="warn" /> {text}

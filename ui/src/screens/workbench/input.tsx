@@ -61,19 +61,20 @@ export function InputPane({scripts, input, choose, editable}: InputPaneProps): J
 
   useEffect(() => {
     const abort = new AbortController();
+    const show = (found: string): void => {
+      if (!abort.signal.aborted) text.value = found;
+    };
     text.value = "";
     naming.value = changed.value = null;
     if (input.kind === "sample") {
       scripts.sample(input.file).then(
-        (found) => (text.value = found),
-        (cause: unknown) => (text.value = asProblem(cause).message),
+        show,
+        (cause: unknown) => show(asProblem(cause).message),
       );
     } else if (input.kind === "message") {
       fetchPayload(input.message.id, abort.signal).then(
-        (payload) => (text.value = decode(payload).text),
-        (cause: unknown) => {
-          if (!abort.signal.aborted) text.value = asProblem(cause).message;
-        },
+        (payload) => show(decode(payload).text),
+        (cause: unknown) => show(asProblem(cause).message),
       );
     }
     return () => abort.abort();

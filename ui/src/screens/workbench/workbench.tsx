@@ -167,7 +167,10 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
   }, [source.value, input.value, functionName]);
 
   // The draft is kept at the appliance, and until it is, in this browser.
-  const keep = async (): Promise<void> => {
+  // One keeping after the other: an older text must not arrive last.
+  const keeping = useRef<Promise<void>>(Promise.resolve());
+  const keep = (): Promise<void> => (keeping.current = keeping.current.then(keepNow));
+  const keepNow = async (): Promise<void> => {
     const now = {...latest.current, note: ""};
     try {
       await scripts.keep(now);
@@ -182,15 +185,23 @@ function Bench({name, opened, again}: {name: string; opened: Opened; again: () =
   useEffect(() => {
     if (!editable || kept.value === "kept") return;
     const timer = setTimeout(() => {
-      try {
-        localStorage.setItem(STORED + name, JSON.stringify({source: source.value, tests: tests.value, at: Date.now()}));
-      } catch {
-        // A full or forbidden storage: the appliance keeps it anyway.
-      }
+      storeLocal(name, latest.current);
       void keep();
     }, KEEP_AFTER_MS);
     return () => clearTimeout(timer);
   }, [source.value, tests.value, kept.value]);
+  // Whoever leaves before the pause has ended leaves with what they typed.
+  useEffect(() => {
+    const leave = (): void => {
+      if (editable && kept.peek() === "typing") storeLocal(name, latest.current);
+    };
+    addEventListener("pagehide", leave);
+    return () => {
+      removeEventListener("pagehide", leave);
+      leave();
+      if (editable && kept.peek() === "typing") void keep();
+    };
+  }, []);
 
   const type = (which: "source" | "tests", text: string): void => {
     if (which === "source") source.value = text;
@@ -512,6 +523,14 @@ function Problems({marks, error, log, name, jump}: ProblemsProps): JSX.Element {
       {found.length > 5 && <li class="quiet">{plural(found.length, "problem")} in all; F8 goes to the next.</li>}
     </ul>
   );
+}
+
+function storeLocal(name: string, text: {source: string; tests: string}): void {
+  try {
+    localStorage.setItem(STORED + name, JSON.stringify({...text, at: Date.now()}));
+  } catch {
+    // A full or forbidden storage: the appliance keeps it anyway.
+  }
 }
 
 function readLocal(name: string): {source: string; tests: string; at: number} | null {
