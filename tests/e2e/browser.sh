@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/e2e/browser.sh: starts the demo as `make run` does, places an order, waits until its journey is through, and then drives the admin UI in
-# headless Chromium over it (tests/e2e/browser). Prints TAP.
+# headless Chromium over it (tests/e2e/browser). Prints TAP. DRIVE=measure.mjs measures instead.
 set -eu
 
 here=$(dirname "$0")
@@ -49,4 +49,4 @@ curl -sf "$public/orders" -H 'Content-Type: application/json' -d @pkg/demo/order
 until_works 60 curl -sf "$public/orders/4711" || give_up "the order's journey did not come to its end"
 
 BANYAN_E2E_URL=$(cat "$work/data/admin.url")/ BANYAN_E2E_USER=admin BANYAN_E2E_PASSWORD=$(cat "$work/data/demo/password") \
-    node "$here/browser/run.mjs" "$@"
+    node "$here/browser/${DRIVE:-run.mjs}" "$@"

@@ -1,25 +1,10 @@
 // cases-config.mjs: changing what an appliance does, as its users would: connections, flows, tables, certificates, users, keys, partners.
 // Everything that a case makes it removes again.
 
-import {accessibility, aMessage, api, assert, equal, eventually, expect, go, open} from "./harness.mjs";
-
-// A changing call with the page's session.
-async function change(page, method, path, body) {
-  return page.evaluate(
-    async ([how, address, value]) => {
-      const session = await (await fetch("api/v1/session")).json();
-      const response = await fetch("api/v1/" + address, {
-        method: how,
-        headers: {"Content-Type": "application/json", "X-CSRF-Token": session.csrf},
-        ...(value === undefined ? {} : {body: JSON.stringify(value)}),
-      });
-      return response.status;
-    },
-    [method, path, body],
-  );
-}
+import {accessibility, aMessage, api, assert, change, equal, eventually, expect, go, million, open, settings, settled} from "./harness.mjs";
 
 const field = (page, label) => page.getByLabel(label, {exact: false}).first();
+const press = (page, name) => page.locator("main").getByRole("button", {name, exact: true}).first().click();
 
 export const configuration = [
   [
@@ -29,40 +14,50 @@ export const configuration = [
       expect(/status of 404/);
       await go(page, "#/config/connections");
       await change(page, "DELETE", "connections/e2e-files");
-      await page.click("text=New connection");
+      await page.click("main a:has-text('New connection')");
       await page.waitForSelector("#object-form");
-      await field(page, "Name").fill("e2e-files");
+      await settled(page);
       await page.locator("#object-form select").first().selectOption("file");
+      await field(page, "Directory").waitFor();
+      await field(page, "Name").fill("e2e-files");
       await field(page, "Directory").fill("/nowhere/at/all");
       await page.waitForFunction(() => document.querySelector(".yaml textarea").value.includes("directory: /nowhere/at/all"));
-      await page.click("text=More settings");
+      // A fault in one of them opens them by itself.
+      if (!(await field(page, "Enabled").isVisible())) await page.click("summary:has-text('More settings')");
       await field(page, "Enabled").uncheck();
       await page.getByLabel("Poll", {exact: true}).fill("3 minutes");
       await page.waitForSelector(".field-fault:has-text('duration')");
       await page.getByLabel("Poll", {exact: true}).fill("3m");
-      await page.click("text=Save");
+      await page.waitForSelector(".field-fault:has-text('duration')", {state: "detached"});
+      await press(page, "Save");
       await page.waitForSelector("h1:has-text('e2e-files')");
+      await settled(page);
       equal((await api(page, "connections/e2e-files")).body.poll, "3m", "the poll that is stored");
-      await page.click("text=Test the connection");
+      await press(page, "Test the connection");
       await page.waitForSelector(".outcome");
-      await page.click("text=Change");
+      await page.click(".head a:text-is('Change')");
       await page.waitForSelector(".yaml textarea");
+      await settled(page);
       const yaml = await page.inputValue(".yaml textarea");
       await page.fill(".yaml textarea", yaml.replace("3m", "7m"));
       await page.waitForFunction(() =>
         [...document.querySelectorAll("#object-form input")].some((input) => input.value === "7m"),
       );
-      await page.click("text=Save");
+      await press(page, "Save");
       await page.waitForSelector(".toast:has-text('saved')");
+      await settled(page);
       equal((await api(page, "connections/e2e-files")).body.poll, "7m", "the poll after the change as YAML");
-      await page.click(".toast >> text=Undo");
-      await eventually(async () => (await api(page, "connections/e2e-files")).body.poll === "3m", "the change is not undone");
-      await page.click("text=Remove …");
-      await page.click("dialog >> text=Remove >> nth=-1");
+      await page.click(".toast button:text-is('Undo')");
+      await page.waitForSelector(".toast:has-text('as it was before')");
+      equal((await api(page, "connections/e2e-files")).body.poll, "3m", "the poll after the change was undone");
+      await settled(page);
+      await press(page, "Remove …");
+      await page.click("dialog button.primary");
       await page.waitForSelector("h1:has-text('Connections')");
       equal((await api(page, "connections/e2e-files")).status, 404, "the connection that was removed");
-      await page.click(".toast >> text=Undo");
-      await eventually(async () => (await api(page, "connections/e2e-files")).status === 200, "the removal is not undone");
+      await page.click(".toast:has-text('is removed') button:text-is('Undo')");
+      await page.waitForSelector(".toast:has-text('is back')");
+      equal((await api(page, "connections/e2e-files")).status, 200, "the removed connection after Undo");
       await change(page, "DELETE", "connections/e2e-files");
     },
   ],
@@ -77,12 +72,12 @@ export const configuration = [
       await page.waitForSelector("#object-form");
       await field(page, "Description").fill("mine");
       await change(page, "PUT", "tables/e2e-conflict", {rows: {A: "1"}, description: "theirs"});
-      await page.click("text=Save");
+      await press(page, "Save");
       await page.waitForSelector(".conflict");
       const shown = await page.textContent(".conflict");
       assert(shown.includes("theirs") && shown.includes("mine"), `both versions are not shown: ${shown}`);
-      await page.click("text=Save mine over it");
-      await page.waitForSelector("h1:has-text('e2e-conflict')");
+      await press(page, "Save mine over it");
+      await page.waitForSelector(".toast:has-text('saved')");
       await eventually(async () => (await api(page, "tables/e2e-conflict")).body.description === "mine", "mine is not stored");
       await change(page, "DELETE", "tables/e2e-conflict");
     },
@@ -97,8 +92,9 @@ export const configuration = [
       await field(page, "Name").fill("e2e-flow");
       await page.fill(".yaml textarea", "name: e2e-flow\nfrom:\n  connection: nobody-of-that-name\n");
       await page.waitForSelector(".field-fault:has-text('no \"nobody-of-that-name\"')");
-      await page.click("text=Save");
-      await page.waitForTimeout(0);
+      await press(page, "Save");
+      await page.waitForSelector("#object-form .field-fault");
+      await settled(page);
       equal(
         (await api(page, "flows")).body.items.filter((flow) => flow.name === "e2e-flow").length,
         0,
@@ -114,12 +110,12 @@ export const configuration = [
       await change(page, "PUT", "tables/e2e-units", {rows: {EA: "piece"}});
       await go(page, "#/config/tables/e2e-units");
       await page.waitForSelector(".grid");
-      await page.click("text=Add a row");
+      await press(page, "Add a row");
       await page.waitForFunction(() => document.activeElement?.closest(".grid tbody tr:last-child"));
       await page.keyboard.type("CS");
       await page.keyboard.press("Tab");
       await page.keyboard.type("case");
-      await page.click("text=Save");
+      await press(page, "Save");
       await page.waitForSelector(".toast:has-text('saved')");
       equal(
         JSON.stringify((await api(page, "tables/e2e-units")).body.rows),
@@ -131,7 +127,10 @@ export const configuration = [
         mimeType: "text/csv",
         buffer: Buffer.from('code;value\r\nBX;"box; big"\r\nPL;pallet\r\n'),
       });
-      await page.waitForFunction(() => document.querySelectorAll(".grid tbody tr").length === 2);
+      await page.waitForFunction(
+        () =>
+          [...document.querySelectorAll(".grid tbody input")].map((input) => input.value).join("|") === "BX|box; big|PL|pallet",
+      );
       const [download] = await Promise.all([page.waitForEvent("download"), page.click("button:has-text('CSV') >> nth=0")]);
       const stream = await download.createReadStream();
       let text = "";
@@ -147,21 +146,24 @@ export const configuration = [
       await go(page, "#/config/users/+new");
       await page.fill("#user-name", "e2e-viewer");
       await page.fill("#user-password", "a password for e2e");
-      await page.click("text=Make the user");
+      await press(page, "Make the user");
       await page.waitForSelector("h1:has-text('Users')");
-      await page.waitForSelector("a:has-text('e2e-viewer')");
-      await page.click("a:has-text('e2e-viewer')");
-      await page.click("text=Remove …");
-      await page.click("dialog >> text=Remove >> nth=-1");
+      await settled(page);
+      await page.click("main a:has-text('e2e-viewer')");
+      await page.waitForSelector("h1:has-text('e2e-viewer')");
+      await settled(page);
+      await press(page, "Remove …");
+      await page.click("dialog button.primary");
       await page.waitForSelector("h1:has-text('Users')");
       await go(page, "#/config/keys/+new");
       await page.fill("#key-name", "e2e-key");
-      await page.click("text=Make the key");
+      await press(page, "Make the key");
       await page.waitForSelector(".the-key");
       const key = (await page.textContent(".the-key")).trim();
       assert(key.length > 20, `the key is "${key}"`);
-      await page.click("text=Done");
+      await page.click("main >> text=Done");
       await page.waitForSelector("h1:has-text('API keys')");
+      await settled(page);
       assert(!(await page.textContent("main")).includes(key), "the key is shown again");
       await change(page, "DELETE", "keys/e2e-key");
     },
@@ -189,7 +191,7 @@ export const configuration = [
       await page.waitForSelector("#offer-connection option", {state: "attached"});
       equal(await page.textContent("#offer-connection"), "e2e-as2 (e2e-acme)", "only connections that exchange certificates");
       await page.fill("#offer-by", "2035-01-01");
-      await page.click("dialog >> text=Offer it >> nth=-1");
+      await page.click("dialog button.primary");
       await page.waitForSelector("dialog", {state: "detached"});
       await go(page, "#/config/certificates");
       await page.click("text=Decide …");
@@ -198,6 +200,7 @@ export const configuration = [
       await page.fill("#refusal", "not agreed");
       await page.click("dialog >> text=Refuse >> nth=-1");
       await page.waitForSelector("dialog", {state: "detached"});
+      await settled(page);
       await page.click("text=Decide …");
       await page.click("dialog >> text=Accept >> nth=-1");
       await page.waitForSelector("dialog", {state: "detached"});
@@ -230,6 +233,7 @@ export const configuration = [
       const pem = (await api(page, "certificates/e2e-2030")).body.certificate;
       await go(page, "#/config/certificates/e2e-2030");
       await page.waitForSelector(".uses:has-text('e2e-holder')");
+      await settled(page);
       await page.click("text=Roll over …");
       equal(await page.inputValue("#roll-name"), "e2e-2031", "the name that is proposed");
       await page.check("text=the partner sent it");
@@ -324,6 +328,7 @@ export const configuration = [
       await go(page, "#/messages/" + message.id);
       const section = page.locator("section[aria-labelledby=evidence]");
       await section.waitFor();
+      await settled(page);
       const text = await section.textContent();
       for (const words of [
         "encrypted for acme-2026",
@@ -388,29 +393,75 @@ export const configuration = [
         await change(page, "DELETE", "partners/e2e-partner");
       };
       await remove();
-      await page.click("text=New partner");
+      await page.click("main a:has-text('New partner')");
       await page.fill("#paste", "UNA:+.? 'UNB+UNOC:3+4012345000009:14+BANYAN:14+261128:0900+1'");
       await page.waitForFunction(() =>
         [...document.querySelectorAll("form input")].some((input) => input.value === "4012345000009:14"),
       );
       await field(page, "Name").fill("e2e-partner");
-      await page.click("text=Keep and go on");
+      await press(page, "Keep and go on");
       await page.waitForSelector("legend:has-text('By which way')");
       await page.check("text=A directory");
       await page.getByLabel("Directory (needed)", {exact: true}).fill("/tmp/nothing-lies-here");
-      await page.click("text=Keep and go on");
-      await page.click("text=Test the connection");
+      await press(page, "Keep and go on");
+      await press(page, "Test the connection");
       await page.waitForSelector(".outcome");
-      await page.click("text=Go on");
+      await press(page, "Go on");
       await page.click("text=Anything from them");
-      await page.getByLabel("Name", {exact: false}).first().fill("e2e-partner-orders");
-      await page.locator(".list-field select").first().selectOption({index: 1});
-      await page.click("text=Keep the flow");
-      await page.waitForSelector("text=The page to send them");
-      await page.click("text=The page to send them");
+      await field(page, "Name").fill("e2e-partner-orders");
+      const {items} = (await api(page, "connections")).body;
+      const other = items.find((item) => item.kind === "file" && item.name !== "e2e-partner-file");
+      await page.locator(".list-field select").first().selectOption(other.name);
+      await press(page, "Keep the flow");
+      await page.click("main a:has-text('The page to send them')");
       await page.waitForSelector("h1:has-text('EDI parameters')");
+      await settled(page);
       assert((await page.textContent(".paper")).includes("4012345000009:14"), "the page does not say how we know them");
+      equal((await api(page, "flows/e2e-partner-orders")).body.from.connection, "e2e-partner-file", "where the flow begins");
       await remove();
+    },
+  ],
+  [
+    "what is pasted before the form has come is kept, and a flow begins only when the partner's connections are known",
+    async () => {
+      const page = await open();
+      expect(/status of 40[0-9]/);
+      await go(page, "#/config/partners");
+      await change(page, "DELETE", "connections/e2e-late-file");
+      await change(page, "DELETE", "partners/e2e-late");
+      let release;
+      const released = new Promise((resolve) => (release = resolve));
+      await page.route(/\/api\/v1\/settings$/, async (route) => {
+        await released;
+        await route.continue();
+      });
+      await page.goto("about:blank");
+      await page.goto(settings.url + "#/config/partners/+new");
+      await page.fill("#paste", "UNA:+.? 'UNB+UNOC:3+4012345000009:14+BANYAN:14+261128:0900+1'");
+      await page.waitForSelector("text=Found EDIFACT id");
+      assert(await page.locator("button:has-text('Keep and go on')").isDisabled(), "what is not known yet can be kept");
+      release();
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll("form input")].some((input) => input.value === "4012345000009:14"),
+      );
+      await change(page, "PUT", "partners/e2e-late", {edifact_id: "4012345000009:14"});
+      await change(page, "PUT", "connections/e2e-late-file", {kind: "file", partner: "e2e-late", directory: "/tmp/nothing-lies-here"});
+      let answer;
+      const answered = new Promise((resolve) => (answer = resolve));
+      await page.route(/\/api\/v1\/connections$/, async (route) => {
+        await answered;
+        await route.continue();
+      });
+      await page.goto(settings.url + "#/config/partners/e2e-late/onboarding?step=4");
+      await page.waitForSelector(".state.loading");
+      equal(await page.locator("text=Anything from them").count(), 0, "flows that can begin nowhere");
+      answer();
+      await page.click("text=Anything from them");
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll("form select")].some((select) => select.value === "e2e-late-file"),
+      );
+      await change(page, "DELETE", "connections/e2e-late-file");
+      await change(page, "DELETE", "partners/e2e-late");
     },
   ],
 ];
@@ -480,31 +531,19 @@ export const strangling = [
     },
   ],
   [
-    "the first screen can be used within 300 ms on the loopback",
+    "the first screen waits for no call but the one that tells who is signed in",
     async () => {
-      const times = [];
-      const filled = [];
-      for (let i = 0; i < 5; i++) {
-        const page = await open();
-        await page.addInitScript(() => {
-          const look = () => {
-            if (document.querySelector("#rail a") && document.querySelector("main h1")) globalThis.usable ??= performance.now();
-            if (document.querySelector("main .needs")) globalThis.filled ??= performance.now();
-            else requestAnimationFrame(look);
-          };
-          look();
-        });
-        await go(page, "#/");
-        await page.waitForFunction(() => globalThis.filled !== undefined);
-        times.push(await page.evaluate(() => globalThis.usable));
-        filled.push(await page.evaluate(() => globalThis.filled));
-        await page.context().close();
-      }
-      times.sort((a, b) => a - b);
-      filled.sort((a, b) => a - b);
-      const said = (all) => `least ${all[0].toFixed(0)} ms, median ${all[2].toFixed(0)} ms`;
-      console.log(`# until the first screen can be used: ${said(times)}; until its figures are there: ${said(filled)}`);
-      assert(times[0] < 300, `the fastest of five took ${times[0].toFixed(0)} ms`);
+      const page = await open();
+      let release;
+      const released = new Promise((resolve) => (release = resolve));
+      await page.route(/\/api\/v1\/(?!session$)/, async (route) => {
+        await released;
+        await route.continue().catch(() => undefined);
+      });
+      await page.goto(settings.url);
+      await page.waitForSelector("#rail a");
+      await page.waitForSelector("main h1");
+      release();
     },
   ],
 ];
@@ -523,6 +562,7 @@ export const traffic = [
       page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
       await page.click(".picked >> text=All that match");
       await page.waitForSelector("dialog .heaps li");
+      await settled(page);
       const said = await page.textContent("dialog");
       const total = (await api(page, "messages?direction=out&limit=1000")).body.items.length;
       assert(said.includes(`${total} message`), `the number ${total} is not said: ${said}`);
@@ -540,6 +580,7 @@ export const traffic = [
       await page.fill("#view-name", "What <b>came</b>");
       await page.click("dialog >> text=Save >> nth=-1");
       await page.waitForSelector(".views a[aria-current]:has-text('What <b>came</b>')");
+      await settled(page);
       await page.reload();
       await page.waitForSelector(".views a:has-text('What <b>came</b>')");
       await page.click("text=Columns …");
@@ -558,45 +599,21 @@ export const traffic = [
     "a list of 1,000,000 messages scrolls through thousands of rows and draws only those that are seen",
     async () => {
       const page = await open();
-      let asked = 0;
-      await page.route(/\/api\/v1\/messages\?/, async (route) => {
-        const url = new URL(route.request().url());
-        const from = Number(url.searchParams.get("after") ?? 0);
-        const limit = Number(url.searchParams.get("limit") ?? 50);
-        asked++;
-        const items = Array.from({length: limit}, (_, index) => ({
-          id: `m-${from + index}`,
-          direction: "in",
-          status: "completed",
-          partner: "acme",
-          received_at: new Date(1_700_000_000_000 - (from + index) * 1000).toISOString(),
-          documents: [{type: "850", keys: {po: String(1_000_000 - from - index)}}],
-        }));
-        await route.fulfill({
-          contentType: "application/json",
-          headers: {Link: `</api/v1/messages?after=${from + limit}&limit=${limit}>; rel="next"`},
-          body: JSON.stringify({items}),
-        });
-      });
+      const asked = await million(page);
       await go(page, "#/messages");
       await page.waitForSelector("main [data-row]");
-      const longest = await page.evaluate(async () => {
-        let last = performance.now();
-        let worst = 0;
-        for (let i = 0; i < 240; i++) {
+      // However slowly the pages come: it goes on until row 2000 is seen.
+      await page.evaluate(async () => {
+        const last = () => Number([...document.querySelectorAll("tr[data-index]")].pop()?.dataset.index ?? 0);
+        while (last() < 2000) {
           scrollBy(0, 400);
           await new Promise((resolve) => requestAnimationFrame(resolve));
-          const now = performance.now();
-          if (i > 10) worst = Math.max(worst, now - last);
-          last = now;
         }
-        return worst;
       });
+      await settled(page);
       const drawn = await page.locator("main tbody tr[data-index]").count();
-      const reached = await page.evaluate(() => Number([...document.querySelectorAll("tr[data-index]")].pop().dataset.index));
-      assert(asked > 5 && reached > 1000, `only ${reached} rows were reached in ${asked} pages`);
+      assert(asked.pages > 5, `2000 rows came in ${asked.pages} pages`);
       assert(drawn < 250, `${drawn} rows are drawn at once`);
-      console.log(`# scrolled to row ${reached}; ${drawn} rows drawn; the longest frame took ${longest.toFixed(0)} ms`);
     },
   ],
   [
@@ -620,11 +637,12 @@ export const traffic = [
     async () => {
       const page = await open();
       await go(page, "#/");
-      await page.waitForSelector(".plot canvas");
+      await page.locator(".plot canvas").nth(1).waitFor();
       equal(await page.locator(".plot canvas").count(), 2, "plots");
       await page.waitForSelector(".glance li");
       await page.selectOption("select[aria-label='How far back']", "168");
-      await page.waitForSelector(".plot canvas");
+      await settled(page);
+      await page.locator(".plot canvas").nth(1).waitFor();
     },
   ],
 ];

@@ -14,6 +14,7 @@ export const settings = {
   user: required("BANYAN_E2E_USER"),
   password: required("BANYAN_E2E_PASSWORD"),
   chromium: process.env.BANYAN_E2E_CHROMIUM ?? "/usr/bin/chromium",
+  slower: Number(process.env.BANYAN_E2E_SLOWER ?? 1), // Pages run so many times slower than the machine could.
   shots: process.env.BANYAN_E2E_SHOTS ?? "", // A directory: every case that fails leaves a picture there.
 };
 
@@ -24,7 +25,7 @@ function required(name) {
   process.exit(2);
 }
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000; // A limit for what never happens, not for what is slow: when things work nobody waits for it.
 const origin = new URL(settings.url).origin;
 
 export const watched = {policy: [], errors: [], outside: [], headers: new Map()};
@@ -67,6 +68,10 @@ export async function open({signedIn = true, width = 1280, height = 800, scheme 
   context.setDefaultTimeout(WAIT_MS);
   watch(context);
   const page = await context.newPage();
+  if (settings.slower > 1) {
+    const tools = await context.newCDPSession(page);
+    await tools.send("Emulation.setCPUThrottlingRate", {rate: settings.slower});
+  }
   return page;
 }
 
@@ -83,7 +88,9 @@ export async function signIn(page, password = settings.password) {
   await page.fill("#user", settings.user);
   await page.fill("#password", password);
   await page.click("button[type=submit]");
-  if (password === settings.password) await page.waitForSelector("#rail", {state: "attached"});
+  if (password !== settings.password) return;
+  await page.waitForSelector("#rail", {state: "attached"});
+  await settled(page);
 }
 
 export function watch(context) {
@@ -117,7 +124,20 @@ export function watch(context) {
 
 export async function go(page, address) {
   await page.goto(settings.url + address);
-  await page.waitForSelector("main h1, main .state, main .steps");
+  await settled(page);
+}
+
+// Until the page has done what it was asked for: the screen is that of the address, no call is under way, and what came is drawn. What a
+// pause in typing or the live stream starts comes later: for that, wait for what it shows.
+export async function settled(page) {
+  await page.waitForFunction(() => {
+    const main = document.querySelector("main[data-address]");
+    return (
+      document.documentElement.dataset.activity === "idle" &&
+      (!main || main.dataset.address === location.hash) &&
+      !document.querySelector("[aria-busy=true], .state.loading")
+    );
+  });
 }
 
 // A call to the API with the page's session, from inside the page.
@@ -126,6 +146,22 @@ export async function api(page, path) {
     const response = await fetch(address, {headers: {Accept: "application/json"}});
     return {status: response.status, body: await response.json().catch(() => null)};
   }, "api/v1/" + path);
+}
+
+// A changing call with the page's session.
+export async function change(page, method, path, body) {
+  return page.evaluate(
+    async ([how, address, value]) => {
+      const session = await (await fetch("api/v1/session")).json();
+      const response = await fetch("api/v1/" + address, {
+        method: how,
+        headers: {"Content-Type": "application/json", "X-CSRF-Token": session.csrf},
+        ...(value === undefined ? {} : {body: JSON.stringify(value)}),
+      });
+      return response.status;
+    },
+    [method, path, body],
+  );
 }
 
 export async function messages(page, query = "") {
@@ -140,6 +176,31 @@ export async function aMessage(page, wanted, what) {
     if (found) return (await api(page, "messages/" + encodeURIComponent(found.id))).body;
   }
   throw new Error(`the appliance has no ${what}: run the demo's journey first`);
+}
+
+// A list of a million messages, made up by the test as it is asked for. Counts the pages.
+export async function million(page) {
+  const asked = {pages: 0};
+  await page.route(/\/api\/v1\/messages\?/, async (route) => {
+    const url = new URL(route.request().url());
+    const from = Number(url.searchParams.get("after") ?? 0);
+    const limit = Number(url.searchParams.get("limit") ?? 50);
+    asked.pages++;
+    const items = Array.from({length: limit}, (_, index) => ({
+      id: `m-${from + index}`,
+      direction: "in",
+      status: "completed",
+      partner: "acme",
+      received_at: new Date(1_700_000_000_000 - (from + index) * 1000).toISOString(),
+      documents: [{type: "850", keys: {po: String(1_000_000 - from - index)}}],
+    }));
+    await route.fulfill({
+      contentType: "application/json",
+      headers: {Link: `</api/v1/messages?after=${from + limit}&limit=${limit}>; rel="next"`},
+      body: JSON.stringify({items}),
+    });
+  });
+  return asked;
 }
 
 let axe;
@@ -174,7 +235,7 @@ export function equal(actual, wanted, what) {
 export async function eventually(condition, message) {
   const until = Date.now() + WAIT_MS;
   while (!(await condition())) {
-    if (Date.now() > until) throw new Error(message);
+    if (Date.now() > until) throw new Error(typeof message === "string" ? message : message());
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
