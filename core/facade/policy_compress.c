@@ -7,10 +7,10 @@
 #include "core/base/memory.h"
 #include "core/facade/exchange_inside.h"
 #include "core/facade/policies.h"
+#include "core/http/field.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <zlib.h>
 
 enum { LEAST_BYTES = 1024, MOST_BYTES = 128 * 1024, LEVEL = 3, GZIP_WINDOW = 15 + 16 };
@@ -19,25 +19,6 @@ static void *prepare(const estate_endpoint *endpoint, fault_list *faults) {
     (void)faults;
     const char *how = json_get_text(endpoint->body, "compress", "auto");
     return strcmp(how, "off") == 0 ? NULL : (void *)(uintptr_t)endpoint;
-}
-
-/* Does a list such as "br;q=1, gzip" take gzip? */
-static bool takes_gzip(span accepted) {
-    span item;
-    while (accepted.data && span_split(&accepted, ',', &item)) {
-        span rest = item, coding, parameter;
-        span_split(&rest, ';', &coding);
-        coding = span_trim(coding);
-        bool fits = (coding.len == 4 && strncasecmp(coding.data, "gzip", 4) == 0) || span_is(coding, "*");
-        bool refused = false;
-        while (rest.data && span_split(&rest, ';', &parameter)) {
-            parameter = span_trim(parameter);
-            refused |= span_is(parameter, "q=0") || span_is(parameter, "q=0.0") || span_is(parameter, "q=0.00") ||
-                       span_is(parameter, "q=0.000");
-        }
-        if (fits) return !refused;
-    }
-    return false;
 }
 
 static bool is_text(span type) {
@@ -96,7 +77,7 @@ static void on_answer(exchange *x, void *prepared, http_response *response) {
     bool has_credentials = x->caller || http_request_header(x->request, "Authorization").data ||
                            http_request_header(x->request, "Cookie").data;
     if (has_credentials && !always) return;
-    if (!takes_gzip(http_request_header(x->request, "Accept-Encoding")) || !compress_body(response)) return;
+    if (!http_takes_gzip(http_request_header(x->request, "Accept-Encoding")) || !compress_body(response)) return;
     http_response_header(response, "Content-Encoding", "gzip");
     weaken(response);
 }

@@ -63,3 +63,20 @@ const http_field *http_find_field(const http_field *fields, size_t count, span n
         if (http_name_equal(fields[i].name, name)) return &fields[i];
     return NULL;
 }
+
+bool http_takes_gzip(span accepted) {
+    span item;
+    while (accepted.data && span_split(&accepted, ',', &item)) {
+        span rest = item, coding, parameter;
+        span_split(&rest, ';', &coding);
+        coding = span_trim(coding);
+        bool refused = false;
+        while (rest.data && span_split(&rest, ';', &parameter)) {
+            parameter = span_trim(parameter);
+            refused |= span_is(parameter, "q=0") || span_is(parameter, "q=0.0") || span_is(parameter, "q=0.00") ||
+                       span_is(parameter, "q=0.000");
+        }
+        if (http_name_equal(coding, SPAN("gzip")) || span_is(coding, "*")) return !refused;
+    }
+    return false;
+}

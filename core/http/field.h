@@ -27,4 +27,7 @@ bool http_is_host(span text);
 /* The first field of that name, NULL when there is none. */
 const http_field *http_find_field(const http_field *fields, size_t count, span name);
 
+/* Does an Accept-Encoding such as "br;q=1, gzip" take gzip? */
+bool http_takes_gzip(span accepted);
+
 #endif

@@ -103,6 +103,23 @@ test("AU-05: every answer forbids framing, sniffing and keeping", async () => {
   }
 });
 
+test("the files of the UI come compressed to whoever takes that, and are kept as long as they are the same", async () => {
+  const plain = await call("/app.js", {headers: {"Accept-Encoding": "identity"}});
+  assert.equal(plain.headers.get("content-encoding"), null);
+  const packed = await call("/app.js", {headers: {"Accept-Encoding": "br, gzip"}});
+  assert.equal(packed.headers.get("content-encoding"), "gzip");
+  assert.equal(packed.headers.get("vary"), "Accept-Encoding");
+  assert.ok(Number(packed.headers.get("content-length")) * 2 < Number(plain.headers.get("content-length")));
+  const script = await plain.text();
+  assert.equal(await packed.text(), script);
+  assert.notEqual(packed.headers.get("etag"), plain.headers.get("etag"));
+  assert.equal(packed.headers.get("cache-control"), "no-cache");
+  const again = await call("/app.js", {headers: {"Accept-Encoding": "gzip", "If-None-Match": packed.headers.get("etag")}});
+  assert.equal(again.status, 304);
+  const part = await call(`/${/part-[A-Z0-9]+\.js/.exec(script)[0]}`);
+  assert.match(part.headers.get("cache-control"), /immutable/);
+});
+
 test("AU-21: If-Match guards an object against a change that one has not seen", async () => {
   const first = await appliance.api("PUT", "/api/v1/stations/us", {x12_id: "ZZ:ONE"});
   assert.equal(first.status, 200);

@@ -531,7 +531,7 @@ export const strangling = [
     },
   ],
   [
-    "the first screen waits for no call but the one that tells who is signed in",
+    "the first screen waits for one call, and for less than 120 KiB of script and style as they are sent",
     async () => {
       const page = await open();
       let release;
@@ -543,6 +543,13 @@ export const strangling = [
       await page.goto(settings.url);
       await page.waitForSelector("#rail a");
       await page.waitForSelector("main h1");
+      const sent = await page.evaluate(() =>
+        performance
+          .getEntriesByType("resource")
+          .filter(({name}) => /\.(js|css)$/.test(name))
+          .reduce((sum, {encodedBodySize}) => sum + encodedBodySize, 0),
+      );
+      assert(sent > 0 && sent < 120 * 1024, `${sent} bytes of script and style were sent`);
       release();
     },
   ],
