@@ -57,6 +57,7 @@ typedef struct adapter {
     const char *kind; /* "file", "sftp" */
     const char *help; /* one sentence, for people */
     const setting *settings;
+    bool for_people; /* what is delivered is read by people: in words where there are any */
 
     /* What the table cannot say (settings that exclude or need each other). NULL: nothing. */
     void (*check)(const json_t *settings, const char *path, fault_list *faults);

@@ -5,6 +5,7 @@
 #include "adapters/file/file.h"
 #include "adapters/ftp/ftp.h"
 #include "adapters/http/http.h"
+#include "adapters/mail/mail.h"
 #include "adapters/sftp/sftp.h"
 
 const adapter *const adapters[] = {
@@ -13,6 +14,7 @@ const adapter *const adapters[] = {
     &adapter_sftp,
     &adapter_ftp,
     &adapter_http,
+    &adapter_mail,
     NULL,
 };
 

@@ -14,7 +14,7 @@ build="gcc libc6-dev pkg-config|pkgconf libmicrohttpd-dev libgnutls28-dev libcur
     libsqlite3-dev liblua5.4-dev libjansson-dev libyaml-dev libxml2-dev libseccomp-dev libssl-dev zlib1g-dev"
 run="$build ca-certificates curl openssh-server openssh-client"
 # Counterparts of the integration tests, and a browser for the end-to-end ones.
-test="$run libcmocka-dev openssl procps json-schema-test-suite vsftpd"
+test="$run libcmocka-dev openssl procps json-schema-test-suite vsftpd python3-aiosmtpd"
 lint="$test clang-format clang-tidy lua-check shellcheck"
 
 case $purpose in

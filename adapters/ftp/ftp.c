@@ -5,6 +5,7 @@
  */
 #include "adapters/ftp/ftp.h"
 #include "adapters/remote_look.h"
+#include "adapters/server_tls.h"
 
 #include "adapters/ftp/listing.h"
 #include "core/base/clock.h"
@@ -49,18 +50,7 @@ static const setting ftp_settings[] = {
         .help = "Port of the server; 21, or 990 with implicit TLS, when left out"},
     {.name = "user", .type = SETTING_TEXT, .required = true, .min = 1, .max = 256, .help = "User name at the server"},
     {.name = "password", .type = SETTING_TEXT, .secret = true, .max = 1024, .help = "Password of the user"},
-    {.name = "certificate",
-        .type = SETTING_NAME,
-        .reference = "certificates",
-        .help = "Our certificate, with its key, where the server asks for one"},
-    {.name = "authorities",
-        .type = SETTING_NAMES,
-        .reference = "certificates",
-        .help = "Certificates that are trusted in place of the system's authorities"},
-    {.name = "pinned_key",
-        .type = SETTING_TEXT,
-        .max = 128,
-        .help = "sha256//BASE64 of the server's public key: it alone is trusted, whoever signed its certificate"},
+    SERVER_TLS_SETTINGS,
     REMOTE_PLACE_SETTINGS,
     REMOTE_PICKUP_SETTINGS,
     {.name = "timeout",
@@ -74,26 +64,15 @@ static const setting ftp_settings[] = {
 
 static void ftp_check(const json_t *settings, const char *path, fault_list *faults) {
     char clean[NAMES_PATH_ROOM];
-    const char *archive = json_get_text(settings, "archive", NULL),
-               *pinned = json_get_text(settings, "pinned_key", NULL);
+    const char *archive = json_get_text(settings, "archive", NULL);
     const char *tls = settings_text(ftp_settings, settings, "tls");
-    static const char *const of_tls[] = {"certificate", "authorities", "pinned_key"};
     name_pattern *pattern = NULL;
     if (archive)
         fault_list_add(faults, error_at(error_wrap(name_check(archive, clean), "archive"), "%s/archive", path));
     fault_list_add(
         faults, error_at(error_wrap(name_pattern_new(json_get_text(settings, "pattern", NULL), &pattern), "pattern"),
                     "%s/pattern", path));
-    if (pinned && strncmp(pinned, "sha256//", 8) != 0)
-        fault_list_add(
-            faults, error_at(error_new(ERROR_INVALID, "pinned_key: write sha256//BASE64"), "%s/pinned_key", path));
-    if (pinned && json_object_get(settings, "authorities"))
-        fault_list_add(faults,
-            error_at(error_new(ERROR_INVALID, "authorities: either these, or a pinned_key"), "%s/authorities", path));
-    for (size_t i = 0; i < 3 && strcmp(tls, "none") == 0; i++)
-        if (json_object_get(settings, of_tls[i]))
-            fault_list_add(faults, error_at(error_new(ERROR_INVALID, "%s: has no meaning without TLS", of_tls[i]),
-                                       "%s/%s", path, of_tls[i]));
+    server_tls_check(settings, strcmp(tls, "none") != 0, path, faults);
     name_pattern_free(pattern);
 }
 
@@ -363,16 +342,9 @@ static void read_options(ftp_options *o, const json_t *settings, const json_t *s
         .security = strcmp(tls, "none") == 0       ? FTP_PLAIN
                     : strcmp(tls, "implicit") == 0 ? FTP_IMPLICIT
                                                    : FTP_EXPLICIT,
-        .tls = {.authorities = json_get_text(secrets, "authorities.pem", NULL),
-            .pinned_key = json_get_text(settings, "pinned_key", NULL)},
+        .tls = server_tls_read(settings, secrets),
     };
-    const char *certificate = json_get_text(secrets, "certificate.pem", NULL);
     o->port = (unsigned)json_get_integer(settings, "port", o->security == FTP_IMPLICIT ? 990 : 21);
-    o->tls.accept_any_certificate = o->tls.pinned_key != NULL;
-    if (certificate) {
-        o->tls.certificate = certificate;
-        o->tls.key = json_get_text(secrets, "certificate", NULL);
-    }
 }
 
 /* Does not connect yet: the first call that needs the server does, and tells what is wrong. */

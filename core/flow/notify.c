@@ -146,9 +146,10 @@ static error *add_message(
     json_t *body = json_pack("{s:s, s:s, s:o, s:{s:s, s:O, s:O, s:O}}", "type", "alerts", "timestamp",
         clock_format(clock_wall_ms(), now), "text", lines_of(n), "data", "notification", notification->name, "raised",
         n->raised, "standing", n->standing, "resolved", n->resolved);
-    char *text = json_pretty(body);
-    json_t *result =
-        json_pack("{s:s, s:{s:s}}", "content_type", "application/json", "vars", "notification", notification->name);
+    bool in_words = notification->to.connection->adapter->for_people;
+    char *text = in_words ? xstrdup(json_get_text(body, "text", "")) : json_pretty(body);
+    json_t *result = json_pack("{s:s, s:{s:s}}", "content_type", in_words ? "text/plain" : "application/json", "vars",
+        "notification", notification->name);
     const outgoing o = {
         .destination = &notification->to,
         .result = result,

@@ -1,5 +1,5 @@
 /* core/http/curl_part.h: what the blocking client and the outgoing loop share of libcurl. Included by client.c,
- * ftp_client.c and upstream.c only. */
+ * ftp_client.c, mail_client.c and upstream.c only. */
 #ifndef BANYAN_HTTP_CURL_PART_H
 #define BANYAN_HTTP_CURL_PART_H
 

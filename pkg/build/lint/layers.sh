@@ -59,8 +59,8 @@ find core adapters edi \( -name '*.c' -o -name '*.h' \) -print0 2>/dev/null | xa
         if (name !~ /\//) next  # made by the build, such as migrations.inc
         if (from == to && from != "adapters") next
         if (from == "adapters") {
-            # Adapters see the interface, the HTTP and FTP clients, crypto and base; never each other. The registry sees all.
-            if (FILENAME == "adapters/registry.c" || to == "base" || to == "crypto" || name == "core/http/client.h" || name == "core/http/ftp_client.h") next
+            # Adapters see the interface, the HTTP, FTP and mail clients, crypto and base; never each other. The registry sees all.
+            if (FILENAME == "adapters/registry.c" || to == "base" || to == "crypto" || name ~ /^core\/http\/(ftp_|mail_)?client\.h$/) next
             if (to == "adapters" && (kind(name) == "" || kind(name) == kind(FILENAME))) next
             complain("an adapter may not include \"" name "\"")
             next
