@@ -310,8 +310,13 @@ static error *give_name(int directory_fd) {
 }
 
 static error *check_empty(int directory_fd, const char *directory) {
-    static const char *const names[] = {"banyan.db", RESTORING, "spool", "lock"};
+    static const char *const names[] = {"banyan.db", "spool", "lock"};
     struct stat about;
+    if (fstatat(directory_fd, RESTORING, &about, AT_SYMLINK_NOFOLLOW) == 0)
+        return error_new(ERROR_CONFLICT,
+            "%s holds what is left of a restore that did not come to its end: remove it, or restore into another "
+            "directory",
+            directory);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (fstatat(directory_fd, names[i], &about, AT_SYMLINK_NOFOLLOW) == 0)
             return error_new(ERROR_CONFLICT, "%s holds a store already: restore into an empty directory", directory);

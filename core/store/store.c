@@ -143,7 +143,9 @@ static error *open_writer(store *s) {
     if (!err) err = begin_epoch(s, db);
     if (err) {
         database_close(db);
-        return err;
+        return error_code_of(err) == ERROR_CORRUPT
+                   ? error_wrap(err, "%s is damaged: restore a backup into another directory", s->database_path)
+                   : err;
     }
     return store_writer_start(s, db, &s->writer);
 }
