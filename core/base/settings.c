@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NAME_MAX_BYTES = 64, PATH_ROOM = 512, NEAR_ENOUGH = 3, WORD_MAX = 64 };
+enum { NAME_MAX_BYTES = 64, SCOPE_MAX_BYTES = 256, PATH_ROOM = 512, NEAR_ENOUGH = 3, WORD_MAX = 64 };
 
 void fault_list_add(fault_list *list, error *take) {
     if (!take) return;
@@ -30,6 +30,14 @@ bool settings_is_name(span text) {
         if (!alphanumeric && (i == 0 || !strchr("._-", c) || c == '\0')) return false;
     }
     return true;
+}
+
+bool settings_is_scope(span text) {
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c <= ' ' || c > '~' || c == '"' || c == '\\') return false;
+    }
+    return text.len > 0 && text.len <= SCOPE_MAX_BYTES;
 }
 
 error *settings_parse_size(span text, int64_t *bytes) {

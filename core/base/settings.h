@@ -67,6 +67,8 @@ const setting *settings_find(const setting *table, const char *name); /* NULL: n
 json_t *settings_schema(const setting *table);
 
 bool settings_is_name(span text);
+/* A scope of OAuth (RFC 6749 §3.3): printable ASCII but for blanks, quotes and backslashes; "orders:read", an URL. */
+bool settings_is_scope(span text);
 must_check error *settings_parse_size(span text, int64_t *bytes);
 
 /* The candidate that differs least from `word`, NULL when none is near: for "did you mean". */

@@ -4,6 +4,7 @@
 #include "core/base/base64.h"
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
+#include "core/facade/policies.h"
 #include "core/facade/token.h"
 
 #include <stdio.h>
@@ -101,7 +102,14 @@ http_response *access_refusal(access_verdict verdict) {
 }
 
 static void *prepare(const estate_endpoint *endpoint, fault_list *faults) {
-    (void)faults;
+    const json_t *scopes = json_get_array(endpoint->body, "scopes");
+    for (size_t i = 0; i < json_array_size(scopes); i++) {
+        const char *scope = json_string_value(json_array_get(scopes, i));
+        if (scope && !settings_is_scope(span_of(scope)))
+            policy_fault(faults, endpoint, "scopes",
+                error_new(
+                    ERROR_INVALID, "\"%s\" is no scope: a word without blanks and quotes, such as orders:read", scope));
+    }
     return (void *)(uintptr_t)endpoint;
 }
 

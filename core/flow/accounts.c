@@ -283,8 +283,8 @@ static error *check_wish(const key_wish *wish) {
     size_t len = 0;
     for (size_t i = 0; i < json_array_size(wish->scopes); i++) {
         const char *scope = json_string_value(json_array_get(wish->scopes, i));
-        if (!scope || !settings_is_name(span_of(scope)))
-            return error_new(ERROR_INVALID, "a scope is a name: letters, digits, . _ and -, at most 64");
+        if (!scope || !settings_is_scope(span_of(scope)))
+            return error_new(ERROR_INVALID, "a scope is a word without blanks and quotes, such as orders:read");
         len += strlen(scope) + 1;
     }
     if (len > SCOPES_ROOM)

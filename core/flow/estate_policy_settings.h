@@ -21,7 +21,11 @@ extern const setting estate_policies_settings[];
         .choices = "local public key",                                                                                 \
         .fallback = "local",                                                                                           \
         .help = "key: an API key; public: anybody; local: anybody on this machine, others with a key."},               \
-        {.name = "scopes", .type = SETTING_NAMES, .help = "Scopes that the caller's key or token must all have."},     \
+        {.name = "scopes",                                                                                             \
+            .type = SETTING_TEXTS,                                                                                     \
+            .min = 1,                                                                                                  \
+            .max = 256,                                                                                                \
+            .help = "Scopes that the caller's key or token must all have: orders:read."},                              \
         {.name = "jwt",                                                                                                \
             .type = SETTING_OBJECT,                                                                                    \
             .nested = estate_jwt_settings,                                                                             \
