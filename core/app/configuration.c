@@ -37,7 +37,8 @@ static const setting listen_settings[] = {
 static const setting tls_settings[] = {
     {.name = "certificate",
         .type = SETTING_NAME,
-        .help = "The certificate (and key) of the public listener, by its name in the key store; none: plain HTTP."},
+        .help = "The certificate (and key) of the public listener, by its name in the key store; none: plain HTTP. "
+                "Renewed under its name, it is shown without a restart."},
     {.name = "client_ca",
         .type = SETTING_NAME,
         .help = "Clients of the public listener must show a certificate that this authority signed."},

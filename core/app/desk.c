@@ -14,6 +14,7 @@
 #include "core/flow/retention.h"
 #include "core/flow/tracing.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,14 @@ enum {
     EXIT_STORE_FAILED = 70,
     PEM_BYTES_MAX = 256 * 1024
 };
+
+/* What a listener shows its clients, by names in the key store. */
+typedef struct shown {
+    http_server *server;                 /* NULL: not yet, or plain HTTP */
+    const char *certificate, *authority; /* of the configuration; NULL: none */
+    const char *named_by;                /* the setting */
+    char *in_force;                      /* as the configuration had them when they were taken */
+} shown;
 
 struct desk {
     store *store;
@@ -41,6 +50,8 @@ struct desk {
     switches *switches;
     http_loop *loop; /* the public listener, what goes out, and the workers */
     http_server *public_server, *admin_server;
+    pthread_mutex_t shown_lock;
+    shown shown[2]; /* of the public listener and of the admin's */
     char *public_address;
     json_t *settings; /* for the admin to show */
     retention *retention;
@@ -92,8 +103,11 @@ static void check_estate(void *context, const estate *candidate, fault_list *fau
     check_schemas(d->pool, d->good_schemas, candidate, faults);
 }
 
+static void renew_certificates(desk *d, const estate *now);
+
 static void reconfigured(void *context, estate *now) {
     desk *d = context;
+    renew_certificates(d, now);
     facade *f = atomic_load(&d->facade);
     engine *e = atomic_load(&d->engine);
     if (f) facade_reconfigured(f, now);
@@ -238,11 +252,65 @@ static error *load_authority(desk *d, const char *name, char **certificate) {
     return error_at(error_wrap(err, "the authority of the clients, %s", name), "tls.client_ca");
 }
 
+/* Both as the configuration has them, secrets by their fingerprints: the same text, the same certificates. */
+static char *identity_text(const estate *e, const shown *s) {
+    char *own = json_text(estate_find_object(e, "certificates", s->certificate), true);
+    char *authority = s->authority ? json_text(estate_find_object(e, "certificates", s->authority), true) : xstrdup("");
+    char *both = xasprintf("%s %s", own, authority);
+    free(own);
+    free(authority);
+    return both;
+}
+
+static void renew(desk *d, shown *s) {
+    char *certificate = NULL, *key = NULL, *authority = NULL;
+    error *err = load_certificate(d, s->certificate, s->named_by, &certificate, &key);
+    if (!err) err = load_authority(d, s->authority, &authority);
+    if (!err) err = http_server_renew(s->server, certificate, key, authority);
+    if (err)
+        log_failure(LOG_ERROR, "the listener keeps the certificate that it has", err);
+    else
+        log_info("%s: new connections are shown the renewed certificate %s", s->named_by, s->certificate);
+    if (key) explicit_bzero(key, strlen(key));
+    free(key);
+    free(certificate);
+    free(authority);
+}
+
+/* A certificate is renewed under its name: what is served goes on, and needs no restart. */
+static void renew_certificates(desk *d, const estate *now) {
+    pthread_mutex_lock(&d->shown_lock);
+    for (size_t i = 0; i < sizeof d->shown / sizeof *d->shown; i++) {
+        shown *s = &d->shown[i];
+        char *text = s->server ? identity_text(now, s) : NULL;
+        if (text && strcmp(text, s->in_force) != 0) {
+            free(s->in_force);
+            s->in_force = text;
+            text = NULL;
+            renew(d, s);
+        }
+        free(text);
+    }
+    pthread_mutex_unlock(&d->shown_lock);
+}
+
+static void note_shown(desk *d, shown *s, http_server *server) {
+    estate *now = config_estate(d->config);
+    pthread_mutex_lock(&d->shown_lock);
+    s->in_force = identity_text(now, s);
+    s->server = server;
+    pthread_mutex_unlock(&d->shown_lock);
+    estate_release(now);
+}
+
 static error *listen_on(desk *d, const char *address, const char *certificate_name, const char *authority_name,
     bool certificates_optional, void (*handler)(void *, http_request *), void *context, http_server **out) {
     char *certificate = NULL, *key = NULL, *authority = NULL;
-    error *err = load_certificate(
-        d, certificate_name, handler == admin_handle ? "tls.admin_certificate" : "tls.certificate", &certificate, &key);
+    shown *s = &d->shown[handler == admin_handle];
+    s->certificate = certificate_name;
+    s->authority = authority_name;
+    s->named_by = handler == admin_handle ? "tls.admin_certificate" : "tls.certificate";
+    error *err = load_certificate(d, certificate_name, s->named_by, &certificate, &key);
     if (!err) err = load_authority(d, authority_name, &authority);
     const http_server_options options = {
         .address = address,
@@ -259,6 +327,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
         .context = context,
     };
     if (!err) err = http_server_start(&options, out);
+    if (!err && certificate) note_shown(d, s, *out);
     if (key) explicit_bzero(key, strlen(key));
     free(key);
     free(certificate);
@@ -334,6 +403,7 @@ static error *announce(desk *d, const json_t *configuration, const char *directo
 
 error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     desk *d = xcalloc(1, sizeof *d);
+    pthread_mutex_init(&d->shown_lock, NULL);
     d->good_schemas = map_new();
     const char *directory = configuration_data(configuration);
     error *err = io_make_directories(directory);
@@ -367,8 +437,16 @@ error *desk_start(nursery *n, const json_t *configuration, desk **out) {
     return err;
 }
 
+static void forget_shown(desk *d) {
+    pthread_mutex_lock(&d->shown_lock);
+    for (size_t i = 0; i < sizeof d->shown / sizeof *d->shown; i++)
+        d->shown[i].server = NULL;
+    pthread_mutex_unlock(&d->shown_lock);
+}
+
 void desk_stop(desk *d) {
     if (!d) return;
+    forget_shown(d);
     bootstrap_end(d->first_user);
     retention_stop(d->retention);
     notifier_stop(d->notifier);
@@ -399,5 +477,8 @@ void desk_stop(desk *d) {
     free(d->public_address);
     json_decref(d->settings);
     map_free(d->good_schemas, NULL);
+    for (size_t i = 0; i < sizeof d->shown / sizeof *d->shown; i++)
+        free(d->shown[i].in_force);
+    pthread_mutex_destroy(&d->shown_lock);
     free(d);
 }

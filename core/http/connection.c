@@ -60,10 +60,12 @@ static void open_connection(http_server *server, struct MHD_Connection *handle, 
     *state = c;
     atomic_fetch_add(&server->open, 1);
     pthread_mutex_lock(&server->lock);
+    c->identity = tls_identity_hold(server->identity);
     c->next = server->connections;
     if (c->next) c->next->previous = c;
     server->connections = c;
     pthread_mutex_unlock(&server->lock);
+    if (c->identity) tls_identity_show(c->identity, handle);
 }
 
 /* Closing a socket with unread bytes resets it, and the reset may overtake the answer that says why. A second
@@ -95,6 +97,7 @@ static void close_connection(connection *c) {
     pthread_mutex_destroy(&c->lock);
     free(c->target);
     identity_forget(c);
+    tls_identity_release(c->identity);
     free(c);
 }
 

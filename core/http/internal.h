@@ -12,6 +12,7 @@
 #include "core/http/framing.h"
 #include "core/http/server.h"
 #include "core/http/target.h"
+#include "core/http/tls.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -38,6 +39,7 @@ typedef struct connection {
     _Atomic int64_t phase_since_ms;
     _Atomic uint64_t phase_bytes; /* of the body, in PHASE_BODY */
     _Atomic unsigned served;      /* requests that this connection has begun */
+    tls_identity *identity;       /* shown to this client; NULL: the library's own */
     bool vouched;                 /* the client was judged by its certificate; the loop thread's own */
     char *shown[4]; /* of its certificate: subject, issuer, name, fingerprint; set once, before the first request */
     bool linger;    /* closes before the client has said everything: drain before letting go */
@@ -73,6 +75,7 @@ struct http_server {
     unsigned port;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* signalled when a request ends while stopping, and to wake the housekeeper */
+    tls_identity *identity; /* what connections are shown since it was renewed; NULL: the library's own */
     connection *connections;
     lingering *lingering;
     unsigned lingering_count;

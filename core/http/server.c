@@ -236,6 +236,7 @@ static void on_own_thread(http_server *server, void (*step)(void *context)) {
 }
 
 static void free_server(http_server *server) {
+    tls_identity_release(server->identity);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->address);
@@ -284,6 +285,18 @@ error *http_server_start(const http_server_options *options, http_server **out) 
         return error_new(ERROR_LIMIT, "cannot start a thread for %s", options->address);
     }
     *out = server;
+    return NULL;
+}
+
+error *http_server_renew(http_server *server, const char *certificate, const char *key, const char *client_ca) {
+    tls_identity *fresh = NULL, *before;
+    error *err = tls_identity_new(certificate, key, client_ca, &fresh);
+    if (err) return err;
+    pthread_mutex_lock(&server->lock);
+    before = server->identity;
+    server->identity = fresh;
+    pthread_mutex_unlock(&server->lock);
+    tls_identity_release(before);
     return NULL;
 }
 

@@ -51,6 +51,12 @@ typedef struct http_server_counts {
  * ERROR_DENIED when binding it is not allowed. */
 must_check error *http_server_start(const http_server_options *options, http_server **out);
 
+/* From now on new connections are shown this certificate, and clients are held against this authority; for a server
+ * that began with TLS (with an authority, if one is given). ERROR_INVALID, and all stays as it is, when they are not
+ * usable. */
+must_check error *http_server_renew(
+    http_server *server, const char *certificate, const char *key, const char *client_ca);
+
 /* Is it host:port, with the host as a name, an IPv4 address or a bracketed IPv6 address? */
 must_check error *http_server_check_address(const char *address);
 

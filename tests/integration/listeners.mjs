@@ -119,6 +119,32 @@ test("F44: with optional certificates only endpoints that ask for one insist, an
   assert.equal(bad.status, 422);
 });
 
+test("a certificate that is renewed under its name is shown at once, and clients are held against a renewed authority", async () => {
+  await restart({BANYAN_TLS_CERTIFICATE: "web", BANYAN_TLS_CLIENT_CA: "partners"});
+  const {agent, request} = await import("node:https").then(({Agent, request}) => ({agent: new Agent({keepAlive: true, maxSockets: 1, ca: pem("server.crt"), cert: pem("client.crt"), key: pem("client.key")}), request}));
+  const kept = () => new Promise((done, failed) => {
+    const asked = request(`${us.public}/hello`, {agent}, (answer) => answer.resume().on("end", () => done([answer.statusCode, asked.reusedSocket])));
+    asked.on("error", failed).end();
+  });
+  assert.deepEqual(await kept(), [200, false]);
+  certify("renewed", null, {extensions: ["subjectAltName=IP:127.0.0.1"]});
+  const put = (name, body) => us.api("PUT", `/api/v1/certificates/${name}`, body);
+  assert.equal((await put("web", {certificate: pem("renewed.crt"), private_key: pem("renewed.key")})).status, 200);
+  const asks = (trusted, client) => curl("--cacert", `${trusted}.crt`, `${us.public}/hello`, ...showing(client));
+  assert.match(asks("renewed", "client"), /^HTTP\/1.1 200 [^]*hello$/);
+  assert.match(asks("server", "client"), /certificate problem/);
+  assert.deepEqual(await kept(), [200, true], "who is connected stays connected");
+  agent.destroy();
+  assert.match(asks("renewed", "other"), /^HTTP\/1.1 403 /);
+  assert.equal((await put("partners", {certificate: pem("stranger.crt")})).status, 200);
+  assert.match(asks("renewed", "other"), /^HTTP\/1.1 200 [^]*hello$/);
+  assert.match(asks("renewed", "client"), /^HTTP\/1.1 403 /);
+  assert.match(us.log, /tls\.certificate: new connections are shown the renewed certificate web/);
+  assert.equal((await us.api("DELETE", "/api/v1/certificates/partners")).status, 204);
+  assert.match(asks("renewed", "other"), /^HTTP\/1.1 200 /, "what cannot be read changes nothing");
+  await us.apply({certificates: [{name: "web", certificate: pem("server.crt"), private_key: pem("server.key")}, {name: "partners", certificate: pem("authority.crt")}]});
+});
+
 test("tls.client_ca that cannot hold is not passed over: the appliance does not start", async () => {
   await us.stop();
   const refused = (environment) => spawnSync(us.program, ["serve"], {env: {...us.environment, BANYAN_TLS_CERTIFICATE: undefined, ...environment}, encoding: "utf8", timeout: 20000});
