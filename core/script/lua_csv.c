@@ -1,7 +1,8 @@
 /* core/script/lua_csv.c: the module `csv` (RFC 4180, and what is found in the field).
  *
  *   csv.decode(text, {separator = ";", quote = '"', header = true, trim = false, skip = 0})
- *     → a list of rows; with a header each row is keyed by it and rows.columns has its names in order;
+ *     → a list of rows; with a header each row is keyed by it and rows.columns has its names in order (and is
+ *     no member: the rows stay a list);
  *       header = false: rows are lists; header = {"po", "status"}: names for a file that has none
  *   csv.encode(rows, {columns = {"po", "status"}, separator = ",", header = true, quote = "needed", line_end = "\r\n"})
  *     → text. The options may stand in `rows` itself, beside its rows, so that a script returns {csv = {columns = …,
@@ -186,8 +187,13 @@ void csv_push_rows(lua_State *L, span text, int options, bool reject) {
         lua_rawseti(L, rows, ++number);
     }
     if (columns) {
+        /* Found by its name and yet no member: the rows stay a list, also for JSON. */
+        lua_createtable(L, 0, 1);
+        lua_createtable(L, 0, 1);
         lua_pushvalue(L, columns);
-        lua_setfield(L, rows, "columns");
+        lua_setfield(L, -2, "columns");
+        lua_setfield(L, -2, "__index");
+        lua_setmetatable(L, rows);
     }
     lua_settop(L, rows);
 }

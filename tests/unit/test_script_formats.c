@@ -71,6 +71,10 @@ static void csv_is_read_by_its_header(void **state) {
     expect_result(
         "local r = message:csv{header = {'x', 'y'}, skip = 1, trim = true}; return r[1].y", "t\n1 , 2 \n", "2");
     expect_result("return #message:csv() .. #message.csv()", "", "00");
+    expect_result(
+        "local json = require 'json'; return json.encode(message:csv())", "a,b\n1,2\n", "[{\"a\":\"1\",\"b\":\"2\"}]");
+    expect_result("local json = require 'json'; return json.encode(message:csv())", "a,b\n", "[]");
+    expect_result("local csv = require 'csv'; return csv.encode(message:csv())", "b,a\r\n1,2\r\n", "b,a\r\n1,2\r\n");
 }
 
 static void malformed_csv_rejects_with_its_line(void **state) { /* CS-01 */
