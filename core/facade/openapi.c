@@ -266,6 +266,7 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
         add_problem(responses, "403", "Not with these credentials or this certificate, or not from this address");
     if (strchr(endpoint->path, '{') || strchr(endpoint->path, '*'))
         add_problem(responses, "404", "There is no such resource");
+    if (has(endpoint, "response")) add_problem(responses, "406", "Accept does not take what is answered");
     if (!reads) add_problem(responses, "413", "The body is too large");
     if (!reads && has(endpoint, "request")) add_problem(responses, "415", "The body is of a type that is not taken");
     if (!reads && (has(endpoint, "request") || knows_repetitions(endpoint)))

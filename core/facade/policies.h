@@ -19,6 +19,7 @@ extern const policy cache_policy;
 extern const policy conditional_policy; /* tags, ranges */
 extern const policy compress_policy;
 extern const policy idempotency_policy;                /* a repeated request gets the answer of the first */
+extern const policy accept_policy;                     /* 406 */
 extern const policy parameters_policy, request_policy; /* what a request must be like */
 
 /* A browser asks whether a page may call (Fetch standard, CORS-preflight fetch): the answer; NULL when the request does

@@ -21,6 +21,7 @@ const policy *const policies[] = {
     &access_policy,
     &rate_policy,
     &quota_policy,
+    &accept_policy,
     &parameters_policy,
     &request_policy,
     &idempotency_policy,

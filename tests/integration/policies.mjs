@@ -48,6 +48,7 @@ before(async () => {
       file("GET /open/{name}", {access: "public"}),
       file("GET /keyed/{name}", {access: "key"}),
       file("GET /scoped/{name}", {scopes: ["orders.read"]}),
+      file("GET /tokens/{name}", {scopes: ["orders:read", "https://api.example/orders"]}),
       file("GET /limited/{name}", {access: "public", rate_limit: {requests: 3, per: "1h", by: "address", legacy_headers: true}}),
       file("GET /grouped/{name}", {policies: ["slow", "later"]}),
       file("GET /own/{name}", {policies: ["slow"], access: "public", rate_limit: {requests: 100, per: "1h"}}),
@@ -110,6 +111,16 @@ test("a key without the scope is refused and told which one is missing", async (
   assert.equal(refused.status, 403);
   assert.match(refused.headers["www-authenticate"], /insufficient_scope.*orders\.read/);
   assert.equal((await call("GET", "/scoped/small.json")).status, 401);
+});
+
+test("RFC 6749: a scope may be any word that authorization servers give out", async () => {
+  const key = us.run("key", "add", "words", "--scopes", "orders:read,https://api.example/orders").out.trim();
+  assert.equal((await call("GET", "/tokens/small.json", bearer(key))).status, 200);
+  const narrow = us.run("key", "add", "one-word", "--scopes", "orders:read").out.trim();
+  assert.match((await call("GET", "/tokens/small.json", bearer(narrow))).headers["www-authenticate"], /insufficient_scope.*https:\/\/api\.example\/orders/);
+  const wrong = await us.api("PUT", `/api/v1/endpoints/${encodeURIComponent("GET /wrong")}`, {scopes: ["a b"], respond: {status: 200}});
+  assert.equal(wrong.status, 422);
+  assert.match(wrong.body.detail, /scope/);
 });
 
 test("keys that would have expired, and scopes that are none, are not made", async () => {
@@ -262,6 +273,28 @@ test("a body is held against its schema, in a translator, with pointers to what 
   const large = await post(JSON.stringify({number: "1", lines: Array.from({length: 5000}, (_, i) => ({sku: `sku-number-${i}`}))}));
   assert.equal(large.status, 200, "beyond what lies in memory");
   assert.equal((await post(JSON.stringify({number: "1", lines: Array.from({length: 5000}, (_, i) => (i === 4999 ? {} : {sku: `sku-number-${i}`}))}))).body.errors[0].pointer, "/lines/4999");
+});
+
+test("RFC 9110 12.5.1: who takes no answer of the kind that the endpoint tells is answered 406, before anything is done", async () => {
+  await us.apply({endpoints: [
+    {route: "GET /told", access: "public", respond: {status: 200, body: {a: 1}}},
+    {route: "GET /table", access: "public", response: {content_type: "text/csv"}, respond: {status: 200, body: "a,b", content_type: "text/csv"}},
+    {route: "POST /told", access: "public", response: {schema: {type: "object"}}, legacy: {connection: "files", path: "accepted-{message.id}.json"}},
+    {route: "GET /open", access: "public", script: "whatever"},
+  ], scripts: [{name: "whatever", source: "return {request = function(req) return req:respond{status = 200, body = req.headers.accept, content_type = 'text/html'} end}"}]});
+  const status = async (path, accept, method = "GET") => (await call(method, path, accept === undefined ? {} : {Accept: accept}, method === "POST" ? "{}" : undefined)).status;
+  for (const accept of [undefined, "", "*/*", "application/json", "application/*", "APPLICATION/JSON; charset=utf-8", "text/html, application/json;q=0.1", "text/html, */*;q=0.01", "nonsense"])
+    assert.equal(await status("/told", accept), 200, String(accept));
+  for (const accept of ["text/html", "application/json;q=0", "*/*;q=0", "text/*, application/xml", "application/json;q=0.000, */*"])
+    assert.equal(await status("/told", accept), 406, accept);
+  assert.equal(await status("/table", "text/csv"), 200);
+  assert.equal(await status("/open", "text/html"), 200, "a script sees Accept and decides");
+  assert.equal(await status("/nowhere", "text/html"), 404, "a problem is given to everybody");
+  const refused = await call("POST", "/told", {Accept: "text/html"}, "{}");
+  assert.equal(refused.status, 406);
+  assert.equal(refused.headers["content-type"], "application/problem+json");
+  assert.match(refused.body.detail, /application\/json/);
+  assert.equal((await us.messages()).filter((m) => m.endpoint === "POST /told" && m.status !== "rejected").length, 0);
 });
 
 test("media types that are not taken are refused before the body is read", async () => {
