@@ -295,8 +295,10 @@ static error *write_functional(const judgement *j, const judged_interchange *int
         bool implementation =
             options->kind == EDI_ACKNOWLEDGE_999 || (options->kind == EDI_ACKNOWLEDGE_USUAL && guided);
         char version[24];
-        snprintf(version, sizeof version, "%.6s%s", implementation ? "005010" : group->header.version,
-            implementation ? "X231A1" : "");
+        const char *received =
+            strlen(group->header.version) >= 6 ? group->header.version : "004010"; /* GS08 is broken */
+        snprintf(
+            version, sizeof version, "%.6s%s", implementation ? "005010" : received, implementation ? "X231A1" : "");
         answer a = {.options = options,
             .judged = j,
             .delimiters = &interchange->header.delimiters,
@@ -502,8 +504,9 @@ static error *write_contrl(const judgement *j, const judged_interchange *interch
 static error *answer_interchange(const judgement *j, const judged_interchange *interchange,
     const edi_acknowledge_options *options, buf *out, edi_acknowledge_result *result) {
     bool x12 = interchange->header.delimiters.standard == EDI_X12;
-    if (interchange->header.headless || interchange->header.delimiters.standard == EDI_TRADACOMS ||
-        !interchange->header.control[0])
+    if (interchange->header.delimiters.standard == EDI_TRADACOMS)
+        return error_new(ERROR_INVALID, "TRADACOMS knows no acknowledgement");
+    if (interchange->header.headless || !interchange->header.control[0])
         return error_new(ERROR_INVALID, "an interchange without a header that can be read cannot be answered");
     if (interchange->only_acknowledgements && interchange->document_count > 0) {
         result->skipped++;
