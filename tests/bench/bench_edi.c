@@ -2,9 +2,9 @@
  * the same buffer in the same run.
  *
  * The files come from a seeded generator: X12 850 and EDIFACT ORDERS with short and long elements. Medians of several
- * rounds, by the processor's time, so that others on the machine disturb little. Matrix row EP01. Usage: bench_edi [MEGABYTES] [ROUNDS]
- * [WORD [SHAPE]], WORD to measure only what has it in its name, SHAPE for one of the files: x12, x12-long, edifact,
- * edifact-long.
+ * rounds, by the processor's time, so that others on the machine disturb little. Matrix row EP01. Usage: bench_edi
+ * [MEGABYTES] [ROUNDS] [WORD [SHAPE]], WORD to measure only what has it in its name, SHAPE for one of the files: x12,
+ * x12-long, edifact, edifact-long.
  */
 #include "core/base/buf.h"
 #include "core/base/clock.h"
