@@ -218,13 +218,15 @@ static span decoded(edi_checker *c, const edi_delimiters *d, span raw) {
 }
 
 /* What the quick look may take for plain: no control characters, nothing beyond ASCII, nothing that releases or
- * repeats, nothing outside of the interchange's character set. */
+ * repeats, nothing outside of the interchange's character set, no blank before a value. */
 static void make_look(edi_checker *c) {
     const edi_delimiters *d = &c->delimiters;
     bool plain[128] = {false};
     for (unsigned i = ' '; i < 0x7F; i++)
         plain[i] = !edi_is_delimiter(d, (char)i) && (!c->charset || edi_charset_has(c->charset, (unsigned char)i));
     edi_look_make(&c->look, d->element, d->component, plain);
+    c->look.no_leading = true;
+    if (!c->thorough) edi_reader_look(c->reader, &c->look);
 }
 
 void edi_check_interchange(edi_checker *c) {

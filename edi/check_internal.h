@@ -4,7 +4,6 @@
 
 #include "edi/charset.h"
 #include "edi/check.h"
-#include "edi/look.h"
 
 typedef struct check_frame {
     const edi_node *loop;
@@ -18,13 +17,28 @@ typedef struct check_pending {
     edi_fault fault;
 } check_pending;
 
-/* Places of a list that stood together and were right to. */
-typedef struct check_presence_right {
-    const edi_slots *slots;
-    uint64_t present;
-} check_presence_right;
+enum { PLAN_BITS = 6, PLAN_PARTS = 32, PLAN_CODES = 8, STEPS = 256, STEP_NEEDS = 4 };
 
-enum { PRESENCES = 64, STEPS = 256, STEP_NEEDS = 4 };
+typedef struct check_plan_code {
+    const struct edi_code_keys *keys;
+    unsigned part;
+} check_plan_code;
+
+/* What a shape of segments asks of the values in it (check_plain.c). Parts count from 1; bit n - 1 is part n's. */
+typedef struct check_plan {
+    const edi_segment_type *type;
+    uint32_t seconds, empty; /* the shape: parts that end with a component separator, parts with nothing in them */
+    unsigned parts;
+    bool possible; /* else nothing of this shape is plainly right */
+
+    uint32_t digits, decimal, alpha, moments,
+        times;       /* parts by kind: digits are the usual case of numbers and moments */
+    unsigned dated;  /* the date in a composite (2380), its format behind it; 0: none */
+    unsigned period; /* the date of an element (1251), its format before it; 0: none */
+    unsigned coded;
+    check_plan_code codes[PLAN_CODES];
+    uint16_t min[PLAN_PARTS], range[PLAN_PARTS]; /* lengths: the shortest, and how much longer it may be */
+} check_plan;
 
 /* From one place to the next (check_steps.c): what was found once is remembered. */
 typedef struct check_step {
@@ -60,7 +74,7 @@ struct edi_checker {
     const edi_charset *charset; /* NULL: none named, or a character outside it was told already */
     bool both_marks;            /* comma and point are decimal marks */
     edi_look look;              /* for its values */
-    check_presence_right presences[PRESENCES];
+    check_plan plans[1 << PLAN_BITS];
     bool thorough;             /* no quick looks, no remembered steps */
     char text[EDI_FAULT_TEXT]; /* the sentence of a value's fault */
 

@@ -1,190 +1,209 @@
 /* edi/check_plain.c: the quick look at a segment: is it plainly right?
  *
- * Nearly all segments are. They are looked at sixty-four bytes at once (look.h), so that a place costs some
- * instructions whatever stands in it. A "yes" says what check_elements.c would say after its long look: nothing to
+ * Nearly all segments are, and nearly all have a shape that was there before: the same places filled, cut by the same
+ * separators. What a shape asks of the values that stand in it is worked out once, as a plan: whether all that must be
+ * there is, whether the syntax notes hold, which value belongs to which place. A segment is then held against its plan
+ * by the bits of its tokens (tokens.h). A "yes" says what check_elements.c would say after its long look: nothing to
  * tell. A "no" says nothing; the long look follows. So no rule stands here alone, and none is weaker than there.
  */
 #include "edi/check_internal.h"
-#include "edi/look_avx2.h"
 #include "edi/schema_quick.h"
 #include "edi/value.h"
 
-typedef struct seen {
-    const char *bytes;
-    edi_glance glance;
+/* No value that has tokens is longer. */
+enum { LONGEST = EDI_TOKENS_BYTES };
+
+/* The values of a segment that has tokens: number `part` stands between two of them. */
+typedef struct values {
+    const char *base;
+    const uint16_t *ends; /* of the tag, then of the parts from 1 on */
+    const edi_tokens *tokens;
     char mark;
-} seen;
+} values;
 
-static bool is_date(const char *v, size_t len) {
-    unsigned month = (unsigned)(v[4] - '0') * 10 + (unsigned)(v[5] - '0');
-    unsigned day = (unsigned)(v[6] - '0') * 10 + (unsigned)(v[7] - '0');
-    if (len == 8 && v[0] != '0' && month - 1 < 12 && day - 1 < 28) return true;
-    return edi_is_date(span_make(v, len));
+static inline span value_of(const values *v, unsigned part) {
+    unsigned from = v->ends[part - 1] + 1U;
+    return span_make(v->base + from, v->ends[part] - from);
 }
 
-static bool is_moment(unsigned kind, const char *value, size_t len) {
-    return kind == EDI_QUICK_DATE ? is_date(value, len) : edi_is_time(span_make(value, len));
-}
+/* -------------------------------------------------------------------------------------------------------------- plans
+ */
 
-static bool is_code(const edi_quick *quick, const char *value, unsigned len) {
-    return len <= 8 && edi_code_keys_have(quick->codes, edi_pack(value, len));
-}
-
-/* Values that are not digits alone where digits are usual: letters, a decimal mark with digits on both sides of it, a
- * leading minus. Neither minus nor mark counts in the length. */
-static __attribute__((noinline)) bool unusual_right(const seen *s, const edi_quick *quick, unsigned from, unsigned to) {
-    const char *value = s->bytes + from;
-    unsigned len = to - from;
-    if (*value == ' ' || quick->codes) return false;
-    if (quick->kind == EDI_QUICK_ALPHA)
-        return !(edi_bits(from, to) & s->glance.digit) && len - quick->min <= quick->range;
-    if (quick->kind != EDI_QUICK_DIGITS && quick->kind != EDI_QUICK_DECIMAL) return false;
-    if (*value == '-' && ++from == to) return false;
-    uint64_t others = edi_bits(from, to) & ~s->glance.digit;
-    len = to - from - (others != 0);
-    if (len - quick->min > quick->range) return false;
-    if (!others) return true;
-    unsigned at = edi_first_bit(others);
-    return quick->kind == EDI_QUICK_DECIMAL && (others & (others - 1)) == 0 && s->bytes[at] == s->mark && at > from &&
-           at + 1 < to;
-}
-
-/* The value that stands from `from` to `to`, which is not empty and holds nothing odd; `others` of it are no digits. */
-EDI_INLINE bool value_right(const seen *s, const edi_quick *quick, unsigned from, unsigned to, uint64_t others) {
-    unsigned len = to - from;
-    const char *value = s->bytes + from;
-    if (quick->digits) {
-        if (others) return unusual_right(s, quick, from, to);
-        if (quick->kind == EDI_QUICK_ALPHA) return false;
-    } else if (*value == ' ') {
-        return false;
-    }
-    if (len - quick->min > quick->range) return false;
-    if (quick->codes && !is_code(quick, value, len)) return false;
-    return !quick->moment || is_moment(quick->kind, value, len);
-}
-
-static bool notes_right(edi_checker *c, const edi_slots *slots, uint64_t present) {
-    size_t at = (size_t)((uintptr_t)slots >> 4 ^ present * 0x9E37) % PRESENCES;
-    check_presence_right *known = &c->presences[at];
-    if (known->slots == slots && known->present == present) return true;
+static bool presence_right(const edi_slots *slots, uint64_t present) {
+    if (slots->mandatory & ~present) return false;
     for (size_t i = 0; i < slots->note_count; i++)
         if (!edi_note_holds(&slots->notes[i], present)) return false;
-    *known = (check_presence_right){.slots = slots, .present = present};
     return true;
 }
 
-/* What must be there is, and the syntax notes hold. Nearly always it is the same that was there the last time. */
-EDI_INLINE bool presence_right(edi_checker *c, const edi_slots *slots, uint64_t present) {
-    if (slots->mandatory & ~present) return false;
-    return slots->note_count == 0 || notes_right(c, slots, present);
+static bool plan_value(check_plan *plan, const edi_quick *quick, unsigned part) {
+    uint32_t bit = UINT32_C(1) << (part - 1);
+    if (quick->kind == EDI_QUICK_NEVER || quick->kind == EDI_QUICK_COMPOSITE || quick->min > LONGEST) return false;
+    plan->min[part - 1] = (uint16_t)quick->min;
+    plan->range[part - 1] = quick->range < LONGEST ? (uint16_t)quick->range : LONGEST;
+    if (quick->kind == EDI_QUICK_ALPHA) plan->alpha |= bit;
+    if (quick->kind == EDI_QUICK_DECIMAL) plan->decimal |= bit;
+    if (quick->kind == EDI_QUICK_DATE || quick->kind == EDI_QUICK_TIME) plan->moments |= bit;
+    if (quick->kind == EDI_QUICK_TIME) plan->times |= bit;
+    if (quick->digits && quick->kind != EDI_QUICK_ALPHA) plan->digits |= bit;
+    if (!quick->codes) return true;
+    if (plan->coded == PLAN_CODES) return false;
+    plan->codes[plan->coded++] = (check_plan_code){.keys = quick->codes, .part = part};
+    return true;
+}
+
+/* The parts `from` to `to` of a composite. */
+static bool plan_composite(check_plan *plan, const edi_quick *quick, unsigned from, unsigned to) {
+    const edi_slots *slots = quick->composite;
+    uint64_t present = 0;
+    if (to - from >= slots->count || plan->empty >> (to - 1) & 1) return false; /* an empty component at the end */
+    for (unsigned part = from; part <= to; part++) {
+        if (plan->empty >> (part - 1) & 1) continue;
+        if (!plan_value(plan, &slots->quick[part - from], part)) return false;
+        present |= UINT64_C(2) << (part - from);
+    }
+    if (quick->dated && (present & 0xC) == 0xC) {
+        if (plan->dated) return false; /* there is one at most */
+        plan->dated = from + 1;
+    }
+    return presence_right(slots, present);
+}
+
+/* The shape is in the plan already. */
+static bool plan_parts(check_plan *plan) {
+    const edi_slots *slots = &plan->type->slots;
+    const edi_quick *quick = slots->quick, *last = quick + slots->count;
+    unsigned period = plan->type->period;
+    uint64_t present = 0, bit = 2;
+    if (plan->empty >> (plan->parts - 1) & 1) return false; /* an empty element at the end */
+    for (unsigned part = 1, to; part <= plan->parts; part = to + 1, quick++, bit <<= 1) {
+        if (quick == last) return false;
+        for (to = part; plan->seconds >> (to - 1) & 1;)
+            to++;
+        if (to == part && plan->empty >> (part - 1) & 1) continue;
+        bool composite = quick->kind == EDI_QUICK_COMPOSITE;
+        if (!composite && to > part) return false;
+        if (composite ? !plan_composite(plan, quick, part, to) : !plan_value(plan, quick, part)) return false;
+        if (period && bit == UINT64_C(2) << period) plan->period = part; /* the date stands behind its format */
+        present |= bit;
+    }
+    if (!period || (present >> period & 3) != 3) plan->period = 0;
+    return presence_right(slots, present);
+}
+
+static __attribute__((noinline)) void make_plan(
+    check_plan *plan, const edi_segment_type *type, const edi_segment *segment, uint32_t seconds, uint32_t empty) {
+    *plan = (check_plan){.type = type, .seconds = seconds, .empty = empty, .parts = segment->parts};
+    for (unsigned i = 0; i < PLAN_PARTS; i++)
+        plan->range[i] = UINT16_MAX;
+    plan->possible = plan_parts(plan);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- values
+ */
+
+static bool is_date(span v) {
+    if (v.len == 8) {
+        unsigned month = (unsigned)(v.data[4] - '0') * 10 + (unsigned)(v.data[5] - '0');
+        unsigned day = (unsigned)(v.data[6] - '0') * 10 + (unsigned)(v.data[7] - '0');
+        if (v.data[0] != '0' && month - 1 < 12 && day - 1 < 28) return true;
+    }
+    return edi_is_date(v);
+}
+
+/* Numbers that are not digits alone: a decimal mark with digits on both sides of it, a leading minus. Neither counts in
+ * the length. */
+static bool number_right(const values *v, const check_plan *plan, unsigned part) {
+    unsigned from = v->ends[part - 1] + 1U, to = v->ends[part];
+    if (plan->moments >> (part - 1) & 1 || to - from > EDI_WINDOW) return false;
+    if (v->base[from] == '-' && ++from == to) return false;
+    uint64_t others = ~edi_window(v->tokens->digit, from) & edi_lowest(to - from);
+    unsigned len = to - from - (others != 0);
+    if (len < plan->min[part - 1] || len - plan->min[part - 1] > plan->range[part - 1]) return false;
+    if (!others) return true;
+    unsigned at = edi_first_bit(others);
+    return plan->decimal >> (part - 1) & 1 && (others & (others - 1)) == 0 && v->base[from + at] == v->mark && at > 0 &&
+           at + 1 < to - from;
+}
+
+static bool numbers_right(const values *v, const check_plan *plan, uint32_t which) {
+    for (; which; which &= which - 1)
+        if (!number_right(v, plan, edi_first_bit(which) + 1U)) return false;
+    return true;
+}
+
+static bool moments_right(const values *v, const check_plan *plan) {
+    for (uint32_t which = plan->moments; which; which &= which - 1) {
+        unsigned part = edi_first_bit(which) + 1U;
+        span value = value_of(v, part);
+        if (plan->times >> (part - 1) & 1 ? !edi_is_time(value) : !is_date(value)) return false;
+    }
+    return true;
+}
+
+/* Values of letters hold no digit. */
+static bool letters_right(const values *v, const check_plan *plan) {
+    for (uint32_t which = plan->alpha; which; which &= which - 1) {
+        unsigned part = edi_first_bit(which) + 1U, from = v->ends[part - 1] + 1U, len = v->ends[part] - from;
+        if (len > EDI_WINDOW || edi_window(v->tokens->digit, from) & edi_lowest(len)) return false;
+    }
+    return true;
 }
 
 /* The date in the second part of a composite, by the format in its third. */
-static __attribute__((noinline)) bool dated_right(const seen *s, uint64_t cuts, unsigned to) {
+static bool dated_right(const values *v, unsigned part, uint32_t mixed) {
     char iso[EDI_DATE_SIZE];
-    unsigned second = edi_first_bit(cuts) + 1;
-    cuts &= cuts - 1;
-    unsigned third = edi_first_bit(cuts) + 1;
-    cuts &= cuts - 1;
-    unsigned end = cuts ? edi_first_bit(cuts) : to;
-    span value = span_make(s->bytes + second, third - 1 - second), format = span_make(s->bytes + third, end - third);
-    if (format.len == 3 && value.len == 8 && memcmp(format.data, "102", 3) == 0 &&
-        (edi_bits(second, third - 1) & ~s->glance.digit) == 0)
-        return is_date(value.data, value.len);
+    span value = value_of(v, part), format = value_of(v, part + 1);
+    if (format.len == 3 && value.len == 8 && memcmp(format.data, "102", 3) == 0 && !(mixed >> (part - 1) & 1))
+        return is_date(value);
     return edi_formatted_date(value, format, iso);
 }
 
-EDI_INLINE bool composite_right(
-    edi_checker *c, const seen *s, const edi_quick *quick, uint64_t cuts, unsigned from, unsigned to, uint64_t others) {
-    const edi_slots *slots = quick->composite;
-    const edi_quick *place = slots->quick, *last = place + slots->count;
-    uint64_t ends = cuts | UINT64_C(1) << to, present = 0, bit = 2;
-    do {
-        unsigned end = edi_first_bit(ends);
-        uint64_t below = edi_up_to_first(ends);
-        ends &= ends - 1;
-        if (place == last) return false;
-        if (end > from) {
-            if (!value_right(s, place, from, end, others & below)) return false;
-            present |= bit;
-        } else if (!ends) {
-            return false; /* an empty component at the end */
-        }
-        others &= ~below;
-        from = end + 1;
-        place++;
-        bit <<= 1;
-    } while (ends);
-    if (!presence_right(c, slots, present)) return false;
-    return !quick->dated || (present & 0xC) != 0xC || dated_right(s, cuts, to);
+/* No value is shorter or longer than its place allows. Eight at once, in what every machine has for that. */
+static inline bool lengths_right(const values *v, const check_plan *plan) {
+    typedef uint16_t eight __attribute__((vector_size(16)));
+    eight wrong = {0}, from, to, min, range;
+    for (unsigned i = 0; i < plan->parts; i += 8) {
+        memcpy(&from, v->ends + i, sizeof from);
+        memcpy(&to, v->ends + i + 1, sizeof to);
+        memcpy(&min, plan->min + i, sizeof min);
+        memcpy(&range, plan->range + i, sizeof range);
+        wrong |= (eight)(to - from - 1 - min > range); /* one that is too short is far above */
+    }
+    uint64_t both[2];
+    memcpy(both, &wrong, sizeof both);
+    return !(both[0] | both[1]);
 }
 
-/* The date (element 1251) behind its format (1250). */
-static __attribute__((noinline)) bool period_right(const edi_checker *c, const edi_segment *segment, unsigned place) {
-    span format = edi_part(segment->raw, c->delimiters.element, 0, place);
-    const char *behind = format.data + format.len + 1;
-    span rest = span_make(behind, (size_t)(segment->raw.data + segment->raw.len - behind)), value;
-    return edi_next_part(&rest, c->delimiters.element, 0, &value) && edi_period_exists(value, format);
+static inline bool codes_right(const values *v, const check_plan *plan) {
+    for (unsigned i = 0; i < plan->coded; i++) {
+        span value = value_of(v, plan->codes[i].part);
+        if (value.len > 8 || !edi_code_keys_have(plan->codes[i].keys, edi_pack(value.data, value.len))) return false;
+    }
+    return true;
 }
 
-EDI_INLINE bool segment_right(
-    edi_checker *c, const edi_segment_type *type, const edi_segment *segment, edi_look_path glance) {
-    const edi_slots *slots = &type->slots;
-    const edi_quick *quick = slots->quick, *last = quick + slots->count;
-    const char *end = segment->raw.data + segment->raw.len, *at = segment->raw.data + segment->tag.len + 1;
-    uint64_t present = 0, bit = 2;
-    seen s = {.mark = c->delimiters.decimal};
-    do { /* glances, each from where an element begins */
-        unsigned visible = end - at < EDI_GLANCE ? (unsigned)(end - at) : EDI_GLANCE, from = 0;
-        glance(at, visible, &c->look, &s.glance);
-        s.bytes = at;
-        uint64_t over = visible < EDI_GLANCE ? UINT64_C(1) << visible : 0; /* where the segment ends */
-        uint64_t ends = (s.glance.first & (over - 1)) | over, seconds = s.glance.second;
-        uint64_t others = ~(s.glance.digit | seconds | ends);
-        if ((s.glance.odd & (over - 1)) || !ends) return false;
-        do {
-            unsigned to = edi_first_bit(ends);
-            uint64_t below = edi_up_to_first(ends), cuts = seconds & below;
-            ends &= ends - 1;
-            if (quick == last) return false;
-            if (to > from) {
-                if (quick->kind == EDI_QUICK_COMPOSITE) {
-                    if (!composite_right(c, &s, quick, cuts, from, to, others & below)) return false;
-                } else if (cuts || !value_right(&s, quick, from, to, others & below)) {
-                    return false;
-                }
-                present |= bit;
-            } else if (at + to == end) {
-                return false; /* an empty element at the end */
-            }
-            others &= ~below;
-            seconds &= ~below;
-            quick++;
-            bit <<= 1;
-            from = to + 1;
-        } while (ends);
-        at += from;
-    } while (at <= end);
-    if (!presence_right(c, slots, present)) return false;
-    return !type->period || (present >> type->period & 3) != 3 || period_right(c, segment, type->period);
-}
-
-#if defined(__x86_64__)
-EDI_AVX2 EDI_HOT static bool segment_right_avx2(
-    edi_checker *c, const edi_segment_type *type, const edi_segment *segment) {
-    return segment_right(c, type, segment, edi_glance_avx2);
-}
-#endif
-
-static bool segment_right_plain(edi_checker *c, const edi_segment_type *type, const edi_segment *segment) {
-    return segment_right(c, type, segment, edi_glance_plain);
+static inline check_plan *place_of(edi_checker *c, const edi_segment_type *type, uint32_t seconds, uint32_t empty) {
+    uint64_t mixed = ((uint64_t)(uintptr_t)type >> 4 ^ (uint64_t)seconds << 40 ^ (uint64_t)empty << 32) *
+                     UINT64_C(0x9E3779B97F4A7C15);
+    return &c->plans[mixed >> (64 - PLAN_BITS)];
 }
 
 EDI_HOT bool edi_check_plain(edi_checker *c, const edi_segment_type *type, const edi_segment *segment) {
-    if (!segment->plain || !type->slots.quick) return false;
-#if defined(__x86_64__)
-    if (c->look.avx2) return segment_right_avx2(c, type, segment);
-#endif
-    return segment_right_plain(c, type, segment);
+    const edi_tokens *t = segment->tokens;
+    if (!t || !type->slots.quick || segment->parts > PLAN_PARTS) return false;
+    uint32_t all = (uint32_t)edi_lowest(segment->parts);
+    uint32_t seconds = (uint32_t)edi_window(t->second, segment->token + 1) & all;
+    uint32_t empty = (uint32_t)edi_window(t->empty, segment->token + 1) & all;
+    uint32_t mixed = (uint32_t)edi_window(t->mixed, segment->token + 1) & all;
+    check_plan *plan = place_of(c, type, seconds, empty);
+    if (plan->type != type || plan->seconds != seconds || plan->empty != empty || plan->parts != segment->parts)
+        make_plan(plan, type, segment, seconds, empty);
+    values v = {.base = t->base, .ends = t->at + segment->token, .tokens = t, .mark = c->delimiters.decimal};
+    if (!plan->possible || !lengths_right(&v, plan) || !codes_right(&v, plan)) return false;
+    if (mixed & plan->digits && !numbers_right(&v, plan, mixed & plan->digits)) return false;
+    if (plan->moments && !moments_right(&v, plan)) return false;
+    if (plan->alpha && !letters_right(&v, plan)) return false;
+    if (plan->dated && !dated_right(&v, plan->dated, mixed)) return false;
+    return !plan->period || edi_period_exists(value_of(&v, plan->period), value_of(&v, plan->period - 1));
 }

@@ -40,8 +40,8 @@ typedef struct edi_text_options {
 } edi_text_options;
 
 /* The same for a JSON of any size, in memory that does not grow with it when the members of each object stand in the
- * order of edi_to_json ("trailer" and "after" last). What follows a fault that is no syntax error of JSON is not
- * written, what stands before it was. `options` may be NULL. */
+ * order of edi_to_json ("trailer" and "after" last); in another order up to 8 MiB of EDI. Nothing is written of a text
+ * that is wrong, unless more than that came before what is wrong with it. `options` may be NULL. */
 must_check error *edi_from_json_to(span json, const edi_text_options *options, edi_sink sink, void *context);
 
 #endif

@@ -11,9 +11,6 @@
 
 enum { OUTPUT_SEGMENT_MAX = 512 << 20 };
 
-/* Up to here a text may have its members in any order. */
-#define UNORDERED_MAX ((size_t)64 << 20)
-
 const char *json_reader_path(json_reader *r) {
     size_t len = 0;
     snprintf(r->path, sizeof r->path, "/");
@@ -449,6 +446,7 @@ static error *read_delimiters(json_reader *r, node interchange) {
 /* What add_plain may not copy unseen. */
 static void mark_special(json_reader *r) {
     json_segment_look_back(&r->look, &r->d);
+    json_quotes_begin(&r->quotes, &r->look, &r->d, r->walk.end);
     for (unsigned i = 0; i < 256; i++)
         r->special[i] = edi_is_delimiter(&r->d, (char)i) || (r->latin1 && i >= 0x80);
 }
@@ -535,59 +533,57 @@ static error *read_with_tape(json_reader *r, span json) {
     return err;
 }
 
-static error *discard(void *context, span piece) {
-    (void)context;
-    (void)piece;
-    return NULL;
-}
-
-/* One walk that reads and writes. It says only whether it came through: if not, the text is looked at for what is wrong
- * with it, or for members in another order. */
-static bool walk_through(json_reader *r, span json, edi_sink sink) {
-    size_t before = r->out->len;
-    edi_sink kept = r->sink;
+/* One walk that reads, judges and writes. It says only that something is wrong, or in another order than it can read:
+ * the text is looked at then for what that is. */
+static error *walk_through(json_reader *r, span json) {
     json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
-    if (!json_is_utf8(json, &look)) return false;
-    r->sink = sink;
-    error *err = json_walk_file(r, json);
-    r->sink = kept;
-    r->depth = 0;
-    if (!err) return true;
-    error_free(err);
-    r->out->len = before;
-    r->out->overflow = false;
-    return false;
+    if (!json_is_utf8(json, &look)) return error_new(ERROR_INVALID, "not UTF-8");
+    return json_walk_file(r, json);
 }
 
 /* To a buffer that is given up when anything is wrong. */
 static error *read_at_once(json_reader *r, span json) {
-    return walk_through(r, json, NULL) ? NULL : read_with_tape(r, json);
+    size_t before = r->out->len;
+    error *err = walk_through(r, json);
+    if (!err) return NULL;
+    error_free(err);
+    r->depth = 0;
+    r->out->len = before;
+    r->out->overflow = false;
+    return read_with_tape(r, json);
 }
 
-/* Nothing is passed on of a text that is no JSON: a first walk writes to nobody. */
-static error *read_walking(json_reader *r, span json) {
-    if (r->options->thorough) {
-        error *err = read_with_tape(r, json);
-        return err ? err : json_walk_pass_on(r, true);
-    }
-    if (walk_through(r, json, discard)) return json_walk_file(r, json);
-    json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
-    error *err = json_tape_look(json, &look);
-    if (err) return err;
-    if (look.ordered) return json_walk_file(r, json);
-    if (json.len > UNORDERED_MAX)
-        return error_new(ERROR_LIMIT,
-            "a JSON of more than %zu bytes needs the members of each object in their usual order: header, segments or "
-            "documents, trailer",
-            UNORDERED_MAX);
-    err = read_with_tape(r, json);
+static error *read_all(json_reader *r, span json) {
+    error *err = read_with_tape(r, json);
     return err ? err : json_walk_pass_on(r, true);
+}
+
+/* The output is held back as long as there is little of it, so that nothing gets out of a text that is wrong, and its
+ * members may come in any order. */
+static error *read_walking(json_reader *r, span json) {
+    if (r->options->thorough) return read_all(r, json);
+    error *err = walk_through(r, json);
+    if (!err) return NULL;
+    json_look look = {.passed = r->options->passed, .context = r->options->passed_context};
+    error *malformed = json_tape_look(json, &look);
+    if (!malformed && look.ordered) return err;
+    error_free(err);
+    if (malformed) return malformed;
+    if (r->passed_on)
+        return error_new(ERROR_LIMIT,
+            "a JSON for more than %u bytes of EDI needs the members of each object in their usual order: header, "
+            "segments or documents, trailer",
+            JSON_HOLD_MAX);
+    r->depth = 0;
+    buf_clear(r->out);
+    return read_all(r, json);
 }
 
 static const edi_text_options no_options = {.passed = NULL};
 
 static error *from_json(span json, const edi_text_options *options, buf *out, edi_sink sink, void *context) {
     json_reader r = {.out = out,
+        .enough = JSON_FLUSH_AT,
         .options = options ? options : &no_options,
         .sink = sink,
         .sink_context = context,
@@ -597,6 +593,7 @@ static error *from_json(span json, const edi_text_options *options, buf *out, ed
     error *err = sink ? read_walking(&r, json) : read_at_once(&r, json);
     for (size_t i = 0; i < TAPES; i++)
         json_tape_free(&r.tapes[i]);
+    json_quotes_free(&r.quotes);
     buf_free(&r.scratch);
     buf_free(&r.canonical);
     buf_free(&r.suffix_bytes);

@@ -9,6 +9,9 @@
 #include "edi/json_segment.h"
 #include "edi/json_tape.h"
 
+/* So much of the output is held back before the first is passed on; then it is passed on in pieces. */
+enum { JSON_HOLD_MAX = 8 << 20, JSON_FLUSH_AT = 192 << 10 };
+
 enum { PATH_SIZE = 400, STEPS_MAX = 2 * JSON_DEPTH_MAX };
 enum { FILE_TAPE, INTERCHANGE_TAPE, CONTENT_TAPE, DOCUMENT_TAPE, SEGMENT_TAPE, TAPES };
 
@@ -26,6 +29,8 @@ typedef struct json_reader {
     const edi_text_options *options;
     edi_sink sink; /* NULL: all goes to `out` */
     void *sink_context;
+    bool passed_on; /* some of the output */
+    size_t enough;  /* output of this length is to be passed on, or looked at again later */
     buf *out;
     edi_delimiters d;
     bool latin1;
@@ -36,6 +41,7 @@ typedef struct json_reader {
     buf scratch, canonical, suffix_bytes;
     uint64_t segments; /* of the document in hand, for its trailer */
     edi_look look;
+    json_quotes quotes;
     bool special[256]; /* delimiters of this interchange, and what a text may not copy as it stands */
 } json_reader;
 

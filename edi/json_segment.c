@@ -1,7 +1,9 @@
 /* edi/json_segment.c: see json_segment.h. */
 #include "edi/json_segment.h"
 
-#include "edi/look_avx2.h"
+#include "core/base/memory.h"
+
+#include <stdlib.h>
 
 enum { STRIDE = 16 };
 
@@ -13,80 +15,45 @@ void json_segment_look(edi_look *look, const edi_delimiters *d) {
 }
 
 /* Copies in strides: up to fifteen bytes more are read and written. */
-EDI_INLINE char *copy(char *out, const char *from, size_t len) {
+static inline char *copy(char *out, const char *from, size_t len) {
     memcpy(out, from, STRIDE);
     for (size_t at = STRIDE; at < len; at += STRIDE)
         memcpy(out + at, from + at, STRIDE);
     return out + len;
 }
 
-EDI_INLINE char *write_text(char *out, const char *from, size_t len) {
-    *out++ = '"';
-    out = copy(out, from, len);
-    memcpy(out, "\",", 2);
-    return out + 2;
-}
+/* What stands between two texts: the first closes, what is between them, the second opens. Which one follows from
+ * whether an array of components ends (1), and whether one begins (2). */
+static const struct {
+    char text[8];
+    unsigned len;
+} between[] = {{"\",\"", 3}, {"\"],\"", 4}, {"\",[\"", 4}, {"\"],[\"", 5}};
 
-EDI_INLINE char *write_components(char *out, const char *bytes, uint64_t cuts, unsigned from, unsigned to) {
-    *out++ = '[';
-    for (; cuts; cuts &= cuts - 1) {
-        unsigned cut = edi_first_bit(cuts);
-        out = write_text(out, bytes + from, cut - from);
-        from = cut + 1;
-    }
-    out = write_text(out, bytes + from, to - from);
-    memcpy(out - 1, "],", 2);
-    return out + 1;
-}
-
-EDI_INLINE char *write_segment(const edi_look *look, const edi_segment *segment, char *out, edi_look_path glance) {
-    const char *at = segment->raw.data, *end = at + segment->raw.len;
+EDI_HOT char *json_segment_write(const edi_segment *segment, char *out) {
+    const edi_tokens *t = segment->tokens;
+    const uint16_t *ends = t->at + segment->token;
+    const char *tag = segment->raw.data;
+    /* bit n: the part n, from 1 on, has another component behind it; has one before it */
+    uint64_t more = (edi_window(t->second, segment->token + 1) & edi_lowest(segment->parts)) << 1, inside = more << 1;
+    uint64_t closes = inside & ~more, opens = more & ~inside;
     memcpy(out, "{\"", 2);
-    memcpy(out + 2, at, 4);
+    memcpy(out + 2, tag, 4);
     out += 2 + segment->tag.len;
-    memcpy(out, "\":[", 4);
-    out += 3;
-    at += segment->tag.len + 1;
-    do { /* glances, each from where an element begins */
-        edi_glance found;
-        unsigned visible = end - at < EDI_GLANCE ? (unsigned)(end - at) : EDI_GLANCE, from = 0;
-        glance(at, visible, look, &found);
-        uint64_t over = visible < EDI_GLANCE ? UINT64_C(1) << visible : 0; /* where the segment ends */
-        uint64_t ends = (found.first & (over - 1)) | over, seconds = found.second;
-        if ((found.odd & (over - 1)) || !ends) return NULL;
-        do {
-            unsigned to = edi_first_bit(ends);
-            uint64_t cuts = seconds & edi_up_to_first(ends);
-            ends &= ends - 1;
-            if (cuts) {
-                seconds ^= cuts;
-                out = write_components(out, at, cuts, from, to);
-            } else {
-                out = write_text(out, at + from, to - from);
-            }
-            from = to + 1;
-        } while (ends);
-        at += from;
-    } while (at <= end);
-    memcpy(out - 1, "]}", 2);
-    return out + 1;
-}
-
-#if defined(__x86_64__)
-EDI_AVX2 EDI_HOT static char *write_avx2(const edi_look *look, const edi_segment *segment, char *out) {
-    return write_segment(look, segment, out, edi_glance_avx2);
-}
-#endif
-
-static char *write_plain(const edi_look *look, const edi_segment *segment, char *out) {
-    return write_segment(look, segment, out, edi_glance_plain);
-}
-
-EDI_HOT char *json_segment_write(const edi_look *look, const edi_segment *segment, char *out) {
-#if defined(__x86_64__)
-    if (look->avx2) return write_avx2(look, segment, out);
-#endif
-    return write_plain(look, segment, out);
+    memcpy(out, "\":[[", 4);
+    out += 3 + (opens >> 1 & 1);
+    *out++ = '"';
+    for (unsigned part = 1;; part++) {
+        unsigned from = ends[part - 1] + 1U;
+        out = copy(out, t->base + from, ends[part] - from);
+        if (part == segment->parts) break;
+        unsigned which = (closes >> part & 1) | (unsigned)(opens >> (part + 1) & 1) << 1;
+        memcpy(out, between[which].text, sizeof between[which].text);
+        out += between[which].len;
+    }
+    *out++ = '"';
+    if (closes >> segment->parts & 1) *out++ = ']';
+    memcpy(out, "]}", 2);
+    return out + 2;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- back
@@ -96,95 +63,130 @@ void json_segment_look_back(edi_look *look, const edi_delimiters *d) {
     bool plain[128] = {false};
     for (unsigned c = ' '; c < 0x7F; c++)
         plain[c] = c != '"' && c != '\\' && !edi_is_delimiter(d, (char)c);
-    edi_look_make(look, '"', 0, plain);
+    edi_look_make_odd(look, '"', plain);
 }
 
-static inline bool is_tag_byte(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* {"PO1":[ -- the length of the tag, 0 for anything else. ISA has its own rules. */
-EDI_INLINE size_t read_tag(const char *at) {
-    size_t len = at[4] == '"' ? 2 : 3;
-    if (memcmp(at, "{\"", 2) != 0 || memcmp(at + 2 + len, "\":[", 3) != 0) return 0;
-    for (size_t i = 0; i < len; i++)
-        if (!is_tag_byte(at[2 + i])) return 0;
-    bool loop = at[2] <= '9'; /* "2300" */
-    return loop || memcmp(at + 2, "ISA", 3) == 0 ? 0 : len;
-}
-
-/* Texts, and arrays of texts, up to the end of the segment. Each text is found by its quotes. */
-EDI_INLINE const char *read_texts(const edi_look *look, const edi_delimiters *d, const char *bytes, const char *end,
-    char **to, const char *limit, edi_look_path glance) {
-    uint64_t quotes = 0, odd = 0;
-    unsigned at = 0;     /* in the glance */
-    bool inside = false; /* an array */
-    char *out = *to;
-    for (;;) {
-        if (!inside && bytes[at] == '[' && d->component) {
-            inside = true;
-            at++;
-        }
-        if ((quotes & (quotes - 1)) == 0) { /* less than a whole text in sight */
-            edi_glance found;
-            bytes += at;
-            at = 0;
-            if (end - bytes < EDI_GLANCE_MARGIN || limit - out < EDI_GLANCE_MARGIN) return NULL;
-            glance(bytes, EDI_GLANCE, look, &found);
-            quotes = found.first;
-            odd = found.odd;
-            if ((quotes & (quotes - 1)) == 0) return NULL;
-        }
-        unsigned open = edi_first_bit(quotes);
-        quotes &= quotes - 1;
-        unsigned close = edi_first_bit(quotes);
-        quotes &= quotes - 1;
-        if (open != at || (odd & (edi_bits(0, close) >> open << open))) return NULL;
-        out = copy(out, bytes + open + 1, close - open - 1);
-        at = close + 1;
-        if (inside && bytes[at] == ']') {
-            inside = false;
-            at++;
-        }
-        if (bytes[at] != ',') break;
-        *out++ = inside ? d->component : d->element;
-        at++;
+static json_glue make_glue(const char *text, char separator, bool inside) {
+    json_glue glue = {.separator = separator, .inside = inside};
+    char bytes[4] = {0}, mask[4] = {0};
+    for (size_t i = 0; text[i]; i++) {
+        bytes[i] = text[i];
+        mask[i] = (char)0xFF;
     }
-    if (inside || bytes[at] != ']' || bytes[at + 1] != '}') return NULL;
-    *to = out;
-    return bytes + at + 2;
+    memcpy(&glue.text, bytes, sizeof bytes);
+    memcpy(&glue.mask, mask, sizeof mask);
+    return glue;
 }
 
-EDI_INLINE const char *read_segment(const edi_look *look, const edi_delimiters *d, const char *at, const char *end,
-    char **to, const char *limit, edi_look_path glance) {
-    if (end - at < EDI_GLANCE_MARGIN) return NULL;
-    size_t tag_len = read_tag(at);
-    char *out = *to;
+void json_quotes_begin(json_quotes *q, const edi_look *look, const edi_delimiters *d, const char *end) {
+    const json_glue never = {.text = 1, .mask = 0};
+    edi_tokens *tokens = q->tokens ? q->tokens : xcalloc(1, sizeof *tokens);
+    *q = (json_quotes){.tokens = tokens, .look = look, .end = end, .tag = d->tag, .composites = d->component != 0};
+    for (size_t i = 0; i < 8; i++)
+        q->glues[i / 4][i % 4] = never;
+    q->glues[0][1] = make_glue(",", d->element, false);
+    if (q->composites) q->glues[0][2] = make_glue(",[", d->element, true);
+    q->glues[1][1] = make_glue(",", d->component, true);
+    q->glues[1][2] = make_glue("],", d->element, false);
+    q->glues[1][3] = make_glue("],[", d->element, true);
+    edi_tokens_begin(tokens, end);
+}
+
+void json_quotes_free(json_quotes *q) {
+    free(q->tokens);
+    *q = (json_quotes){.tokens = NULL};
+}
+
+/* Finds the quotes from `at` on, as far as they are looked for at once. Behind the last one stand three that are none,
+ * so that reading stops there without asking at each: no text is longer than what was looked at, and the gap between
+ * those three ends a segment, which is found to be too long then. False: the text ends soon. */
+static __attribute__((noinline)) bool look_from(json_quotes *q, const char *at) {
+    edi_tokens *t = q->tokens;
+    edi_tokens_begin(t, at);
+    q->next = 0;
+    while (t->bytes < EDI_TOKENS_BYTES && q->end - at >= t->bytes + EDI_BLOCK + EDI_TOKENS_MARGIN)
+        edi_tokens_add(t, q->look, 0);
+    for (unsigned i = 0; i < 3; i++)
+        t->at[t->count + i] = (uint16_t)(t->bytes + i * STRIDE);
+    return t->bytes > 0;
+}
+
+static bool is_tag(const char *tag, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if (!((tag[i] >= 'A' && tag[i] <= 'Z') || (tag[i] >= '0' && tag[i] <= '9'))) return false;
+    bool loop = tag[0] <= '9';                  /* "2300" */
+    return !loop && memcmp(tag, "ISA", 3) != 0; /* ISA has its own rules */
+}
+
+/* {"PO1":[ at the first of these quotes: the length of the tag; 0 for anything else. */
+static inline unsigned read_tag(json_quotes *q, const char *at, const uint16_t *quotes) {
+    unsigned len = quotes[1] - quotes[0] - 1U;
+    uint32_t key;
+    if (at[0] != '{' || at[1] != '"' || len - 2 > 1 || memcmp(at + len + 3, ":[", 2) != 0) return 0;
+    memcpy(&key, at + 2, sizeof key);
+    key &= len == 2 ? 0xFFFF : 0xFFFFFF;
+    uint32_t *known = &q->tags[(key * 0x9E3779B1U) >> 26];
+    if (*known == key) return len;
+    if (!is_tag(at + 2, len)) return 0;
+    *known = key;
+    return len;
+}
+
+_Static_assert(JSON_TAGS == 64, "the highest six bits are the place of a tag");
+
+/* None of the texts that end with a token from `from` on, every second one, holds more than plain characters. */
+static inline bool texts_plain(const edi_tokens *t, unsigned from, unsigned to) {
+    const uint64_t every_second = UINT64_C(0x5555555555555555);
+    for (; to - from > EDI_WINDOW; from += EDI_WINDOW)
+        if (edi_window(t->odd, from) & every_second & edi_lowest(EDI_WINDOW)) return false;
+    return !(edi_window(t->odd, from) & every_second & edi_lowest(to - from));
+}
+
+/* The segment at `at`, with its first quote or a later one at `token`. */
+static inline const char *read_segment(json_quotes *q, const char *at, unsigned token, char **to) {
+    const edi_tokens *t = q->tokens;
+    const uint16_t *quotes = t->at + token;
+    unsigned tag_len = read_tag(q, at, quotes);
     if (tag_len == 0) return NULL;
+    const char *behind = at + tag_len + 5;
+    bool inside = *behind == '[' && q->composites;
+    char *out = *to;
+    if (behind[inside] != '"') return NULL;
     memcpy(out, at + 2, 4);
     out += tag_len;
-    *out++ = d->tag;
-    const char *behind = read_texts(look, d, at + tag_len + 5, end, &out, limit, glance);
-    if (behind) *to = out;
-    return behind;
+    *out++ = q->tag;
+    for (quotes += 2;; quotes += 2) { /* texts, and arrays of texts, up to the end */
+        out = copy(out, t->base + quotes[0] + 1, quotes[1] - quotes[0] - 1U);
+        behind = t->base + quotes[1] + 1;
+        unsigned gap = quotes[2] - quotes[1] - 1U;
+        if (gap > 3) break;
+        const json_glue *glue = &q->glues[inside][gap];
+        uint32_t bytes;
+        memcpy(&bytes, behind, sizeof bytes);
+        if ((bytes & glue->mask) != glue->text) return NULL;
+        *out++ = glue->separator;
+        inside = glue->inside;
+    }
+    if (inside && *behind++ != ']') return NULL;
+    unsigned end = (unsigned)(quotes + 2 - t->at);
+    if (memcmp(behind, "]}", 2) != 0 || end >= t->count || !texts_plain(t, token + 1, end)) return NULL;
+    q->next = end;
+    *to = out;
+    return behind + 2;
 }
 
-#if defined(__x86_64__)
-EDI_AVX2 EDI_HOT static const char *read_avx2(
-    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
-    return read_segment(look, d, at, end, out, limit, edi_glance_avx2);
-}
-#endif
-
-static const char *read_plain(
-    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
-    return read_segment(look, d, at, end, out, limit, edi_glance_plain);
-}
-
-EDI_HOT const char *json_segment_read(
-    const edi_look *look, const edi_delimiters *d, const char *at, const char *end, char **out, const char *limit) {
-#if defined(__x86_64__)
-    if (look->avx2) return read_avx2(look, d, at, end, out, limit);
-#endif
-    return read_plain(look, d, at, end, out, limit);
+EDI_HOT const char *json_segment_read(json_quotes *q, const char *at, char **to) {
+    const edi_tokens *t = q->tokens;
+    for (;;) {
+        size_t offset = (size_t)((uintptr_t)at - (uintptr_t)t->base);
+        if (offset < t->bytes) {
+            unsigned token = q->next;
+            while (t->at[token] < offset) /* what was read another way */
+                token++;
+            q->next = token;
+            const char *behind = read_segment(q, at, token, to);
+            if (behind || offset < t->bytes / 2) return behind;
+        }
+        if (!look_from(q, at)) return NULL;
+    }
 }

@@ -1,11 +1,10 @@
-/* edi/json_segment.h: plain segments between EDI and JSON, at a look (look.h). For json_write.c and json_walk.c: what
- * is not plain (escapes, release characters, repetitions, bytes beyond ASCII, notes beside a segment) goes their long
- * way.
+/* edi/json_segment.h: plain segments between EDI and JSON, by their tokens (tokens.h). For json_write.c and
+ * json_walk.c: what is not plain (escapes, release characters, repetitions, bytes beyond ASCII, notes beside a segment)
+ * goes their long way.
  */
 #ifndef BANYAN_EDI_JSON_SEGMENT_H
 #define BANYAN_EDI_JSON_SEGMENT_H
 
-#include "edi/look.h"
 #include "edi/reader.h"
 
 /* How to look at segments of these delimiters. */
@@ -16,16 +15,43 @@ static inline size_t json_segment_room(size_t len) {
     return 4 * len + 128;
 }
 
-/* Writes {"PO1":["1","5"]} to `out`, where there is json_segment_room; its end, or NULL: there is more in its values
- * than plain characters. The reader must have found the segment plain. */
-char *json_segment_write(const edi_look *look, const edi_segment *segment, char *out);
+/* Writes {"PO1":["1","5"]} to `out`, where there is json_segment_room; its end. The reader has found its tokens. */
+char *json_segment_write(const edi_segment *segment, char *out);
 
-/* How to look at them in JSON. */
+/* What may stand between two texts, and what follows from it. */
+typedef struct json_glue {
+    uint32_t text, mask; /* its bytes; those that are compared */
+    char separator;      /* stands in EDI instead */
+    bool inside;         /* is the next text in an array of components? */
+} json_glue;
+
+enum { JSON_TAGS = 64 };
+
+/* The quotes of a JSON text from where it is read on, as far as they are looked for at once, and what becomes of what
+ * stands between them. */
+typedef struct json_quotes {
+    edi_tokens *tokens; /* owned; behind the last one there are three that are none, see json_segment.c */
+    const edi_look *look;
+    const char *end;          /* of the text */
+    unsigned next;            /* where the next segment is looked for */
+    char tag;                 /* stands behind one */
+    bool composites;          /* there is a component separator */
+    json_glue glues[2][4];    /* outside and inside of an array of components, by length */
+    uint32_t tags[JSON_TAGS]; /* some that were found to be tags, each at its place */
+} json_quotes;
+
+/* How to look at segments of these delimiters in JSON. */
 void json_segment_look_back(edi_look *look, const edi_delimiters *delimiters);
 
-/* Reads {"PO1":["1","5"]} at `at`, with nothing but plain texts in it and no blanks, and writes PO1*1*5 to *out, up to
- * before `limit`; *out moves. What stands behind it in the JSON, or NULL: not plain (then *out stays). */
-const char *json_segment_read(const edi_look *look, const edi_delimiters *delimiters, const char *at, const char *end,
-    char **out, const char *limit);
+/* Segments of these delimiters follow, in a text up to `end`. The look outlives it. */
+void json_quotes_begin(json_quotes *quotes, const edi_look *look, const edi_delimiters *delimiters, const char *end);
+void json_quotes_free(json_quotes *quotes);
+
+/* What one plain segment may take, and what is written beyond its end. */
+enum { JSON_SEGMENT_ROOM = EDI_TOKENS_BYTES + 64 };
+
+/* Reads {"PO1":["1","5"]} at `at`, with nothing but plain texts in it and no blanks, and writes PO1*1*5 to *out, where
+ * there is JSON_SEGMENT_ROOM; *out moves. What stands behind it in the JSON, or NULL: not plain (then *out stays). */
+const char *json_segment_read(json_quotes *quotes, const char *at, char **out);
 
 #endif

@@ -5,16 +5,20 @@
  */
 #include "edi/json_reader.h"
 
-/* A plain segment fits into PLAIN_ROOM bytes of output. */
-enum { FLUSH_AT = 192 << 10, PLAIN_ROOM = 4 << 10, NAME_ROOM = 64 };
+enum { NAME_ROOM = 64 };
 
 /* Output goes out when there is enough of it, between segments. */
 error *json_walk_pass_on(json_reader *r, bool all) {
     error *err = buf_check(r->out, "a segment");
-    if (err || !r->sink || (!all && r->out->len < FLUSH_AT)) return err;
-    err = r->sink(r->sink_context, buf_span(r->out));
-    buf_clear(r->out);
+    if (err || (!all && r->out->len < r->enough)) return err;
+    bool held = !r->sink || (!all && !r->passed_on && r->out->len < JSON_HOLD_MAX);
     if (r->options->passed) r->options->passed(r->options->passed_context, (uint64_t)(r->walk.at - r->walk.text));
+    if (!held) {
+        r->passed_on = true;
+        err = r->sink(r->sink_context, buf_span(r->out));
+        buf_clear(r->out);
+    }
+    r->enough = r->out->len + JSON_FLUSH_AT;
     return err;
 }
 
@@ -63,19 +67,26 @@ static error *walk_segment(json_reader *r) {
     return err ? err : json_walk_pass_on(r, false);
 }
 
-/* The segment that comes, if it is plain. */
-static inline bool walk_plain(json_reader *r) {
+/* The segments that come, as long as they are plain and follow each other without blanks; how many they are. The walk
+ * stands behind the last one. */
+static size_t walk_plain(json_reader *r) {
     buf *out = r->out;
-    if (out->capacity - out->len <= PLAIN_ROOM && !buf_reserve(out, PLAIN_ROOM)) return false;
-    char *start = out->data + out->len, *end = start;
-    const char *behind = json_segment_read(&r->look, &r->d, r->walk.at, r->walk.end, &end, start + PLAIN_ROOM);
-    if (!behind || (size_t)(start + PLAIN_ROOM - end) <= r->suffix.len) return false;
-    *end++ = r->d.terminator;
-    if (r->suffix.len > 0) memcpy(end, r->suffix.data, r->suffix.len);
-    out->len = (size_t)(end - out->data) + r->suffix.len;
-    r->walk.at = behind;
-    r->segments++;
-    return true;
+    size_t count = 0, room = JSON_SEGMENT_ROOM + r->suffix.len;
+    for (const char *at = r->walk.at;; at++) {
+        if (out->capacity - out->len <= room && !buf_reserve(out, room)) break;
+        char *end = out->data + out->len;
+        const char *behind = json_segment_read(&r->quotes, at, &end);
+        if (!behind) break;
+        *end++ = r->d.terminator;
+        if (r->suffix.len > 0) memcpy(end, r->suffix.data, r->suffix.len);
+        out->len = (size_t)(end - out->data) + r->suffix.len;
+        r->walk.at = behind;
+        count++;
+        if (*behind != ',' || out->len >= r->enough) break;
+        at = behind;
+    }
+    r->segments += count;
+    return count;
 }
 
 /* The same without blanks, in a few steps. */
@@ -110,9 +121,10 @@ static error *walk_list(json_reader *r) {
     error *err = NULL;
     if (json_walk_peek(&r->walk) != '[') return FAIL(r, "an array of segments is expected");
     json_walk_enter(&r->walk);
-    for (size_t i = 0; !err && json_walk_more(&r->walk, ']'); i++) {
-        if (walk_plain(r)) {
-            if (r->out->len >= FLUSH_AT) err = json_walk_pass_on(r, false);
+    for (size_t i = 0, plain; !err && json_walk_more(&r->walk, ']'); i++) {
+        if ((plain = walk_plain(r)) > 0) {
+            i += plain - 1;
+            if (r->out->len >= r->enough) err = json_walk_pass_on(r, false);
             continue;
         }
         size_t before = enter_index(r, i), k = 0;

@@ -116,6 +116,7 @@ static void put_escaped(json_writer *w, unsigned char c) {
 
 static void mark_special(json_writer *w) {
     json_segment_look(&w->look, &w->d);
+    edi_reader_look(w->reader, &w->look);
     for (unsigned i = 0; i < 256; i++)
         w->special[i] = i < ' ' || i == '"' || i == '\\' || i == 0x7F || (i >= 0x80 && w->latin1) ||
                         (i && (i == (unsigned char)w->d.release || i == (unsigned char)w->d.component ||
@@ -286,9 +287,9 @@ static inline void put_segment(json_writer *w, const edi_segment *segment) {
     size_t room = json_segment_room(segment->raw.len);
     char *end = NULL;
     if (w->len + room > ROOM) flush(w);
-    if (segment->plain && room <= ROOM && segment->after.len == w->suffix.len &&
+    if (segment->tokens && room <= ROOM && segment->after.len == w->suffix.len &&
         (w->suffix.len == 0 || span_equal(segment->after, w->suffix)))
-        end = json_segment_write(&w->look, segment, w->data + w->len);
+        end = json_segment_write(segment, w->data + w->len);
     if (!end) {
         put_any_segment(w, segment);
         return;

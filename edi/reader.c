@@ -3,7 +3,6 @@
 
 #include "core/base/memory.h"
 #include "edi/header.h"
-#include "edi/look.h"
 #include "edi/reader_internal.h"
 
 #include <stdio.h>
@@ -27,8 +26,10 @@ static edi_reader *reader_make(const edi_reader_options *options) {
     if (r->options.segment_max == 0) r->options.segment_max = SEGMENT_MAX;
     if (r->options.element_max == 0) r->options.element_max = ELEMENT_MAX;
     if (r->options.elements_max == 0) r->options.elements_max = ELEMENTS_MAX;
+    r->plain_max = r->options.element_max < r->options.elements_max ? r->options.element_max : r->options.elements_max;
     r->element_room = FIRST_ELEMENTS;
     r->elements = xcalloc(r->element_room, sizeof *r->elements);
+    r->scan.tokens = xmalloc(sizeof *r->scan.tokens);
     return r;
 }
 
@@ -67,7 +68,13 @@ void edi_reader_free(edi_reader *r) {
     free(r->window);
     free(r->elements);
     free(r->clean);
+    free(r->scan.tokens);
     free(r);
+}
+
+void edi_reader_look(edi_reader *r, const edi_look *look) {
+    r->scan.look = look;
+    edi_scan_start(&r->scan, span_make(r->data, r->len), r->cursor, &r->delimiters);
 }
 
 /* Shows more of a buffer, whose bytes stay where they are. Twice what is unread, lest long segments be looked at again
@@ -248,6 +255,7 @@ static void begin_interchange(edi_reader *r, const edi_header *header) {
     memset(&r->interchange, 0, sizeof r->interchange);
     r->delimiters = header->delimiters;
     memset(r->plain_tags, 0, sizeof r->plain_tags);
+    r->scan.look = NULL;
     r->seen_any = true;
     r->break_told = r->blank_told = r->outside_told = false;
     r->interchange.delimiters = header->delimiters;
@@ -455,9 +463,7 @@ static void check_surroundings(edi_reader *r) {
         fault->offset = r->base + (uint64_t)(r->segment.after.data - r->data);
         snprintf(fault->text, sizeof fault->text, "blanks between segments are skipped");
     }
-    size_t shorter =
-        r->options.element_max < r->options.elements_max ? r->options.element_max : r->options.elements_max;
-    if (r->segment.raw.len > shorter && !r->segment.binary) {
+    if (r->segment.raw.len > r->plain_max && !r->segment.binary) {
         size_t count;
         const span *elements = edi_reader_elements(r, &count);
         if (count > r->options.elements_max) {
@@ -571,6 +577,7 @@ static void read_segment(edi_reader *r) {
 /* A tag that means nothing to the envelope and begins no binary segment and no other interchange. */
 static __attribute__((noinline)) bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
     char first = tag[0], second = tag[1];
+    if (len == 2 && r->delimiters.standard != EDI_X12) return false;
     if (first < 'A' || first > 'Z' || (first == 'U' && (second == 'N' || second == 'I'))) return false;
     for (size_t i = 1; i < len; i++)
         if (!((tag[i] >= 'A' && tag[i] <= 'Z') || (tag[i] >= '0' && tag[i] <= '9'))) return false;
@@ -594,29 +601,70 @@ static inline bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, u
     return true;
 }
 
+/* A segment that was found ahead, from the cursor to the token that ends it. */
+typedef struct plain_segment {
+    size_t tag_len, len;
+    const edi_tokens *tokens; /* NULL: not all of it is plain, or nobody looks */
+    unsigned token, parts;    /* as in edi_segment; without look the one token that there is, and 0 */
+} plain_segment;
+
+/* Terminators are all that is known. */
+static inline bool find_end(edi_reader *r, plain_segment *f) {
+    edi_scan *scan = &r->scan;
+    const edi_tokens *t = scan->tokens;
+    const char *start = r->data + r->cursor;
+    while (scan->token < scan->whole && t->base + t->at[scan->token] < start)
+        scan->token++;
+    if (scan->token >= scan->whole) return false;
+    f->len = (size_t)(t->base + t->at[scan->token] - start);
+    f->tag_len = start[2] == r->delimiters.tag ? 2 : 3;
+    f->tokens = NULL;
+    f->token = scan->token;
+    f->parts = 0;
+    return f->len > f->tag_len;
+}
+
+/* The first token is the one that ends the tag. */
+static inline bool find_tokens(edi_reader *r, plain_segment *f) {
+    edi_scan *scan = &r->scan;
+    const edi_tokens *t = scan->tokens;
+    const char *start = r->data + r->cursor;
+    unsigned token = scan->token;
+    while (token < scan->whole && t->base + t->at[token] < start) /* of what was read another way */
+        token++;
+    scan->token = token;
+    if (token >= scan->whole) return false;
+    uint64_t ends = edi_window(t->third, token + 1) & edi_lowest(EDI_WINDOW);
+    if (!ends) return false;
+    unsigned parts = edi_first_bit(ends) + 1;
+    f->tag_len = (size_t)(t->base + t->at[token] - start);
+    f->len = (size_t)(t->base + t->at[token + parts] - start);
+    f->tokens = edi_window(t->odd, token + 1) & edi_lowest(parts) ? NULL : t;
+    f->token = token;
+    f->parts = parts;
+    return true;
+}
+
 /* Nearly all segments of a file stand inside a document, without line breaks, and are of no interest to the envelope:
  * those are taken here, in a few steps and without a call, unless there is something to learn. Anything else takes the
  * long way. */
-static inline bool read_plain(edi_reader *r, bool learn) {
-    const edi_delimiters *d = &r->delimiters;
-    if (r->header_end || r->late_fault || !r->levels[DOCUMENT].open || d->standard == EDI_TRADACOMS) return false;
-    if (learn && edi_scan_wants_ahead(&r->scan, r->cursor)) edi_scan_ahead(&r->scan, r->cursor);
-    size_t end = edi_scan_known(&r->scan, r->cursor);
-    if (end == SIZE_MAX || r->len - end < 8 || end - r->cursor > r->options.element_max) return false;
-    const char *start = r->data + r->cursor;
-    size_t len = end - r->cursor, tag_len = d->standard == EDI_X12 && start[2] == d->tag ? 2 : 3;
+static inline bool take_plain(edi_reader *r, bool learn) {
+    plain_segment f;
+    if (!(r->scan.look ? find_tokens(r, &f) : find_end(r, &f))) return false;
+    const char *start = r->data + r->cursor, *behind = start + f.len + 1, *next = behind;
     uint32_t key;
+    if (f.tag_len - 2 > 1 || start[f.tag_len] != r->delimiters.tag || f.len > r->plain_max) return false;
     memcpy(&key, start, sizeof key);
-    key &= tag_len == 2 ? 0xFFFF : 0xFFFFFF;
-    if (len <= tag_len || start[tag_len] != d->tag || !knows_plain_tag(r, start, tag_len, key, learn)) return false;
-    const char *behind = r->data + end + 1, *next = behind;
+    key &= f.tag_len == 2 ? 0xFFFF : 0xFFFFFF;
+    if (!knows_plain_tag(r, start, f.tag_len, key, learn)) return false;
     if (*next == '\r' && next[1] == '\n') next++;
     if (*next == '\n') next++;
     if (*next <= ' ') return false;
+    r->scan.token = f.token + f.parts + 1;
     edi_segment *s = &r->segment;
-    s->tag = span_make(start, tag_len);
+    s->tag = span_make(start, f.tag_len);
     s->key = key;
-    s->raw = span_make(start, len);
+    s->raw = span_make(start, f.len);
     s->after = span_make(behind, (size_t)(next - behind));
     s->object = (span){NULL, 0};
     s->offset = r->base + r->cursor;
@@ -624,7 +672,9 @@ static inline bool read_plain(edi_reader *r, bool learn) {
     s->position = ++r->levels[DOCUMENT].count;
     s->terminated = true;
     s->wrapped = s->binary = false;
-    s->plain = r->len - end > EDI_GLANCE_MARGIN;
+    s->tokens = f.tokens;
+    s->token = f.token;
+    s->parts = f.parts;
     r->has_segment = true;
     r->elements_of = 0;
     r->clean_len = 0;
@@ -632,8 +682,17 @@ static inline bool read_plain(edi_reader *r, bool learn) {
     return true;
 }
 
-static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
-    if (r->queue_count == 0 && r->in_interchange && read_plain(r, true)) return EDI_SEGMENT;
+/* May segments be plain now? Only the long way changes that. */
+static bool allows_plain(const edi_reader *r) {
+    return r->queue_count == 0 && r->in_interchange && r->levels[DOCUMENT].open && !r->header_end && !r->late_fault &&
+           r->delimiters.standard != EDI_TRADACOMS;
+}
+
+static edi_event any_event(edi_reader *r) {
+    if (allows_plain(r)) {
+        if (edi_scan_wants_ahead(&r->scan, r->cursor)) edi_scan_ahead(&r->scan, r->cursor);
+        if (take_plain(r, true)) return EDI_SEGMENT;
+    }
     for (;;) {
         if (r->queue_count > 0) {
             queued next = r->queue[r->queue_first];
@@ -661,8 +720,14 @@ static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
     }
 }
 
+static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
+    edi_event event = any_event(r);
+    r->plain_allowed = allows_plain(r);
+    return event;
+}
+
 EDI_HOT edi_event edi_reader_next(edi_reader *r) {
-    if (r->queue_count == 0 && r->in_interchange && read_plain(r, false)) return EDI_SEGMENT;
+    if (r->plain_allowed && take_plain(r, false)) return EDI_SEGMENT;
     return next_event(r);
 }
 

@@ -13,6 +13,7 @@
 #define BANYAN_EDI_READER_H
 
 #include "edi/fault.h"
+#include "edi/tokens.h"
 
 typedef struct edi_reader edi_reader;
 
@@ -41,7 +42,11 @@ typedef struct edi_segment {
     bool terminated;   /* false for a last segment without terminator */
     bool wrapped;      /* line breaks stand inside: values are to be decoded */
     bool binary;       /* BIN or BDS: the last element is octets of the stated length */
-    bool plain;        /* a terminator and nothing else of the above; EDI_GLANCE_MARGIN bytes can be read behind it */
+    /* Where its delimiters stand, when somebody looks (edi_reader_look), it has a terminator and nothing else of the
+     * above, there are EDI_TOKENS_MARGIN readable bytes behind it, and all of its parts are plain; NULL else. */
+    const edi_tokens *tokens;
+    unsigned token; /* the one that ends its tag; the parts behind the tag end at the next ones, */
+    unsigned parts; /* of which there are so many, EDI_WINDOW at most */
 } edi_segment;
 
 enum { EDI_ID_SIZE = 40 };
@@ -116,6 +121,10 @@ edi_reader *edi_reader_open(edi_source source, void *context, const edi_reader_o
 
 /* Next event, or EDI_END (again and again). Source: X12.5 §3, ISO 9735-1 §7. */
 edi_event edi_reader_next(edi_reader *reader);
+
+/* Look for tokens in segments of this interchange from now on; `look` outlives it. For whoever wants them, when the
+ * interchange begins: the first character is its element separator, the second its component separator. */
+void edi_reader_look(edi_reader *reader, const edi_look *look);
 
 /* The segment of the event in hand; NULL for a missing header or trailer and at the end. After EDI_FAULT: the segment
  * that was being read. */

@@ -39,6 +39,8 @@ struct edi_reader {
     size_t capacity;
 
     edi_reader_options options;
+    size_t plain_max;   /* longer segments may pass a limit of elements */
+    bool plain_allowed; /* allows_plain */
     edi_scan scan;
     bool in_interchange, seen_any;
     bool document_ends; /* the event in hand is the end of a document */

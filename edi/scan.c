@@ -111,33 +111,47 @@ void edi_scan_start(edi_scan *scan, span data, size_t from, const edi_delimiters
     scan->len = data.len;
     scan->delimiters = *delimiters;
     scan->block_function = edi_scan_path(edi_scan_chosen());
-    scan->ends_next = scan->ends_count = 0;
-    scan->batch = scan->batch_end = from;
+    scan->token = scan->whole = 0;
+    scan->batch_end = from;
     begin_at(scan, from);
+}
+
+/* The bits of a block become tokens: terminators alone when nobody looks. */
+static inline void add_tokens(edi_scan *scan, uint64_t ends) {
+    edi_tokens *t = scan->tokens;
+    if (scan->look) {
+        edi_tokens_add(t, scan->look, ends);
+        return;
+    }
+    for (; ends; ends &= ends - 1)
+        t->at[t->count++] = (uint16_t)(t->bytes + edi_first_bit(ends));
+    t->bytes += BLOCK;
 }
 
 bool edi_scan_ahead(edi_scan *scan, size_t from) {
     uint64_t behind = 0, second = 0; /* bytes behind a terminator, and behind the line break there */
-    unsigned count = 0;
-    size_t at = from, limit = scan->len - from < EDI_SCAN_BATCH ? scan->len : from + EDI_SCAN_BATCH;
+    edi_tokens *t = scan->tokens;
+    size_t at = from, left = scan->len - from, last = SIZE_MAX;
     begin_at(scan, from);
-    scan->batch = from;
-    scan->ends_next = scan->ends_count = 0;
-    for (; limit - at >= BLOCK; at += BLOCK) {
+    edi_tokens_begin(t, scan->data + from);
+    scan->token = scan->whole = 0;
+    for (; t->bytes < EDI_TOKENS_BYTES && left >= t->bytes + BLOCK + EDI_TOKENS_MARGIN; at += BLOCK) {
         load_block(scan, at);
         uint64_t ends = scan->bits.terminator, breaks = scan->bits.line_break;
         uint64_t after = breaks & (ends << 1 | behind), again = breaks & (after << 1 | second);
         if (breaks & ~(after | again)) break;
         behind = ends >> (BLOCK - 1);
         second = after >> (BLOCK - 1);
-        for (; ends; ends &= ends - 1)
-            scan->ends[count++] = (uint16_t)(at - from + (size_t)__builtin_ctzll(ends));
+        add_tokens(scan, ends);
+        if (!ends) continue;
+        last = at + BLOCK - 1 - (size_t)__builtin_clzll(ends);
+        scan->whole = t->count;
     }
-    scan->batch_end = at + BLOCK;
-    scan->ends_count = count;
-    if (count > 0) scan->batch_end = from + scan->ends[count - 1] + 1; /* what begins there is looked at again */
+    scan->batch_end = last == SIZE_MAX ? at + BLOCK : last + 1; /* what begins there is looked at again */
+    while (last != SIZE_MAX && from + t->at[scan->whole - 1] > last)
+        scan->whole--; /* delimiters of a segment that is not whole */
     begin_at(scan, from);
-    return count > 0;
+    return last != SIZE_MAX;
 }
 
 size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks) {

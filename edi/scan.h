@@ -8,15 +8,13 @@
 #ifndef BANYAN_EDI_SCAN_H
 #define BANYAN_EDI_SCAN_H
 
-#include "edi/syntax.h"
+#include "edi/tokens.h"
 
 typedef struct edi_scan_bits {
     uint64_t terminator, line_break, release;
 } edi_scan_bits;
 
 typedef void (*edi_scan_block)(const char *block, const edi_delimiters *delimiters, edi_scan_bits *bits);
-
-enum { EDI_SCAN_BATCH = 4096 };
 
 typedef struct edi_scan {
     const char *data;
@@ -27,10 +25,13 @@ typedef struct edi_scan {
     edi_scan_bits bits;    /* of that block; released terminators are cleared */
     bool loaded, released; /* is a block in hand; is the first byte of the next block released? */
 
-    /* ends of clean segments that were found ahead, counted from `batch` */
-    size_t batch, batch_end; /* no batch is tried before the end of the last one */
-    unsigned ends_next, ends_count;
-    uint16_t ends[EDI_SCAN_BATCH + 64];
+    /* Segments that were found ahead: `tokens` are their terminators, or, when somebody looks, all that stands in them.
+     */
+    const edi_look *look; /* NULL: nobody does */
+    edi_tokens *tokens;   /* the owner of the scan gives and keeps it */
+    unsigned token;       /* where the next segment is looked for in it */
+    unsigned whole;       /* behind the last terminator */
+    size_t batch_end;     /* nothing is tried before the end of what was looked at last */
 } edi_scan;
 
 /* Starts at `from`, which is the beginning of a segment. */
@@ -40,23 +41,14 @@ void edi_scan_start(edi_scan *scan, span data, size_t from, const edi_delimiters
  * without edi_scan_start. *breaks tells whether a line break stands before it. */
 size_t edi_scan_next(edi_scan *scan, size_t from, bool *breaks);
 
-/* Looks for terminators up to a few kilobytes ahead at once, into `ends`. False: there is none, or line breaks stand
- * elsewhere than behind terminators; edi_scan_next tells then. `from` is the beginning of a segment. */
+/* Looks for segments up to a few kilobytes ahead at once, into `tokens`; not in the last EDI_TOKENS_MARGIN bytes.
+ * False: there is none, or line breaks stand elsewhere than behind terminators; edi_scan_next tells then. `from` is the
+ * beginning of a segment. */
 bool edi_scan_ahead(edi_scan *scan, size_t from);
 
-/* The first terminator at or after `from`, the beginning of a segment without line breaks inside; SIZE_MAX: it was not
- * found ahead, see edi_scan_wants_ahead. */
-static inline size_t edi_scan_known(edi_scan *scan, size_t from) {
-    for (; scan->ends_next < scan->ends_count; scan->ends_next++) {
-        size_t end = scan->batch + scan->ends[scan->ends_next];
-        if (end >= from) return end;
-    }
-    return SIZE_MAX;
-}
-
 /* Is everything used up that was found ahead? */
-static inline bool edi_scan_wants_ahead(edi_scan *scan, size_t from) {
-    return from >= scan->batch_end && edi_scan_known(scan, from) == SIZE_MAX;
+static inline bool edi_scan_wants_ahead(const edi_scan *scan, size_t from) {
+    return from >= scan->batch_end && scan->token >= scan->whole;
 }
 
 /* The paths, for tests and benchmarks: NULL when this machine has not got it. "scalar", "sse2", "avx2". */

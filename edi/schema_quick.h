@@ -5,8 +5,8 @@
 #define BANYAN_EDI_SCHEMA_QUICK_H
 
 #include "core/base/memory.h"
-#include "edi/look.h"
 #include "edi/schema.h"
+#include "edi/tokens.h"
 
 typedef enum edi_quick_kind {
     EDI_QUICK_TEXT,

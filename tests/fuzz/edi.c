@@ -6,7 +6,6 @@
 #include "edi/acknowledge.h"
 #include "edi/explain.h"
 #include "edi/fix.h"
-#include "edi/look.h"
 #include "edi/scan.h"
 #include "edi/view.h"
 
@@ -145,21 +144,34 @@ static void view_all(span file, edi_library *library) {
     edi_documents_free(&documents);
 }
 
-static void compare_glances(span file, const edi_delimiters *d) {
-    bool plain[128];
+/* Every way to look for tokens finds what the plain one finds. */
+static void compare_tokens(span file, const edi_delimiters *d) {
+    static const char *const names[] = {"avx2", "avx512"};
+    static edi_tokens plain, other;
+    bool marked[128];
     edi_look look;
-    edi_look_path other = edi_look_named("avx2");
     for (unsigned i = 0; i < 128; i++)
-        plain[i] = (i * 7 + file.len) % 3 > 0; /* any set will do */
-    edi_look_make(&look, d->element, d->component, plain);
-    for (size_t at = 0; other && at + EDI_GLANCE <= file.len; at += 37) {
-        edi_glance a, b;
-        unsigned len = 1 + (unsigned)at % EDI_GLANCE;
-        uint64_t bits = edi_bits(0, len);
-        edi_look_named("scalar")(file.data + at, len, &look, &a);
-        other(file.data + at, len, &look, &b);
-        if ((a.first ^ b.first) & bits || (a.second ^ b.second) & bits) abort();
-        if ((a.digit ^ b.digit) & bits || (a.odd ^ b.odd) & bits) abort();
+        marked[i] = (i * 7 + file.len) % 3 > 0; /* any set will do */
+    edi_look_make(&look, d->element, d->component, marked);
+    look.no_leading = file.len % 2;
+    for (size_t k = 0; k < 2; k++) {
+        edi_tokens_path path = edi_tokens_path_named(names[k], false);
+        edi_tokens_begin(&plain, file.data);
+        edi_tokens_begin(&other, file.data);
+        while (path && plain.bytes < EDI_TOKENS_BYTES && plain.bytes + EDI_BLOCK <= file.len) {
+            edi_scan_bits bits;
+            edi_scan_path("scalar")(file.data + plain.bytes, d, &bits);
+            edi_tokens_path_named("scalar", false)(&plain, &look, bits.terminator);
+            path(&other, &look, bits.terminator);
+        }
+        if (plain.count != other.count || memcmp(plain.at, other.at, plain.count * sizeof *plain.at) != 0) abort();
+        for (unsigned i = 0; i < plain.count; i++) {
+            if ((edi_window(plain.second, i) ^ edi_window(other.second, i)) & 1) abort();
+            if ((edi_window(plain.third, i) ^ edi_window(other.third, i)) & 1) abort();
+            if ((edi_window(plain.empty, i) ^ edi_window(other.empty, i)) & 1) abort();
+            if ((edi_window(plain.mixed, i) ^ edi_window(other.mixed, i)) & 1) abort();
+            if ((edi_window(plain.odd, i) ^ edi_window(other.odd, i)) & 1) abort();
+        }
     }
 }
 
@@ -180,7 +192,7 @@ static void compare_paths(span file) {
                     abort();
             }
         }
-        compare_glances(file, &all[i]);
+        compare_tokens(file, &all[i]);
         size_t count = edi_scan_elements(file, &all[i], parts, sizeof parts / sizeof parts[0]), found = 0;
         span rest = file, part;
         while (edi_next_part(&rest, all[i].element, all[i].release, &part)) {

@@ -216,6 +216,43 @@ static void members_in_any_order_say_the_same(void **state) {
     }
 }
 
+/* An interchange of at least `size` bytes as JSON, with `tail` instead of its end. */
+static void long_json(buf *json, size_t size, const char *tail) {
+    buf_add_text(json, "{\"interchanges\":[{\"standard\":\"X12\",\"header\":{\"ISA\":[\"1\",\"2\",\"3\",\"4\",\"5\","
+                       "\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\"]},\"content\":[{\"header\":"
+                       "{\"ST\":[\"850\",\"1\"]},\"segments\":[{\"BEG\":[\"00\"]}");
+    for (size_t made = 0; made < size; made += 20)
+        buf_add_text(json, ",{\"REF\":[\"DP\",\"0123456789ab\"]}"); /* twenty bytes of EDI */
+    buf_add_text(json, tail);
+}
+
+static void what_is_wrong_at_the_end_lets_nothing_out_of_a_text_of_some_megabytes(void **state) {
+    (void)state;
+    static const char good[] = "]}]}]}", *const wrong[] = {"]}]}]", "],\"what\":1}]}]}", ",{\"REF\":[\"a*b\"]}]}]}]}",
+                                             "],\"type\":\"850\"}]}]}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        for (size_t megabytes = 4; megabytes <= 12; megabytes += 8) {
+            buf json = BUF_MAX(64 << 20), out = BUF_MAX(64 << 20);
+            long_json(&json, megabytes << 20, wrong[i]);
+            error *err = edi_from_json_to(buf_span(&json), NULL, edi_sink_buf, &out);
+            bool late = i == 3; /* a member that comes late, which is right while all is held back */
+            assert_true(late && megabytes == 4 ? !err : err != NULL);
+            if (megabytes == 4 && !late) assert_int_equal(out.len, 0);
+            error_free(err);
+            buf_free(&json);
+            buf_free(&out);
+        }
+    }
+    buf json = BUF_MAX(64 << 20), at_once = BUF_MAX(64 << 20), out = BUF_MAX(64 << 20);
+    long_json(&json, 20 << 20, good);
+    assert_null(edi_from_json(buf_span(&json), &at_once));
+    assert_null(edi_from_json_to(buf_span(&json), NULL, edi_sink_buf, &out));
+    assert_true(span_equal(buf_span(&at_once), buf_span(&out)));
+    buf_free(&json);
+    buf_free(&at_once);
+    buf_free(&out);
+}
+
 static void what_is_not_well_formed_is_refused_with_its_place(void **state) {
     (void)state;
     static const char *const files[] = {"", "hello", ISA_FIXED, ISA_FIXED GS_ORDERS "IEA*1*000000001~",
@@ -292,6 +329,7 @@ int main(void) {
         cmocka_unit_test(trailers_follow_what_was_edited),
         cmocka_unit_test(wrong_json_is_refused_with_its_path),
         cmocka_unit_test(members_in_any_order_say_the_same),
+        cmocka_unit_test(what_is_wrong_at_the_end_lets_nothing_out_of_a_text_of_some_megabytes),
         cmocka_unit_test(what_is_not_well_formed_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,6 +405,13 @@ static void limits_are_named_and_reading_goes_on(void **state) {
         buf_add_char(&empty, '~');
     assert_int_equal(strlen(events_of(buf_span(&empty))), 4095);
     buf_free(&empty);
+    edi_validate_options few = {.reader = {.elements_max = 5}};
+    buf_clear(&file);
+    buf_add_text(&file, ISA_FIXED GS_ORDERS "ST*998*0001~BMG*00~MSG*1*2*3*4*5*6~SE*4*0001~GE*1*1~IEA*1*000000001~");
+    for (size_t i = 0; i < 200; i++) /* enough behind it to be found ahead */
+        buf_add_char(&file, '\n');
+    assert_non_null(strstr(faults_with(buf_span(&file), &few, NULL), "segment-limit@MSG"));
+    buf_free(&file);
 }
 
 typedef struct trickle {
@@ -474,6 +481,62 @@ static void every_scan_path_finds_what_the_plain_one_finds(void **state) {
     }
 }
 
+/* What tokens.h says about one token, byte by byte. */
+static void assert_token(const edi_tokens *t, unsigned token, const edi_look *look, const bool plain[128], char third) {
+    const char *end = t->base + t->at[token], *start = token > 0 ? t->base + t->at[token - 1] + 1 : t->base;
+    bool mixed = false, odd = look->no_leading && *start == ' ' && start < end;
+    for (const char *at = start; at < end; at++) {
+        assert_false(*at == look->first || *at == third || (!look->no_second && *at == look->second));
+        mixed |= *at < '0' || *at > '9';
+        odd |= (unsigned char)*at >= 0x80 || !plain[(unsigned char)*at & 0x7F];
+    }
+    assert_int_equal(edi_window(t->second, token) & 1, !look->no_second && *end == look->second);
+    assert_int_equal(edi_window(t->third, token) & 1, *end == third);
+    assert_int_equal(edi_window(t->empty, token) & 1, start == end);
+    assert_int_equal(edi_window(t->mixed, token) & 1, mixed);
+    assert_int_equal(edi_window(t->odd, token) & 1, odd);
+}
+
+/* EP02: parts of any length, over the borders of blocks */
+static void every_token_path_finds_what_stands_between_delimiters(void **state) {
+    (void)state;
+    static const char *const names[] = {"scalar", "avx2", "avx512"};
+    static const char alphabet[] = "0123456789ABCabc ?\n\x80";
+    bool plain[128] = {false};
+    static edi_tokens t;
+    edi_look look;
+    unsigned seed = 1;
+    for (unsigned c = ' '; c < 0x7F; c++)
+        plain[c] = c != '?' && c != 'b' && c != '+' && c != ':' && c != '\'';
+    for (unsigned round = 0; round < 600; round++) {
+        char text[EDI_TOKENS_BYTES];
+        edi_look_make(&look, '+', round % 5 ? ':' : '\0', plain);
+        look.no_leading = round % 2;
+        for (size_t i = 0; i < sizeof text; i++) {
+            seed = seed * 1103515245 + 12345;
+            size_t kind = (seed >> 16) % (1 + round % 200),
+                   which = (seed >> 8) % (round % 3 ? 10 : sizeof alphabet - 1);
+            text[i] = kind == 0 ? "+:'"[(seed >> 24) % 3] : alphabet[which];
+        }
+        for (size_t i = 0; i < 3; i++) {
+            edi_tokens_path path = edi_tokens_path_named(names[i], false);
+            if (!path) continue;
+            edi_tokens_begin(&t, text);
+            while (t.bytes < sizeof text) {
+                uint64_t third = 0;
+                for (unsigned k = 0; k < EDI_BLOCK; k++)
+                    third |= (uint64_t)(text[t.bytes + k] == '\'') << k;
+                path(&t, &look, third);
+            }
+            for (unsigned token = 0; token < t.count; token++)
+                assert_token(&t, token, &look, plain, '\'');
+            const char *end = t.base + t.at[t.count - 1] + 1; /* there is none behind the last one */
+            for (; end < text + sizeof text; end++)
+                assert_false(*end == '+' || *end == '\'' || (!look.no_second && *end == ':'));
+        }
+    }
+}
+
 static void what_is_not_edi_is_said_to_be_none(void **state) {
     (void)state;
     static const expectation rows[] = {{"hello, world", "not-edi@"}, {"MSH|^~\\&|A|B", "other-dialect@"},
@@ -539,6 +602,7 @@ int main(void) {
         cmocka_unit_test(a_package_ends_as_it_began),
         cmocka_unit_test(a_stream_in_chunks_of_any_size_gives_the_same_events),
         cmocka_unit_test(every_scan_path_finds_what_the_plain_one_finds),
+        cmocka_unit_test(every_token_path_finds_what_stands_between_delimiters),
         cmocka_unit_test(what_is_not_edi_is_said_to_be_none),
         cmocka_unit_test(tradacoms_is_read_and_counted),
     };
