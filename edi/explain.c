@@ -2,54 +2,75 @@
 #include "edi/explain.h"
 
 #include "edi/charset.h"
-
+#include "edi/output.h"
 #include "edi/report.h"
 #include "edi/value.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
-enum { FLUSH_AT = 64 << 10, OUTPUT_MAX = 64 << 20, VALUE_MAX = 400 };
+enum { VALUE_MAX = 400, NAME_WIDTH = 26, NAME_MAX = 40 };
 
 typedef struct explainer {
     edi_validator *validator;
     edi_reader *reader;
     const edi_delimiters *d;
     bool colour;
-    buf out;
+    bool plain; /* the segment in hand holds nothing that is to be decoded, or shown otherwise than it stands */
+    edi_output out;
     unsigned depth;             /* of loops */
     const edi_charset *charset; /* that UNB names; NULL: Latin-1 where it is no UTF-8 */
 } explainer;
 
 typedef enum style { PLAIN, TAG, NAME, GLOSS, ERROR_STYLE, WARNING_STYLE } style;
 
+#define PUT(e, literal) EDI_PUT(&(e)->out, literal)
+
+static void put_text(explainer *e, const char *text) {
+    edi_put(&e->out, span_of(text));
+}
+
+static void put_number(explainer *e, uint64_t number) {
+    char room[24] __attribute__((uninitialized)), *end = room + sizeof room, *at = end;
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    edi_put(&e->out, span_make(at, (size_t)(end - at)));
+}
+
+/* Two digits at least. */
+static inline void put_place(explainer *e, unsigned number) {
+    if (number >= 100) {
+        put_number(e, number);
+        return;
+    }
+    char *room = edi_output_room(&e->out, 2);
+    room[0] = (char)('0' + number / 10);
+    room[1] = (char)('0' + number % 10);
+    e->out.len += 2;
+}
+
+static void put_blanks(explainer *e, size_t count) {
+    static const char blanks[] = "                                                                ";
+    for (; count > sizeof blanks - 1; count -= sizeof blanks - 1)
+        edi_put(&e->out, span_make(blanks, sizeof blanks - 1));
+    edi_put(&e->out, span_make(blanks, count));
+}
+
 static void begin_style(explainer *e, style s) {
     static const char *const codes[] = {"", "\x1b[1;36m", "\x1b[2m", "\x1b[32m", "\x1b[1;31m", "\x1b[33m"};
-    if (e->colour) buf_add_text(&e->out, codes[s]);
+    if (e->colour) put_text(e, codes[s]);
 }
 
 static void end_style(explainer *e) {
-    if (e->colour) buf_add_text(&e->out, "\x1b[0m");
-}
-
-__attribute__((format(printf, 3, 4))) static void styled(explainer *e, style s, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    begin_style(e, s);
-    buf_add_text(&e->out, text);
-    end_style(e);
+    if (e->colour) PUT(e, "\x1b[0m");
 }
 
 static void indent(explainer *e, unsigned more) {
-    for (unsigned i = 0; i < e->depth * 2 + more; i++)
-        buf_add_char(&e->out, ' ');
+    put_blanks(e, e->depth * 2 + more);
 }
 
 /* Bytes as they may be shown on a terminal: UTF-8, or turned into it; control characters as points. */
-static void show(explainer *e, span value) {
+static __attribute__((noinline)) void show_any(explainer *e, span value) {
     bool named = e->charset && e->charset->high, utf8 = !named && span_is_utf8(value);
     size_t len = value.len < VALUE_MAX ? value.len : VALUE_MAX;
     for (size_t i = 0; i < len; i++) {
@@ -57,64 +78,102 @@ static void show(explainer *e, span value) {
         bool c1 = utf8 && c == 0xC2 && i + 1 < len && (unsigned char)value.data[i + 1] < 0xA0;
         unsigned character = utf8 ? c : edi_charset_character(e->charset, c);
         if (c < ' ' || c == 0x7F || c1 || (!utf8 && c >= 0x80 && (c < 0xA0 || character == 0))) {
-            buf_add_char(&e->out, '.');
+            edi_put_char(&e->out, '.');
         } else if (utf8 || c < 0x80) {
-            buf_add_char(&e->out, (char)c);
+            edi_put_char(&e->out, (char)c);
         } else if (character < 0x800) {
-            buf_add_char(&e->out, (char)(0xC0 | character >> 6));
-            buf_add_char(&e->out, (char)(0x80 | (character & 0x3F)));
+            edi_put_char(&e->out, (char)(0xC0 | character >> 6));
+            edi_put_char(&e->out, (char)(0x80 | (character & 0x3F)));
         } else {
-            buf_add_char(&e->out, (char)(0xE0 | character >> 12));
-            buf_add_char(&e->out, (char)(0x80 | (character >> 6 & 0x3F)));
-            buf_add_char(&e->out, (char)(0x80 | (character & 0x3F)));
+            edi_put_char(&e->out, (char)(0xE0 | character >> 12));
+            edi_put_char(&e->out, (char)(0x80 | (character >> 6 & 0x3F)));
+            edi_put_char(&e->out, (char)(0x80 | (character & 0x3F)));
         }
         if (c1) i++;
     }
-    if (len < value.len) buf_printf(&e->out, " ... (%zu bytes)", value.len);
+    if (len == value.len) return;
+    PUT(e, " ... (");
+    put_number(e, value.len);
+    PUT(e, " bytes)");
+}
+
+static inline void show(explainer *e, span value) {
+    if (e->plain && value.len <= VALUE_MAX) {
+        edi_put(&e->out, value);
+    } else {
+        show_any(e, value);
+    }
 }
 
 /* What a value means: a code's gloss, a date, an amount with its decimals. */
-static void gloss(explainer *e, const edi_slot *slot, span value, span format) {
-    char text[EDI_DECIMAL_SIZE];
-    const edi_codes *codes = edi_slot_codes(slot);
-    const edi_code *code = edi_codes_find(codes, edi_trim_right(value));
+static bool find_gloss(
+    explainer *e, const edi_slot *slot, span value, span composite, char room[EDI_DECIMAL_SIZE], span *gloss) {
+    const edi_code *code = edi_codes_find(edi_slot_codes(slot), edi_trim_right(value));
+    const edi_element_type *element = slot->element;
     if (code && code->gloss.len > 0) {
-        styled(e, GLOSS, "  %.*s", (int)code->gloss.len, code->gloss.data);
-    } else if (slot->element->number == 2380 && format.data) {
-        if (edi_formatted_date(value, format, text)) styled(e, GLOSS, "  %s", text);
-    } else if (slot->element->type == EDI_TYPE_DATE) {
-        if (edi_iso_date(value, text)) styled(e, GLOSS, "  %s", text);
-    } else if (slot->element->type == EDI_TYPE_TIME) {
-        if (edi_iso_time(value, text)) styled(e, GLOSS, "  %s", text);
-    } else if (slot->element->type == EDI_TYPE_INTEGER && slot->element->decimals > 0) {
-        if (edi_decimal(value, slot->element->decimals, text)) styled(e, GLOSS, "  %s", text);
+        *gloss = code->gloss;
+        return true;
     }
+    bool found = false;
+    if (element->number == 2380 && composite.data) {
+        found = edi_formatted_date(value, edi_part(composite, e->d->component, e->d->release, 2), room);
+    } else if (element->type == EDI_TYPE_DATE) {
+        found = edi_iso_date(value, room);
+    } else if (element->type == EDI_TYPE_TIME) {
+        found = edi_iso_time(value, room);
+    } else if (element->type == EDI_TYPE_INTEGER && element->decimals > 0) {
+        found = edi_decimal(value, element->decimals, room);
+    }
+    if (found) *gloss = span_of(room);
+    return found;
 }
 
+/* "      01   name                       value  gloss"; the component of an element, which is its composite, or 0. */
 static void show_simple(
-    explainer *e, const edi_slot *slot, unsigned element, unsigned component, span raw, span format) {
-    char decoded[VALUE_MAX + 8];
-    span value = raw;
-    if (edi_needs_decoding(e->d, raw) && raw.len < VALUE_MAX)
+    explainer *e, const edi_slot *slot, unsigned element, unsigned component, span raw, span composite) {
+    char decoded[VALUE_MAX + 8], room[EDI_DECIMAL_SIZE];
+    span value = raw, name = span_of(slot ? slot->name : ""), gloss;
+    if (!e->plain && edi_needs_decoding(e->d, raw) && raw.len < VALUE_MAX)
         value = span_make(decoded, edi_decode(e->d, raw, decoded));
     indent(e, 6);
+    put_place(e, element);
     if (component) {
-        buf_printf(&e->out, "%02u-%u ", element, component);
+        edi_put_char(&e->out, '-');
+        put_number(e, component);
+        edi_put_char(&e->out, ' ');
     } else {
-        buf_printf(&e->out, "%02u   ", element);
+        PUT(e, "   ");
     }
-    styled(e, NAME, "%-26.40s ", slot && slot->name[0] ? slot->name : "");
+    begin_style(e, NAME);
+    if (name.len > NAME_MAX) name.len = NAME_MAX;
+    edi_put(&e->out, name);
+    put_blanks(e, name.len < NAME_WIDTH ? NAME_WIDTH + 1 - name.len : 1);
+    end_style(e);
     show(e, value);
-    if (slot && slot->element) gloss(e, slot, value, format);
-    buf_add_char(&e->out, '\n');
+    if (slot && slot->element && find_gloss(e, slot, value, composite, room, &gloss)) {
+        begin_style(e, GLOSS);
+        PUT(e, "  ");
+        edi_put(&e->out, gloss);
+        end_style(e);
+    }
+    edi_put_char(&e->out, '\n');
 }
 
 static void show_composite(explainer *e, const edi_slot *slot, unsigned element, span raw) {
     const edi_slots *slots = slot ? &slot->composite->slots : NULL;
-    span format = edi_part(raw, e->d->component, e->d->release, 2), rest = raw, part;
+    span rest = raw, part;
     for (unsigned i = 1; edi_next_part(&rest, e->d->component, e->d->release, &part); i++) {
         if (part.len == 0) continue;
-        show_simple(e, slots && i <= slots->count ? &slots->list[i - 1] : NULL, element, i, part, format);
+        show_simple(e, slots && i <= slots->count ? &slots->list[i - 1] : NULL, element, i, part, raw);
+    }
+}
+
+static void show_once(explainer *e, const edi_slot *slot, unsigned number, span one) {
+    bool composite = slot ? slot->composite != NULL : edi_part_count(one, e->d->component, e->d->release) > 1;
+    if (composite) {
+        show_composite(e, slot, number, one);
+    } else {
+        show_simple(e, slot, number, 0, one, (span){NULL, 0});
     }
 }
 
@@ -122,24 +181,19 @@ static void show_elements(explainer *e, const edi_segment_type *type) {
     const edi_segment *segment = edi_reader_segment(e->reader);
     size_t count;
     const span *elements = edi_reader_elements(e->reader, &count);
-    bool plain = span_is(segment->tag, "ISA");
-    static const span none = {NULL, 0};
+    bool isa = span_is(segment->tag, "ISA");
     for (size_t i = 0; i < count; i++) {
         const edi_slot *slot = type && i < type->slots.count ? &type->slots.list[i] : NULL;
         span rest = elements[i], one;
         unsigned number = (unsigned)i + 1;
         if (rest.len == 0) continue;
-        if (plain || (segment->binary && i + 1 == count)) {
-            show_simple(e, slot, number, 0, rest, none);
-            continue;
-        }
-        while (edi_next_part(&rest, e->d->repetition, e->d->release, &one)) {
-            bool composite = slot ? slot->composite != NULL : edi_part_count(one, e->d->component, e->d->release) > 1;
-            if (composite) {
-                show_composite(e, slot, number, one);
-            } else {
-                show_simple(e, slot, number, 0, one, none);
-            }
+        if (isa || (segment->binary && i + 1 == count)) {
+            show_simple(e, slot, number, 0, rest, (span){NULL, 0});
+        } else if (e->plain) { /* then nothing is repeated */
+            show_once(e, slot, number, rest);
+        } else {
+            while (edi_next_part(&rest, e->d->repetition, e->d->release, &one))
+                show_once(e, slot, number, one);
         }
     }
 }
@@ -150,27 +204,46 @@ static void show_segment(explainer *e) {
     size_t left, entered;
     const edi_node *node = edi_validator_node(e->validator, &left, &entered);
     if (node) e->depth = node->parent ? node->depth : 1;
+    e->plain = segment->tokens != NULL;
     indent(e, 0);
     begin_style(e, TAG);
     show(e, segment->tag);
     end_style(e);
-    if (type && type->name[0]) buf_printf(&e->out, "  %s", type->name);
-    if (node && node->parent && entered > 0 && strcmp(node->parent->name, node->segment->tag) != 0)
-        styled(e, NAME, "  [%s]", node->parent->name);
-    styled(e, NAME, "  #%llu, byte %llu", (unsigned long long)(segment->position ? segment->position : segment->number),
-        (unsigned long long)segment->offset);
-    buf_add_char(&e->out, '\n');
+    if (type && type->name[0]) {
+        PUT(e, "  ");
+        put_text(e, type->name);
+    }
+    begin_style(e, NAME);
+    if (node && node->parent && entered > 0 && strcmp(node->parent->name, node->segment->tag) != 0) {
+        PUT(e, "  [");
+        put_text(e, node->parent->name);
+        PUT(e, "]");
+        end_style(e);
+        begin_style(e, NAME);
+    }
+    PUT(e, "  #");
+    put_number(e, segment->position ? segment->position : segment->number);
+    PUT(e, ", byte ");
+    put_number(e, segment->offset);
+    end_style(e);
+    edi_put_char(&e->out, '\n');
     show_elements(e, type);
+    e->plain = false;
 }
 
 static void show_fault(explainer *e) {
     const edi_fault *fault = edi_validator_fault(e->validator);
     char place[160];
     indent(e, 2);
-    styled(e, fault->warning ? WARNING_STYLE : ERROR_STYLE, "%s %s: ", fault->warning ? "note" : "ERROR",
-        edi_fault_place(fault, place, sizeof place));
+    begin_style(e, fault->warning ? WARNING_STYLE : ERROR_STYLE);
+    put_text(e, fault->warning ? "note " : "ERROR ");
+    put_text(e, edi_fault_place(fault, place, sizeof place));
+    PUT(e, ": ");
+    end_style(e);
     show(e, span_of(fault->text));
-    buf_printf(&e->out, " [%s]\n", edi_fault_kind_of(fault->code)->name);
+    PUT(e, " [");
+    put_text(e, edi_fault_kind_of(fault->code)->name);
+    PUT(e, "]\n");
 }
 
 static void show_begin(explainer *e, edi_event event) {
@@ -181,20 +254,36 @@ static void show_begin(explainer *e, edi_event event) {
     if (event == EDI_INTERCHANGE) {
         e->d = &i->delimiters;
         e->charset = i->delimiters.standard == EDI_EDIFACT ? edi_charset_named(i->version) : NULL;
-        styled(e, TAG, "== %s interchange %s", edi_standard_name(i->delimiters.standard), i->control);
-        buf_printf(&e->out, ", from %s to %s\n", i->sender.id, i->receiver.id);
+        begin_style(e, TAG);
+        PUT(e, "== ");
+        put_text(e, edi_standard_name(i->delimiters.standard));
+        PUT(e, " interchange ");
+        put_text(e, i->control);
+        end_style(e);
+        PUT(e, ", from ");
+        put_text(e, i->sender.id);
+        PUT(e, " to ");
+        put_text(e, i->receiver.id);
+        PUT(e, "\n");
     } else if (event == EDI_DOCUMENT) {
-        buf_add_char(&e->out, '\n');
-        styled(e, TAG, "-- %s %s", t->type, t->control);
-        buf_printf(&e->out, ", %s (version %s)\n",
-            schema && schema->title ? schema->title : "no schema is known for it", t->version);
+        PUT(e, "\n");
+        begin_style(e, TAG);
+        PUT(e, "-- ");
+        put_text(e, t->type);
+        PUT(e, " ");
+        put_text(e, t->control);
+        end_style(e);
+        PUT(e, ", ");
+        put_text(e, schema && schema->title ? schema->title : "no schema is known for it");
+        PUT(e, " (version ");
+        put_text(e, t->version);
+        PUT(e, ")\n");
     }
 }
 
 error *edi_explain(span file, edi_library *library, const edi_explain_options *options, edi_sink sink, void *context) {
-    explainer e = {.colour = options && options->colour, .out = BUF_MAX(OUTPUT_MAX)};
+    explainer e = {.colour = options && options->colour, .out = edi_output_to(sink, context)};
     edi_delimiters none = edi_delimiters_default(EDI_X12);
-    error *err = NULL;
     edi_event event;
     e.validator = edi_validator_new(file, library, options ? &options->validate : NULL);
     e.reader = edi_validator_reader(e.validator);
@@ -208,12 +297,9 @@ error *edi_explain(span file, edi_library *library, const edi_explain_options *o
             if (event != EDI_SEGMENT) e.depth = event == EDI_DOCUMENT || event == EDI_DOCUMENT_END ? 1 : 0;
             if (edi_reader_segment(e.reader)) show_segment(&e);
         }
-        if (e.out.len > FLUSH_AT || event == EDI_END) {
-            err = sink(context, buf_span(&e.out));
-            buf_clear(&e.out);
-        }
-    } while (event != EDI_END && !err);
+        if (e.out.len > EDI_OUTPUT_FULL || event == EDI_END) edi_output_flush(&e.out);
+    } while (event != EDI_END && !e.out.failure);
     edi_validator_free(e.validator);
-    buf_free(&e.out);
-    return err;
+    edi_output_free(&e.out);
+    return e.out.failure;
 }

@@ -4,6 +4,7 @@
 #include "edi/json.h"
 #include "edi/json_segment.h"
 #include "edi/json_tape.h"
+#include "edi/output.h"
 #include "edi/scan.h"
 
 #include <stdio.h>
@@ -12,14 +13,7 @@
 /* Binary data of one segment, written as base64. */
 #define BASE64_MAX ((size_t)2 << 30)
 
-enum {
-    FLUSH_AT = 192 << 10,
-    ROOM = 256 << 10,
-    OUTSIDE_STEP = 4 << 20,
-    STACK = EDI_DEPTH_MAX + 4,
-    OPENINGS = 64,
-    OPENING_MAX = 256
-};
+enum { OUTSIDE_STEP = 4 << 20, STACK = EDI_DEPTH_MAX + 4, OPENINGS = 64, OPENING_MAX = 256 };
 
 /* How the array of a loop begins. */
 typedef struct opening {
@@ -29,11 +23,7 @@ typedef struct opening {
 } opening;
 
 typedef struct json_writer {
-    edi_sink sink;
-    void *context;
-    char *data;
-    size_t len;
-    error *failure; /* of the sink */
+    edi_output out;
     bool compact, latin1;
     edi_look look;
     opening openings[OPENINGS];
@@ -64,26 +54,14 @@ error *edi_sink_buf(void *context, span piece) {
     return buf_check(out, "the output");
 }
 
-static void flush(json_writer *w) {
-    if (w->len > 0 && !w->failure) w->failure = w->sink(w->context, span_make(w->data, w->len));
-    w->len = 0;
-}
-
-static void put(json_writer *w, span bytes) {
-    if (w->len + bytes.len > ROOM) flush(w);
-    if (bytes.len > ROOM) {
-        if (!w->failure) w->failure = w->sink(w->context, bytes);
-        return;
-    }
-    memcpy(w->data + w->len, bytes.data, bytes.len);
-    w->len += bytes.len;
+static inline void put(json_writer *w, span bytes) {
+    edi_put(&w->out, bytes);
 }
 
 #define PUT(w, literal) put(w, SPAN(literal))
 
 static inline void put_char(json_writer *w, char c) {
-    if (w->len == ROOM) flush(w);
-    w->data[w->len++] = c;
+    edi_put_char(&w->out, c);
 }
 
 static void line(json_writer *w, unsigned indent) {
@@ -95,8 +73,8 @@ static void line(json_writer *w, unsigned indent) {
 
 static void put_escaped(json_writer *w, unsigned char c) {
     char room[8];
-    if (c == '\0' && !w->failure) /* no standard knows it as a character, and JSON texts with it are refused */
-        w->failure = error_new(ERROR_INVALID, "not well-formed: a NUL byte stands in the data");
+    if (c == '\0' && !w->out.failure) /* no standard knows it as a character, and JSON texts with it are refused */
+        w->out.failure = error_new(ERROR_INVALID, "not well-formed: a NUL byte stands in the data");
     if (c == '"' || c == '\\') {
         room[0] = '\\';
         room[1] = (char)c;
@@ -125,9 +103,8 @@ static void mark_special(json_writer *w) {
 
 /* An element that is one value of plain bytes, with its quotes: nearly all are. False: nothing was written. */
 static bool put_plain(json_writer *w, span text) {
-    if (w->len + text.len + 2 > ROOM) flush(w);
-    if (text.len + 2 > ROOM) return false;
-    char *room = w->data + w->len;
+    if (text.len + 2 > EDI_OUTPUT_ROOM) return false;
+    char *room = edi_output_room(&w->out, text.len + 2);
     bool special = false;
     *room++ = '"';
     for (size_t i = 0; i < text.len; i++) {
@@ -136,7 +113,7 @@ static bool put_plain(json_writer *w, span text) {
     }
     if (special) return false;
     room[text.len] = '"';
-    w->len += text.len + 2;
+    w->out.len += text.len + 2;
     return true;
 }
 
@@ -188,7 +165,7 @@ static void put_base64(json_writer *w, span bytes) {
     PUT(w, "{\"base64\":\"");
     put(w, buf_span(&text));
     PUT(w, "\"}");
-    if (!w->failure) w->failure = buf_check(&text, "binary data");
+    if (!w->out.failure) w->out.failure = buf_check(&text, "binary data");
     buf_free(&text);
 }
 
@@ -248,8 +225,8 @@ static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_
     size_t count;
     bool isa = span_is(segment->tag, "ISA") && w->d.standard == EDI_X12;
     const span *elements = edi_reader_elements(w->reader, &count);
-    if (elements[-1].len != segment->tag.len && !edi_json_tag(&w->d, elements[-1]) && !w->failure)
-        w->failure =
+    if (elements[-1].len != segment->tag.len && !edi_json_tag(&w->d, elements[-1]) && !w->out.failure)
+        w->out.failure =
             error_new(ERROR_INVALID, "not well-formed at byte %llu: the tag has a nesting indication that is none",
                 (unsigned long long)segment->offset);
     put_char(w, '{');
@@ -286,15 +263,14 @@ static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_
 static inline void put_segment(json_writer *w, const edi_segment *segment) {
     size_t room = json_segment_room(segment->raw.len);
     char *end = NULL;
-    if (w->len + room > ROOM) flush(w);
-    if (segment->tokens && room <= ROOM && segment->after.len == w->suffix.len &&
+    if (segment->tokens && room <= EDI_OUTPUT_ROOM && segment->after.len == w->suffix.len &&
         (w->suffix.len == 0 || span_equal(segment->after, w->suffix)))
-        end = json_segment_write(segment, w->data + w->len);
+        end = json_segment_write(segment, edi_output_room(&w->out, room));
     if (!end) {
         put_any_segment(w, segment);
         return;
     }
-    w->len = (size_t)(end - w->data);
+    w->out.len = (size_t)(end - w->out.data);
     w->covered = segment->offset + segment->raw.len + 1 + segment->after.len;
 }
 
@@ -350,14 +326,14 @@ static void put_opening(json_writer *w, const edi_node *loop) {
 static void open_loop(json_writer *w, const edi_node *loop) {
     opening *known = &w->openings[loop->id % OPENINGS];
     item(w);
-    if (w->len + OPENING_MAX > ROOM) flush(w);
+    edi_output_room(&w->out, OPENING_MAX);
     if (known->loop == loop) {
         put(w, span_make(known->text, known->len));
     } else {
-        size_t before = w->len;
+        size_t before = w->out.len;
         put_opening(w, loop);
-        *known = (opening){.loop = loop, .len = w->len - before};
-        memcpy(known->text, w->data + before, known->len);
+        *known = (opening){.loop = loop, .len = w->out.len - before};
+        memcpy(known->text, w->out.data + before, known->len);
     }
     w->loops[w->depth++] = loop;
     w->first[w->depth] = true;
@@ -567,17 +543,15 @@ static error *write_event(json_writer *w, edi_event event) {
     }
     case EDI_END: break;
     }
-    if (w->len > FLUSH_AT) flush(w);
-    return w->failure;
+    if (w->out.len > EDI_OUTPUT_FULL) edi_output_flush(&w->out);
+    return w->out.failure;
 }
 
 error *edi_to_json(span file, edi_library *library, const edi_json_options *options, edi_sink sink, void *context) {
     json_writer *w = xcalloc(1, sizeof *w);
     error *err = NULL;
     edi_event event;
-    w->sink = sink;
-    w->context = context;
-    w->data = xmalloc(ROOM);
+    w->out = edi_output_to(sink, context);
     w->file = file;
     w->compact = options && options->compact;
     if (options) w->options = options->validate;
@@ -598,11 +572,11 @@ error *edi_to_json(span file, edi_library *library, const edi_json_options *opti
             put_outside(w, w->covered, file.len);
         }
         PUT(w, "}\n");
-        flush(w);
-        err = w->failure;
+        edi_output_flush(&w->out);
+        err = w->out.failure;
     }
     edi_validator_free(w->validator);
-    free(w->data);
+    edi_output_free(&w->out);
     free(w);
     return err;
 }
