@@ -50,8 +50,6 @@ bool edi_is_time(span digits);
 
 /* Structure (check_structure.c): which place of the schema a segment takes. */
 void edi_check_begin(edi_checker *checker, const edi_schema *schema); /* NULL: nothing is known */
-/* A step from the last place to the next that was taken before (check_steps.c); NULL: look for one. */
-const edi_node *edi_check_step(edi_checker *checker, const edi_segment *segment, size_t *left, size_t *entered);
 /* The place of the segment in hand, NULL when it has none (a fault says why). *left and *entered say how many loops
  * ended and began before it. */
 const edi_node *edi_check_segment(edi_checker *checker, size_t *left, size_t *entered);

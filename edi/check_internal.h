@@ -1,4 +1,4 @@
-/* edi/check_internal.h: the state that check_elements.c and check_structure.c share. */
+/* edi/check_internal.h: the state that the check_*.c share, and the short way to a place, for validate.c. */
 #ifndef BANYAN_EDI_CHECK_INTERNAL_H
 #define BANYAN_EDI_CHECK_INTERNAL_H
 
@@ -103,6 +103,45 @@ bool check_qualifies(edi_checker *checker, const edi_node *node);
 
 /* A loop begins with the segment in hand. */
 void check_enter(edi_checker *checker, const edi_node *loop);
+
+/* check_steps.c: where a step is remembered. */
+static inline size_t check_step_place(const edi_node *from, uint32_t key, uint64_t code) {
+    uint64_t mixed =
+        (((uint64_t)from->id << 32 | key) ^ code * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (size_t)(mixed >> 56);
+}
+
+_Static_assert(STEPS == 256, "the highest eight bits are the place of a step");
+
+/* The one among the steps of this tag that the code of the segment in hand chooses. */
+const check_step *check_step_by_code(const edi_checker *checker, const check_step *head);
+
+/* Takes a step that was taken before; NULL: look for one (edi_check_segment). *left and *entered as there. For the
+ * validator, inlined: every segment passes here. */
+static inline const edi_node *check_step_known(edi_checker *c, uint32_t key, size_t *left, size_t *entered) {
+    const edi_node *from = c->here;
+    if (c->depth == 0 || c->pending_count > 0 || c->thorough) return NULL;
+    const check_step *step = &c->steps[check_step_place(from, key, 0)];
+    if (step->from != from || step->key != key) return NULL;
+    if (step->qualifier && !(step = check_step_by_code(c, step))) return NULL;
+    const edi_node *to = step->to;
+    uint32_t *count = &c->counts[to->id];
+    if (*count >= to->max) return NULL;
+    for (unsigned i = 0; i < step->needs; i++)
+        if (c->counts[step->need[i].id] < step->need[i].count) return NULL;
+    ++*count;
+    c->depth -= step->up;
+    *left = step->up;
+    c->frames[c->depth - 1].at = to->index;
+    c->lost = false;
+    if (to->children) {
+        check_enter(c, to);
+        *entered = 1;
+        to = to->children;
+    }
+    c->here = to;
+    return to;
+}
 
 /* check_steps.c: remembers the step to a place that was found and costs nothing, before it is taken. */
 void check_step_remember(edi_checker *checker, uint32_t key, size_t level, const edi_node *node);

@@ -126,13 +126,13 @@ static bool number_right(const values *v, const check_plan *plan, unsigned part)
            at + 1 < to - from;
 }
 
-static bool numbers_right(const values *v, const check_plan *plan, uint32_t which) {
+static __attribute__((noinline)) EDI_HOT bool numbers_right(const values *v, const check_plan *plan, uint32_t which) {
     for (; which; which &= which - 1)
         if (!number_right(v, plan, edi_first_bit(which) + 1U)) return false;
     return true;
 }
 
-static bool moments_right(const values *v, const check_plan *plan) {
+static __attribute__((noinline)) EDI_HOT bool moments_right(const values *v, const check_plan *plan) {
     for (uint32_t which = plan->moments; which; which &= which - 1) {
         unsigned part = edi_first_bit(which) + 1U;
         span value = value_of(v, part);
@@ -142,7 +142,7 @@ static bool moments_right(const values *v, const check_plan *plan) {
 }
 
 /* Values of letters hold no digit. */
-static bool letters_right(const values *v, const check_plan *plan) {
+static __attribute__((noinline)) EDI_HOT bool letters_right(const values *v, const check_plan *plan) {
     for (uint32_t which = plan->alpha; which; which &= which - 1) {
         unsigned part = edi_first_bit(which) + 1U, from = v->ends[part - 1] + 1U, len = v->ends[part] - from;
         if (len > EDI_WINDOW || edi_window(v->tokens->digit, from) & edi_lowest(len)) return false;
@@ -151,7 +151,7 @@ static bool letters_right(const values *v, const check_plan *plan) {
 }
 
 /* The date in the second part of a composite, by the format in its third. */
-static bool dated_right(const values *v, unsigned part, uint32_t mixed) {
+static __attribute__((noinline)) EDI_HOT bool dated_right(const values *v, unsigned part, uint32_t mixed) {
     char iso[EDI_DATE_SIZE];
     span value = value_of(v, part), format = value_of(v, part + 1);
     if (format.len == 3 && value.len == 8 && memcmp(format.data, "102", 3) == 0 && !(mixed >> (part - 1) & 1))

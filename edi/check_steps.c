@@ -8,14 +8,6 @@
 #include "core/base/memory.h"
 #include "edi/check_internal.h"
 
-static size_t slot_of(const edi_node *from, uint32_t key, uint64_t code) {
-    uint64_t mixed =
-        (((uint64_t)from->id << 32 | key) ^ code * UINT64_C(0xD6E8FEB86659FD93)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(mixed >> 56);
-}
-
-_Static_assert(STEPS == 256, "the highest eight bits are the place of a step");
-
 /* The code at a place of the segment in hand, as a number; false when it is longer than that or not plain. */
 static __attribute__((noinline)) bool code_at(
     const edi_checker *c, unsigned element, unsigned component, uint64_t *code) {
@@ -37,39 +29,13 @@ static __attribute__((noinline)) bool code_at(
     return element == 0 && component == 1 && len > 0;
 }
 
-/* The step that this code chooses. */
-static const check_step *by_code(const edi_checker *c, const check_step *head) {
+const check_step *check_step_by_code(const edi_checker *c, const check_step *head) {
     uint64_t code;
     if (!code_at(c, head->qualifier, head->component, &code)) return NULL;
-    const check_step *step = &c->steps[slot_of(head->from, head->key, code)];
+    const check_step *step = &c->steps[check_step_place(head->from, head->key, code)];
     bool same = step->from == head->from && step->key == head->key && step->code == code && step->to &&
                 step->qualifier == head->qualifier && step->component == head->component;
     return same ? step : NULL;
-}
-
-EDI_HOT const edi_node *edi_check_step(edi_checker *c, const edi_segment *segment, size_t *left, size_t *entered) {
-    const edi_node *from = c->here;
-    if (c->depth == 0 || c->pending_count > 0 || c->thorough) return NULL;
-    const check_step *step = &c->steps[slot_of(from, segment->key, 0)];
-    if (step->from != from || step->key != segment->key) return NULL;
-    if (step->qualifier && !(step = by_code(c, step))) return NULL;
-    const edi_node *to = step->to;
-    uint32_t *count = &c->counts[to->id];
-    if (*count >= to->max) return NULL;
-    for (unsigned i = 0; i < step->needs; i++)
-        if (c->counts[step->need[i].id] < step->need[i].count) return NULL;
-    ++*count;
-    c->depth -= step->up;
-    *left = step->up;
-    c->frames[c->depth - 1].at = to->index;
-    c->lost = false;
-    *entered = to->children != NULL;
-    if (to->children) {
-        check_enter(c, to);
-        to = to->children;
-    }
-    c->here = to;
-    return to;
 }
 
 /* What must have been taken between the place of a loop and `to`: check_structure.c counts it as missing else. */
@@ -118,11 +84,11 @@ void check_step_remember(edi_checker *c, uint32_t key, size_t level, const edi_n
     const edi_node *from = c->here;
     check_step step = {.from = from, .key = key, .to = to, .up = (unsigned char)(c->depth - 1 - level)};
     if (to->forbidden || !fill(c, key, level, to, &step)) return;
-    check_step *head = &c->steps[slot_of(from, key, 0)];
+    check_step *head = &c->steps[check_step_place(from, key, 0)];
     if (step.qualifier) { /* the head tells where the code stands */
         if (!code_at(c, step.qualifier, step.component, &step.code)) return;
         *head = (check_step){.from = from, .key = key, .qualifier = step.qualifier, .component = step.component};
-        head = &c->steps[slot_of(from, key, step.code)];
+        head = &c->steps[check_step_place(from, key, step.code)];
     }
     *head = step;
 }

@@ -253,7 +253,7 @@ static bool occurs_below(const edi_node *loop, uint32_t key) {
 
 /* ------------------------------------------------------------------------------------------------------- taking it */
 
-void check_enter(edi_checker *c, const edi_node *loop) {
+EDI_HOT void check_enter(edi_checker *c, const edi_node *loop) {
     check_frame *frame = &c->frames[c->depth++];
     *frame = (check_frame){.loop = loop, .mark = c->pending_count};
     memset(&c->counts[loop->children[0].id], 0, loop->child_count * sizeof *c->counts);

@@ -3,7 +3,7 @@
 
 #include "core/base/memory.h"
 #include "edi/header.h"
-#include "edi/reader_internal.h"
+#include "edi/reader_plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -575,7 +575,7 @@ static void read_segment(edi_reader *r) {
 }
 
 /* A tag that means nothing to the envelope and begins no binary segment and no other interchange. */
-static __attribute__((noinline)) bool is_plain_tag(const edi_reader *r, const char *tag, size_t len) {
+bool reader_plain_tag(const edi_reader *r, const char *tag, size_t len) {
     char first = tag[0], second = tag[1];
     if (len == 2 && r->delimiters.standard != EDI_X12) return false;
     if (first < 'A' || first > 'Z' || (first == 'U' && (second == 'N' || second == 'I'))) return false;
@@ -592,96 +592,6 @@ static __attribute__((noinline)) bool is_plain_tag(const edi_reader *r, const ch
     }
 }
 
-/* `learn`: a tag that was not seen yet is looked at. */
-static inline bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, uint32_t key, bool learn) {
-    uint32_t *known = &r->plain_tags[(key * 0x9E3779B1U) >> 26];
-    if (*known == key) return true;
-    if (!learn || !is_plain_tag(r, tag, len)) return false;
-    *known = key;
-    return true;
-}
-
-/* A segment that was found ahead, from the cursor to the token that ends it. */
-typedef struct plain_segment {
-    size_t tag_len, len;
-    const edi_tokens *tokens; /* NULL: not all of it is plain, or nobody looks */
-    unsigned token, parts;    /* as in edi_segment; without look the one token that there is, and 0 */
-} plain_segment;
-
-/* Terminators are all that is known. */
-static inline bool find_end(edi_reader *r, plain_segment *f) {
-    edi_scan *scan = &r->scan;
-    const edi_tokens *t = scan->tokens;
-    const char *start = r->data + r->cursor;
-    while (scan->token < scan->whole && t->base + t->at[scan->token] < start)
-        scan->token++;
-    if (scan->token >= scan->whole) return false;
-    f->len = (size_t)(t->base + t->at[scan->token] - start);
-    f->tag_len = start[2] == r->delimiters.tag ? 2 : 3;
-    f->tokens = NULL;
-    f->token = scan->token;
-    f->parts = 0;
-    return f->len > f->tag_len;
-}
-
-/* The first token is the one that ends the tag. */
-static inline bool find_tokens(edi_reader *r, plain_segment *f) {
-    edi_scan *scan = &r->scan;
-    const edi_tokens *t = scan->tokens;
-    const char *start = r->data + r->cursor;
-    unsigned token = scan->token;
-    while (token < scan->whole && t->base + t->at[token] < start) /* of what was read another way */
-        token++;
-    scan->token = token;
-    if (token >= scan->whole) return false;
-    uint64_t ends = edi_window(t->third, token + 1) & edi_lowest(EDI_WINDOW);
-    if (!ends) return false;
-    unsigned parts = edi_first_bit(ends) + 1;
-    f->tag_len = (size_t)(t->base + t->at[token] - start);
-    f->len = (size_t)(t->base + t->at[token + parts] - start);
-    f->tokens = edi_window(t->odd, token + 1) & edi_lowest(parts) ? NULL : t;
-    f->token = token;
-    f->parts = parts;
-    return true;
-}
-
-/* Nearly all segments of a file stand inside a document, without line breaks, and are of no interest to the envelope:
- * those are taken here, in a few steps and without a call, unless there is something to learn. Anything else takes the
- * long way. */
-static inline bool take_plain(edi_reader *r, bool learn) {
-    plain_segment f;
-    if (!(r->scan.look ? find_tokens(r, &f) : find_end(r, &f))) return false;
-    const char *start = r->data + r->cursor, *behind = start + f.len + 1, *next = behind;
-    uint32_t key;
-    if (f.tag_len - 2 > 1 || start[f.tag_len] != r->delimiters.tag || f.len > r->plain_max) return false;
-    memcpy(&key, start, sizeof key);
-    key &= f.tag_len == 2 ? 0xFFFF : 0xFFFFFF;
-    if (!knows_plain_tag(r, start, f.tag_len, key, learn)) return false;
-    if (*next == '\r' && next[1] == '\n') next++;
-    if (*next == '\n') next++;
-    if (*next <= ' ') return false;
-    r->scan.token = f.token + f.parts + 1;
-    edi_segment *s = &r->segment;
-    s->tag = span_make(start, f.tag_len);
-    s->key = key;
-    s->raw = span_make(start, f.len);
-    s->after = span_make(behind, (size_t)(next - behind));
-    s->object = (span){NULL, 0};
-    s->offset = r->base + r->cursor;
-    s->number = ++r->totals.segments;
-    s->position = ++r->levels[DOCUMENT].count;
-    s->terminated = true;
-    s->wrapped = s->binary = false;
-    s->tokens = f.tokens;
-    s->token = f.token;
-    s->parts = f.parts;
-    r->has_segment = true;
-    r->elements_of = 0;
-    r->clean_len = 0;
-    r->cursor = (size_t)(next - r->data);
-    return true;
-}
-
 /* May segments be plain now? Only the long way changes that. */
 static bool allows_plain(const edi_reader *r) {
     return r->queue_count == 0 && r->in_interchange && r->levels[DOCUMENT].open && !r->header_end && !r->late_fault &&
@@ -691,7 +601,7 @@ static bool allows_plain(const edi_reader *r) {
 static edi_event any_event(edi_reader *r) {
     if (allows_plain(r)) {
         if (edi_scan_wants_ahead(&r->scan, r->cursor)) edi_scan_ahead(&r->scan, r->cursor);
-        if (take_plain(r, true)) return EDI_SEGMENT;
+        if (reader_take_plain(r, true)) return EDI_SEGMENT;
     }
     for (;;) {
         if (r->queue_count > 0) {
@@ -720,15 +630,14 @@ static edi_event any_event(edi_reader *r) {
     }
 }
 
-static __attribute__((noinline)) edi_event next_event(edi_reader *r) {
+edi_event reader_next_event(edi_reader *r) {
     edi_event event = any_event(r);
     r->plain_allowed = allows_plain(r);
     return event;
 }
 
 EDI_HOT edi_event edi_reader_next(edi_reader *r) {
-    if (r->plain_allowed && take_plain(r, false)) return EDI_SEGMENT;
-    return next_event(r);
+    return reader_next(r);
 }
 
 /* -------------------------------------------------------------------------------------------------------- elements */

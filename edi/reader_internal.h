@@ -1,5 +1,5 @@
 /* edi/reader_internal.h: what reader.c (bytes and segments) and envelope.c (nesting, counts, references) share. For
- * these two only.
+ * these two only, and reader_plain.h.
  */
 #ifndef BANYAN_EDI_READER_INTERNAL_H
 #define BANYAN_EDI_READER_INTERNAL_H

@@ -4,8 +4,9 @@
 #include "edi/validate.h"
 
 #include "core/base/memory.h"
-#include "edi/check.h"
+#include "edi/check_internal.h"
 #include "edi/check_totals.h"
+#include "edi/reader_plain.h"
 #include "edi/writer.h"
 
 #include <stdio.h>
@@ -393,12 +394,12 @@ static __attribute__((noinline)) void track_unit(edi_validator *v, uint32_t key)
     }
 }
 
-EDI_HOT static void body_segment(edi_validator *v) {
-    const edi_segment *segment = edi_reader_segment(v->reader);
+static inline __attribute__((always_inline)) void body_segment(edi_validator *v) {
+    const edi_segment *segment = &v->reader->segment;
     uint32_t key = segment->key;
     v->definition = NULL;
     if (v->guided) track_unit(v, key);
-    v->node = edi_check_step(v->checker, segment, &v->left, &v->entered);
+    v->node = check_step_known(v->checker, key, &v->left, &v->entered);
     if (!v->node) v->node = edi_check_segment(v->checker, &v->left, &v->entered);
     if (v->node) {
         v->definition = v->node->segment;
@@ -467,7 +468,7 @@ EDI_HOT edi_event edi_validator_next(edi_validator *v) {
         v->holding = false;
         return v->held;
     }
-    edi_event event = edi_reader_next(v->reader);
+    edi_event event = reader_next(v->reader);
     v->node = NULL;
     v->left = v->entered = 0;
     if (event != EDI_SEGMENT) return other_event(v, event);
