@@ -228,8 +228,9 @@ static void long_json(buf *json, size_t size, const char *tail) {
 
 static void what_is_wrong_at_the_end_lets_nothing_out_of_a_text_of_some_megabytes(void **state) {
     (void)state;
-    static const char good[] = "]}]}]}", *const wrong[] = {"]}]}]", "],\"what\":1}]}]}", ",{\"REF\":[\"a*b\"]}]}]}]}",
-                                             "],\"type\":\"850\"}]}]}"};
+    static const char good[] = "]}]}]}", unfinished[] = "]}]}]", unknown[] = "],\"what\":1}]}]}",
+                      delimiter[] = ",{\"REF\":[\"a*b\"]}]}]}]}", behind[] = "],\"type\":\"850\"}]}]}";
+    const char *const wrong[] = {unfinished, unknown, delimiter, behind};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         for (size_t megabytes = 4; megabytes <= 12; megabytes += 8) {
             buf json = BUF_MAX(64 << 20), out = BUF_MAX(64 << 20);
