@@ -15,9 +15,15 @@ enum { TALLY_IN = 100, TALLY_OUT = 101, TALLY_FAILED = 102 };
 enum { SEARCH_SLOT_MESSAGE = 0, SEARCH_SLOT_REASON = SEARCH_SLOTS - 1 };
 enum { JOB_READY, JOB_LEASED, JOB_DEAD };
 
-/* The job is none of those that the array of "kind/connection" in this parameter names. */
-#define JOB_WANTED(parameter)                                                                                          \
-    "kind || '/' || coalesce(connection, '') not in (select value from json_each(" parameter "))"
+/* What a job waits for, as the index jobs_lane has it. There are few lanes, however many jobs wait in one: they are
+ * found by stepping from each to the next, without a look at the jobs of those that are busy. */
+#define JOB_LANE "kind || '/' || coalesce(connection, '')"
+#define JOB_LANES(state)                                                                                               \
+    "with recursive lanes (lane) as (select min(" JOB_LANE ") from jobs where state = " state " union all select "     \
+    "(select min(" JOB_LANE ") from jobs where state = " state " and " JOB_LANE " > lane) from lanes where lane is "   \
+    "not null) "
+/* The lane is none of those that the array of "kind/connection" in this parameter names. */
+#define LANE_WANTED(parameter) "lane is not null and lane not in (select value from json_each(" parameter "))"
 
 typedef struct tally {
     int by_status[STATUSES];

@@ -158,8 +158,9 @@ error *apply_revive_job(applier *a, const step *s) {
 static const char DUE_JOBS[] = "select id, kind, message, connection, attempt, created_at, detail from jobs "
                                "where state = ?1 and due_at <= ?2 order by due_at, id limit ?3";
 static const char DUE_WANTED[] =
-    "select id, kind, message, connection, attempt, created_at, detail from jobs "
-    "where state = ?1 and due_at <= ?2 and " JOB_WANTED("?4") " order by due_at, id limit ?3";
+    JOB_LANES("?1") "select j.id, j.kind, j.message, j.connection, j.attempt, j.created_at, j.detail from lanes join "
+                    "jobs j on j.id in (select id from jobs where state = ?1 and " JOB_LANE " = lane and due_at <= ?2 "
+                    "order by due_at, id limit ?3) where " LANE_WANTED("?4") " order by j.due_at, j.id limit ?3";
 static const char LEASE_JOB[] =
     "update jobs set state = 1, due_at = ?2, attempt = attempt + 1, epoch = ?3 where id = ?1";
 

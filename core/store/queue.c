@@ -14,8 +14,8 @@ static const char NEXT_JOB[] = "select min(at) from (select min(due_at) as at fr
                                "union all select min(due_at) from jobs where state = 1)";
 
 #define NEXT_WANTED(state)                                                                                             \
-    "select due_at from (select due_at from jobs where state = " state                                                 \
-    " and " JOB_WANTED("?1") " order by due_at limit 1)"
+    "select * from (" JOB_LANES(state) "select min((select min(due_at) from jobs where state = " state                 \
+                                       " and " JOB_LANE " = lane)) as due_at from lanes where " LANE_WANTED("?1") ")"
 static const char NEXT_WANTED_JOB[] = "select min(due_at) from (" NEXT_WANTED("0") " union all " NEXT_WANTED("1") ")";
 
 error *store_next_job_at(store *s, const json_t *busy, int64_t *wall_ms) {

@@ -166,6 +166,50 @@ static void jobs_that_are_not_wanted_now_stay_in_the_queue(void **state) {
     json_decref(busy);
 }
 
+/* However much waits behind what is busy, the rest comes in the order of its time. */
+static void what_is_not_busy_comes_in_the_order_of_its_time_from_every_lane(void **state) {
+    (void)state;
+    enum { BEHIND = 40, ROUNDS = 6 };
+    static const struct {
+        const char *kind, *connection;
+    } lanes[] = {{"process", NULL}, {"deliver", "b"}, {"deliver", "a"}, {"process", "slow"}};
+    enum { LANES = sizeof lanes / sizeof *lanes };
+    claimed_job got[ROUNDS * LANES];
+    char ids[ROUNDS * LANES][ID_SIZE];
+    size_t count;
+    int64_t now = clock_wall_ms();
+    json_t *busy = json_pack("[s]", "deliver/slow");
+    for (int i = 0; i < BEHIND; i++) {
+        store_job job = a_job(NULL);
+        job.kind = "deliver";
+        job.connection = "slow";
+        job.run_at = now - 100000 + i;
+        add_job(&job);
+    }
+    for (int i = 0; i < ROUNDS * LANES; i++) {
+        store_job job = a_job(NULL);
+        job.kind = lanes[i % LANES].kind;
+        job.connection = lanes[i % LANES].connection;
+        job.run_at = now - 1000 + i;
+        add_job(&job);
+        memcpy(ids[i], job.id, ID_SIZE);
+    }
+    int64_t at = 0;
+    must(store_next_job_at(s, busy, &at));
+    assert_int_equal(at, now - 1000);
+    for (size_t begun = 0; begun < ROUNDS * LANES; begun += count) {
+        must(store_claim_jobs(s, 60000, busy, got, 7, &count));
+        assert_true(count > 0);
+        for (size_t i = 0; i < count; i++) {
+            assert_string_equal(got[i].id, ids[begun + i]);
+            claimed_job_free(&got[i]);
+        }
+    }
+    must(store_claim_jobs(s, 60000, busy, got, 7, &count));
+    assert_int_equal(count, 0);
+    json_decref(busy);
+}
+
 static void expect_held(const char *connection) {
     json_t *names = NULL;
     must(store_held_connections(s, &names));
@@ -501,6 +545,7 @@ int main(void) {
         WITH_STORE(an_empty_queue_has_no_next_job),
         WITH_STORE(every_step_on_a_job_needs_its_lease_and_attempt),
         WITH_STORE(jobs_that_are_not_wanted_now_stay_in_the_queue),
+        WITH_STORE(what_is_not_busy_comes_in_the_order_of_its_time_from_every_lane),
         WITH_STORE(a_held_job_waits_for_its_release_and_counts_no_attempt),
         WITH_STORE(a_dead_job_is_kept_and_revived_but_not_a_leased_one),
         WITH_STORE(a_lease_that_ran_out_is_claimed_again_and_the_first_holder_is_refused),
