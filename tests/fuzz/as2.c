@@ -1,4 +1,5 @@
-/* tests/fuzz/as2.c: a partner's message or receipt, header fields and body, through everything a courier does with it.
+/* tests/fuzz/as2.c: a partner's message or receipt, header fields and body, through everything a courier does with it
+ * (Z06).
  *
  * The input is what stands on the wire: fields, an empty line, the body. Whatever comes, there is an outcome. */
 #include "adapters/as2/as2.h"

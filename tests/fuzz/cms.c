@@ -1,5 +1,5 @@
 /* tests/fuzz/cms.c: any bytes as a CMS message: the outcome does not depend on how they were cut into pieces, and every
- * fault has a name. */
+ * fault has a name (Z06). */
 #include "core/crypto/cms_read.h"
 
 #include <stdlib.h>

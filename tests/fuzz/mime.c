@@ -1,5 +1,5 @@
 /* tests/fuzz/mime.c: any bytes as an entity, a multipart body with boundary "b", a file name and a receipt: parts do
- * not depend on how the bytes were cut into pieces, and a file name holds nothing that does harm. */
+ * not depend on how the bytes were cut into pieces, and a file name holds nothing that does harm (Z06). */
 #include "adapters/as2/receipt.h"
 
 #include <stdlib.h>

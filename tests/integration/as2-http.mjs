@@ -127,3 +127,42 @@ test("banyan send tells what became of a message, and why", async () => {
   assert.match(gone.out, /connect to 127\.0\.0\.1 port 9/);
   assert.match(gone.err, /^banyan: it is not through yet and is tried further: .*; `banyan message show \S+` tells how it stands\n$/, "PRODUCT: one line on standard error");
 });
+
+test("E20: five hundred connections that say nothing, and one that crawls, end by themselves and hold up nobody", async () => {
+  const open = (text) => new Promise((done) => {
+    const socket = connect(Number(port), host, () => socket.write(text, () => done({socket, closed: new Promise((end) => socket.once("close", end))})));
+    socket.on("error", () => {});
+    socket.resume();
+  });
+  const head = `POST /as2 HTTP/1.1\r\nHost: x\r\nAS2-From: ACME\r\nAS2-To: US\r\nMessage-ID: <crawls@acme>\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n`;
+  const silent = await Promise.all([...Array(500)].map(() => open("POST /as2 HTTP/1.1\r\nAS2-From: ")));
+  const crawling = await open(`${head}\r\n`);
+  const drops = setInterval(() => crawling.socket.write("x"), 1000);
+  try {
+    const answer = await post(`${us.public}/as2`, part("text/plain", "in between"), {...names, "message-id": "<between@acme>"});
+    assert.equal(answer.status, 200);
+    await Promise.all([...silent, crawling].map((one) => one.closed));
+  } finally {
+    clearInterval(drops);
+    for (const {socket} of [...silent, crawling]) socket.destroy();
+  }
+  assert.ok(!(await us.messages()).some((m) => m.headers?.["message-id"] === "<crawls@acme>"));
+});
+
+test("E22: without space nothing is taken, the partner is told to come again, and the same message is taken later", async () => {
+  const send = () => post(`${us.public}/as2`, part("text/plain", "wanted"), {...names, ...asked, "message-id": "<full@acme>"});
+  await us.stop();
+  us.environment.BANYAN_LIMITS_FREE = "1000000GiB";
+  await us.start();
+  const refused = await send();
+  assert.equal(refused.status, 503);
+  assert.ok(Number(refused.headers["retry-after"]) > 0);
+  assert.doesNotMatch(refused.body.toString(), /processed/);
+  await us.stop();
+  delete us.environment.BANYAN_LIMITS_FREE;
+  await us.start();
+  assert.ok(!(await us.messages()).some((m) => m.headers?.["message-id"] === "<full@acme>"));
+  const taken = await send();
+  assert.equal(taken.status, 200);
+  assert.match(taken.body.toString(), /; processed\r\n/);
+});

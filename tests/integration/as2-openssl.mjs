@@ -101,6 +101,37 @@ for (const [packaging, pack] of Object.entries(incoming)) {
   });
 }
 
+// The grid of packagings and receipts, P01 to P12; P13 to P24 are the same, compressed first.
+const grid = [
+  [(d) => d, "none"], [(d) => d, "unsigned"], [(d) => d, "sha-256"],
+  [(d) => oracle.encrypt(d, "aes-128-cbc"), "none"], [(d) => oracle.encrypt(d), "unsigned"], [(d) => oracle.encrypt(d, "des3"), "sha1"],
+  [(d) => oracle.sign(d), "none"], [(d) => oracle.sign(d), "unsigned"], [(d) => oracle.sign(d), "sha-256"],
+  [(d) => oracle.encrypt(oracle.sign(d)), "none"], [(d) => oracle.encrypt(oracle.sign(d)), "unsigned"],
+  [(d) => oracle.encrypt(oracle.sign(d, {md: "sha384", micalg: "sha-384"})), "sha-384"],
+];
+
+test("P01-P24: each packaging with no receipt, an unsigned and a signed one", async () => {
+  await agree(us, {allow_3des: true});
+  for (const compressed of [false, true]) {
+    for (const [i, [pack, wanted]] of grid.entries()) {
+      const id = `P${String(i + 1 + (compressed ? 12 : 0)).padStart(2, "0")}`, name = `${id}.bin`;
+      const inner = document(everyByte, name), packed = compressed ? oracle.compress(inner) : inner, entity = pack(packed);
+      const asked = wanted === "none" ? {} : wanted === "unsigned" ? {"disposition-notification-to": "acme"} : signedReceipt(wanted);
+      const answer = await post(`${us.public}/as2`, entity, {...names, ...asked, "message-id": `<${id}@acme>`});
+      assert.equal(answer.status, 200, id);
+      await arrived(name, everyByte);
+      if (wanted === "none") assert.equal(answer.body.length, 0, id);
+      if (wanted === "none") continue;
+      const receipt = wanted === "unsigned" ? receiptOf(answer.entity) : verified(answer);
+      const isSigned = i > 5, over = isSigned ? packed : i > 2 || compressed ? inner : bodyOf(inner);
+      const kind = wanted === "unsigned" ? "sha-256" : wanted;
+      assert.match(receipt.disposition, /; processed$/, id);
+      assert.equal(receipt["received-content-mic"], `${digest(kind.replace("-", ""), over)}, ${kind}`, id);
+    }
+  }
+  await agree(us, {});
+});
+
 test("P02: an unsigned receipt, when no options ask for more; P01: none when none is asked for", async () => {
   const name = `in-${++number}.bin`;
   const answer = await post(`${us.public}/as2`, oracle.sign(document(everyByte, name), {md: "sha384", micalg: "sha-384"}), {...names, "disposition-notification-to": "acme"});

@@ -1,12 +1,12 @@
-// AS2 over TLS: whom we believe, who we are, and what is said when it does not fit (T05).
+// AS2 over TLS: whom we believe, who we are, and what is said when it does not fit (T05, A02).
 
 import {test, before, after} from "node:test";
 import assert from "node:assert/strict";
 import {createServer} from "node:https";
 import {mkdirSync, readFileSync} from "node:fs";
 import {join} from "node:path";
-import {Appliance} from "./appliance.lib.mjs";
-import {agree, makeKey, openssl, put} from "./as2.lib.mjs";
+import {Appliance, until} from "./appliance.lib.mjs";
+import {agree, makeKey, openssl, Oracle, part, post, put, receiptOf} from "./as2.lib.mjs";
 
 let us, server, seen;
 const tls = {};
@@ -19,8 +19,12 @@ before(async () => {
     openssl(us.directory, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", `/CN=${name}`, "-days", "30", "-keyout", `${name}.key`, "-out", `${name}.crt`, ...more);
   Object.assign(tls, {server: pem("server.crt"), client: pem("client.crt")});
   server = createServer({key: pem("server.key"), cert: pem("server.crt"), ca: [pem("client.crt")], requestCert: true, rejectUnauthorized: false}, (request, response) => {
-    seen = {authorized: request.client.authorized, headers: request.headers};
-    request.resume().on("end", () => response.writeHead(200).end());
+    const pieces = [];
+    request.on("data", (piece) => pieces.push(piece));
+    request.on("end", () => {
+      seen = {authorized: request.client.authorized, headers: request.headers, body: Buffer.concat(pieces)};
+      response.writeHead(200).end();
+    });
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   mkdirSync(join(us.directory, "out"));
@@ -75,4 +79,27 @@ test("T05: another host name than the certificate's is refused, and the test of 
   const result = (await us.api("POST", "/api/v1/connections/peer/test?exchange=false")).body;
   assert.equal(result.works, false);
   assert.match(result.checks.find((c) => c.name === "reach").text, /tls_authority/);
+});
+
+test("A02: a receipt on its own way goes to a partner's own certificate where that is named, and waits until it is", async () => {
+  const oracle = new Oracle(us.directory, "acme", "us");
+  const url = `https://127.0.0.1:${server.address().port}/as2`;
+  seen = undefined;
+  await agree(us, {mdn: "none", url});
+  const answer = await post(`${us.public}/as2`, oracle.encrypt(oracle.sign(part("text/plain", "hello"))), {
+    "as2-from": "ACME", "as2-to": "US", "message-id": "<a02@acme>", "disposition-notification-to": "acme",
+    "disposition-notification-options": "signed-receipt-protocol=required, pkcs7-signature; signed-receipt-micalg=required, sha-256",
+    "receipt-delivery-option": `https://127.0.0.1:${server.address().port}/receipts`,
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.body.length, 0);
+  const waiting = await until("it was tried", async () => (await us.get("/api/v1/jobs")).items.find((job) => job.kind === "receipt" && job.error));
+  assert.match(waiting.error, /not trusted/);
+  assert.equal(seen, undefined);
+  await agree(us, {mdn: "none", url, tls_authority: "server"});
+  await until("the receipt came", () => seen, 40);
+  const entity = Buffer.concat([Buffer.from(`Content-Type: ${seen.headers["content-type"]}\r\n\r\n`), seen.body]);
+  const receipt = receiptOf(oracle.verify(entity));
+  assert.equal(receipt["original-message-id"], "<a02@acme>");
+  assert.match(receipt.disposition, /; processed$/);
 });
