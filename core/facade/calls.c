@@ -4,6 +4,7 @@
 #include "core/base/base64.h"
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/flow/guard.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,10 +21,12 @@ typedef struct one_call {
     char key[KEY_ROOM];
     char file_path[PATH_ROOM];
     buf body;
+    guard_ticket guard;
     json_t *answer;
 } one_call;
 
 typedef struct batch {
+    const exchange_services *services;
     others_plan plan;
     json_t *parameters; /* none */
     atomic_size_t left;
@@ -67,6 +70,8 @@ static void put_headers(json_t *answer, const back_end_answer *from) {
 
 static void answered(void *context, back_end_answer *answer, error *failure) {
     one_call *c = context;
+    bool absent = failure && error_code_of(failure) == ERROR_NOT_FOUND;
+    guard_leave(&c->guard, failure ? !absent : answer->status >= 502 && answer->status <= 504);
     if (failure && error_code_of(failure) == ERROR_NOT_FOUND && !back_end_of(c->target.connection)->passes) {
         json_object_set_new(c->answer, "status", json_integer(404)); /* a file that is not there */
     } else if (failure) {
@@ -168,10 +173,41 @@ static error *make_request(one_call *c, const json_t *request) {
     return err;
 }
 
+/* ---- its turn ---- */
+
+static void call_now(void *context) {
+    one_call *c = context;
+    back_end_of(c->target.connection)->call(c->batch->services, &c->request, answered, c);
+}
+
+static void refuse_turn(one_call *c, guard_verdict verdict) {
+    put_failure(c, verdict == GUARD_OPEN ? "it is down for the moment: it failed several times, and is left alone"
+                                         : "it has too much to do for the moment");
+}
+
+/* From the thread of whoever leaves: on to another, or one would end inside the other without bound. */
+static void turn_came(void *context, guard_verdict verdict) {
+    one_call *c = context;
+    if (verdict == GUARD_PASS)
+        blocking_run(c->batch->services->blocking, call_now, c);
+    else
+        refuse_turn(c, verdict);
+}
+
+static void take_turn(one_call *c) {
+    int64_t retry_ms;
+    guard_verdict verdict = guard_enter(c->target.connection, &c->guard, turn_came, c, &retry_ms);
+    if (verdict == GUARD_PASS)
+        call_now(c);
+    else if (verdict != GUARD_LATER)
+        refuse_turn(c, verdict);
+}
+
 void calls_start(const exchange_services *services, const others_plan *plan) {
     static const char *const echoed[] = {"connection", "method", "path"};
     size_t count = json_array_size(plan->requests);
     batch *b = xcalloc(1, sizeof *b + count * sizeof *b->calls);
+    b->services = services;
     b->plan = *plan;
     b->parameters = json_object();
     b->count = count;
@@ -189,7 +225,7 @@ void calls_start(const exchange_services *services, const others_plan *plan) {
         one_call *c = &b->calls[i];
         error *err = make_request(c, json_array_get(plan->requests, i));
         if (!err)
-            back_end_of(c->target.connection)->call(services, &c->request, answered, c);
+            take_turn(c);
         else
             put_failure(c, error_text(err));
         error_free(err);

@@ -1,5 +1,5 @@
 /* core/facade/calls.h: makes the calls of other systems that scripts ask for (core/flow/others.h): all of a batch go
- * out at the same time, each through the back-end of its connection.
+ * out at the same time, each through the back-end of its connection and past the guard of it (core/flow/guard.h).
  */
 #ifndef BANYAN_CORE_FACADE_CALLS_H
 #define BANYAN_CORE_FACADE_CALLS_H

@@ -190,6 +190,8 @@ static void after_call(void *owner, back_end_answer *answer, error *failure) {
         exchange_fail(x, error_wrap(failure, "connection %s", x->target->connection->name));
         return;
     }
+    /* Its script may call the same back-end, and would wait for itself. */
+    guard_leave(&x->guard, answer->status >= 502 && answer->status <= 504);
     x->answer = *answer; /* it moves */
     *answer = (back_end_answer){.memory = NULL};
     frame_init(&answer->frame, FRAME_REPLY, OPERATION_NONE, 0);

@@ -3,8 +3,8 @@
  * One guard a connection, by its name, for as long as the process runs; the connection's settings `concurrent`,
  * `queue`, `queue_wait` and `breaker` are read with each request. The breaker opens after so many failures in a row;
  * when its time is over one request may try (half open): if it is answered the breaker closes, else it opens again,
- * twice as long, up to eight times its time. For requests that wait for an answer; deliveries have their own retries.
- * Thread-safe.
+ * twice as long, up to eight times its time. For requests that wait for an answer, and calls of scripts; deliveries
+ * have their own retries. Thread-safe.
  */
 #ifndef BANYAN_CORE_FLOW_GUARD_H
 #define BANYAN_CORE_FLOW_GUARD_H

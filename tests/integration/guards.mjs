@@ -26,6 +26,8 @@ const backEnd = createServer((request, answer) => {
   else end();
 });
 
+const script = (body) => `local connection = require "connection"\nlocal M = {}\n${body}\nreturn M\n`;
+
 before(async () => {
   await new Promise((done) => backEnd.listen(0, "127.0.0.1", done));
   await us.start();
@@ -34,8 +36,26 @@ before(async () => {
     connections: [
       {name: "narrow", kind: "http", url, concurrent: 3, queue: 4, queue_wait: "10s"},
       {name: "frail", kind: "http", url, breaker: {failures: 3, open: "300ms"}},
+      {name: "called", kind: "http", url, breaker: {failures: 3, open: "1h"}},
+      {name: "shared", kind: "http", url, concurrent: 3, queue: 100, queue_wait: "60s"},
+      {name: "single", kind: "http", url, concurrent: 1, queue: 100, queue_wait: "10s"},
     ],
-    endpoints: ["narrow", "frail"].map((name) => ({route: `GET /${name}/*`, access: "public", track: "none", legacy: {connection: name}})),
+    scripts: [
+      {name: "many", source: script(`function M.request(req)
+        local calls = {} for i = 1, 20 do calls[i] = {"shared", path = "/" .. i} end
+        local statuses = {} for i, answer in ipairs(connection.all(calls)) do statuses[i] = answer.status end
+        return req:respond{json = statuses} end`)},
+      {name: "trying", source: script(`function M.request(req)
+        local done, answer = pcall(connection.get, "called", "/x")
+        return req:respond{json = {done and answer.status or answer}} end`)},
+      {name: "again", source: script(`function M.response(res) return {json = {connection.get("single", "/more").status}} end`)},
+    ],
+    endpoints: [
+      ...["narrow", "frail", "shared"].map((name) => ({route: `GET /${name}/*`, access: "public", track: "none", legacy: {connection: name}})),
+      {route: "GET /many", access: "public", track: "none", script: "many", calls: ["shared"]},
+      {route: "GET /trying", access: "public", track: "none", script: "trying", calls: ["called"]},
+      {route: "GET /again", access: "public", track: "none", script: "again", calls: ["single"], legacy: {connection: "single"}},
+    ],
   });
 });
 after(async () => {
@@ -79,6 +99,29 @@ test("a flood of three hundred passes three by three, and nothing is left behind
     const now = await state("narrow");
     return now.running === 0 && now.waiting === 0;
   });
+});
+
+test("A17: calls of scripts take their turn among the three", async () => {
+  most = 0;
+  const answers = await Promise.all([get("/many"), get("/many"), ...Array.from({length: 20}, () => get("/shared/x"))]);
+  assert.ok(most <= 3, `${most} at once`);
+  for (const answer of answers.slice(0, 2)) assert.deepEqual(JSON.parse(answer.body), Array(20).fill(200));
+  for (const answer of answers.slice(2)) assert.equal(answer.status, 200);
+});
+
+test("A17: the breaker opens by what calls of scripts meet, and they are told", async () => {
+  status = 503;
+  for (let i = 0; i < 3; i++) assert.deepEqual(JSON.parse((await get("/trying")).body), [503]);
+  status = 200;
+  const before = asked;
+  assert.match((await get("/trying")).body, /down for the moment/);
+  assert.equal(asked, before, "nobody was sent there");
+  assert.equal((await state("called")).breaker, "open");
+});
+
+test("a script may call the back-end again that its endpoint has asked, with room for one", async () => {
+  const answers = await Promise.all(Array.from({length: 5}, () => get("/again")));
+  assert.deepEqual(answers.map((answer) => answer.body), Array(5).fill("[200]"));
 });
 
 test("A17: the breaker opens after failures in a row, lets one try, and closes when it is answered", async () => {
