@@ -10,6 +10,7 @@
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
 #include "core/facade/facade.h"
+#include "core/facade/waiting.h"
 #include "core/flow/notify.h"
 #include "core/flow/retention.h"
 #include "core/flow/tracing.h"
@@ -77,6 +78,7 @@ static void committed(void *context, const store_news *news, size_t count) {
         ready = strcmp(news[i].kind, "job") == 0 && news[i].status && strcmp(news[i].status, "ready") == 0;
     if (e && ready) engine_wake(e);
     if (a) admin_tell(a, news, count);
+    waiting_tell(news, count);
 }
 
 static void nursery_lost(void *context) {

@@ -5,13 +5,16 @@
 #include "core/crypto/digest.h"
 #include "core/facade/answer.h"
 #include "core/facade/prefer.h"
+#include "core/facade/waiting.h"
 #include "core/flow/outcome.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_LOOK_MS = 100, LAST_LOOK_MS = 1000, BEAT_MS = 15000, PENDING_BYTES = 256 * 1024, TAG_SIZE = 40 };
+/* A commit that changes a message wakes who waits for it; without one it is looked at for steps that change no status,
+ * and for callers that went. */
+enum { LOOK_MS = 1000, BEAT_MS = 15000, PENDING_BYTES = 256 * 1024, TAG_SIZE = 40 };
 
 static atomic_int watchers;
 
@@ -21,6 +24,7 @@ typedef struct asking {
     const exchange_services *services;
     http_request *request; /* until it is answered */
     http_stream *stream;   /* of events; NULL: none */
+    waiter *waiter;        /* NULL: he does not wait */
     char id[ID_SIZE];
     char *principal;
     char known[TAG_SIZE]; /* what the caller has seen; "": nothing */
@@ -35,6 +39,7 @@ typedef struct view {
     char *text; /* JSON; NULL: there is no such request, or it is not his */
     char tag[TAG_SIZE];
     bool final;
+    bool grew; /* it has parts that were not known before: what was seen of them may be out of date */
     error *failure;
 } view;
 
@@ -60,13 +65,28 @@ static bool may_see(const asking *a, const json_t *message) {
     return !owner || (a->principal && strcmp(owner, a->principal) == 0);
 }
 
-static void look_at(const asking *a, view *v) {
+/* From now on changes of the message and of what came of it are told. True: some of it was not known. */
+static bool name_parts(const asking *a, const json_t *message) {
+    const json_t *children = json_get_array(message, "children");
+    bool grew = false;
+    for (size_t i = 0; a->waiter && i < json_array_size(children); i++) {
+        const json_t *child = json_array_get(children, i);
+        const char *id = json_is_string(child) ? json_string_value(child) : json_get_text(child, "id", "");
+        grew |= !waiter_knows(a->waiter, id);
+    }
+    return grew;
+}
+
+static void look_once(const asking *a, view *v) {
     json_t *message = NULL, *outcome = NULL;
     store *kept = a->services->store;
     char hex[DIGEST_HEX_SIZE];
     *v = (view){.text = NULL};
+    if (a->waiter) waiter_knows(a->waiter, a->id);
     error *err = id_is_valid(span_of(a->id)) ? store_message_json(kept, a->id, &message) : NULL;
-    if (!err && message && may_see(a, message)) err = outcome_of(kept, message, &outcome);
+    bool his = !err && message && may_see(a, message);
+    v->grew = his && name_parts(a, message);
+    if (his) err = outcome_of(kept, message, &outcome);
     if (err && error_code_of(err) == ERROR_NOT_FOUND) {
         error_free(err);
         err = NULL;
@@ -79,6 +99,19 @@ static void look_at(const asking *a, view *v) {
     }
     json_decref(message);
     json_decref(outcome);
+}
+
+static void drop_view(view *v) {
+    error_free(v->failure);
+    free(v->text);
+}
+
+static void look_at(const asking *a, view *v) {
+    look_once(a, v);
+    while (v->grew) {
+        drop_view(v);
+        look_once(a, v);
+    }
 }
 
 /* ---- one answer ---- */
@@ -113,18 +146,14 @@ static void answer(asking *a, view *v) {
 
 static void look(void *context);
 
-static void look_on_a_thread(void *context) {
-    asking *a = context;
-    blocking_run(a->services->blocking, look, a);
+static void look_again(asking *a) {
+    int64_t left_ms = a->until_ms - clock_monotonic_ms();
+    waiter_sleep(a->waiter, a->streams || left_ms > LOOK_MS ? LOOK_MS : left_ms < 0 ? 0 : left_ms);
 }
 
-/* An eighth of the time so far, so that a short work is seen soon and a long one costs little. */
-static void look_again(asking *a) {
-    int64_t now = clock_monotonic_ms(), wait_ms = (now - a->began_ms) / 8;
-    if (wait_ms < FIRST_LOOK_MS) wait_ms = FIRST_LOOK_MS;
-    if (wait_ms > LAST_LOOK_MS) wait_ms = LAST_LOOK_MS;
-    if (!a->streams && now + wait_ms > a->until_ms) wait_ms = a->until_ms - now;
-    later_run(a->services->later, wait_ms, look_on_a_thread, a);
+static void wait_no_longer(asking *a) {
+    waiter_free(a->waiter);
+    a->waiter = NULL;
 }
 
 static bool is_worth_an_answer(const asking *a, const view *v) {
@@ -163,17 +192,18 @@ static bool tell(asking *a, const view *v) {
 static void look_for_events(asking *a, view *v) {
     if (!v->text && a->request) {
         a->streams = false;
+        wait_no_longer(a);
         http_respond(a->request, response_of(v));
         return;
     }
     if (a->request) open_stream(a);
     bool on = v->text && tell(a, v) && !v->final && !later_is_over(a->services->later);
-    error_free(v->failure);
-    free(v->text);
+    drop_view(v);
     if (on) {
         look_again(a);
         return;
     }
+    wait_no_longer(a);
     http_stream_close(a->stream);
     let_go(a);
 }
@@ -186,10 +216,10 @@ static void look(void *context) {
     if (a->streams) {
         look_for_events(a, &v);
     } else if (is_worth_an_answer(a, &v)) {
+        wait_no_longer(a);
         answer(a, &v);
     } else {
-        error_free(v.failure);
-        free(v.text);
+        drop_view(&v);
         look_again(a);
     }
 }
@@ -234,6 +264,7 @@ void status_start(const exchange_services *services, http_request *request, cons
         http_respond(request, response);
         return;
     }
+    if (a->watches) a->waiter = waiter_new(services->blocking, services->later, look, a);
     a->until_ms = a->began_ms + (a->wait_s > 0 ? a->wait_s * 1000 : 0);
     blocking_run(services->blocking, look, a);
 }
