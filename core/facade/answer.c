@@ -80,7 +80,7 @@ http_response *answer_fixed(const estate_endpoint *endpoint, span body) {
             type   ? type
             : text ? "text/plain; charset=utf-8"
                    : "application/json");
-    http_response_body_copy(response, body);
+    http_response_body_static(response, body);
     return response;
 }
 

@@ -13,7 +13,7 @@ http_response *answer_problem(int status, const char *name, const char *title, c
 /* A step that failed: 502 and 504 for the back-end, 500 for us and for scripts, 503 when there is no room. */
 http_response *answer_failure(error *take, const char *id);
 
-/* The answer that stands in the endpoint's `respond`, with this body. */
+/* The answer that stands in the endpoint's `respond`, with this body, which lives until it was sent. */
 http_response *answer_fixed(const estate_endpoint *endpoint, span body);
 
 /* 202 (or `status`) with the address where the rest is told. */

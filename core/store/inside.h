@@ -22,6 +22,7 @@ struct store {
     int directory_fd, spool_fd, aside_fd, lock_fd;
     atomic_bool shard_durable[256]; /* the spool's directory xx is named in it for good */
     int64_t epoch;                  /* the row of this start in epochs */
+    char nothing_sha256[65];        /* of a payload without bytes; "" while the store opens */
     store_writer *writer;
 
     pthread_mutex_t readers_lock;

@@ -159,6 +159,11 @@ void payload_free(payload *p) {
 error *payload_of(store *s, span bytes, payload *out) {
     payload_writer *writer = NULL;
     *out = (payload){.size = 0};
+    if (bytes.len == 0 && s->nothing_sha256[0]) {
+        memcpy(out->sha256, s->nothing_sha256, sizeof out->sha256);
+        out->bytes = xstrdup("");
+        return NULL;
+    }
     error *err = payload_begin(s, &writer);
     if (!err) err = payload_write(writer, bytes);
     if (!err) return payload_finish(writer, out);
