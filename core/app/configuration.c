@@ -146,7 +146,7 @@ static const setting tracing_settings[] = {
         .min = 0,
         .max = 100,
         .fallback = "100",
-        .help = "Of a hundred requests that come without a trace of their own, so many are told."},
+        .help = "Of a hundred requests and messages that come without a trace of their own, so many are told."},
     {.name = NULL},
 };
 

@@ -172,6 +172,7 @@ static error *start_engine(desk *d, const json_t *configuration) {
         .payload_limit = (uint64_t)configuration_integer(configuration, "limits.payload"),
         .others = facade_call_others,
         .others_context = atomic_load(&d->facade),
+        .tracing = d->tracing,
     };
     engine *e = NULL;
     error *err = engine_start(&options, &e);

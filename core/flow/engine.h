@@ -9,6 +9,7 @@
 
 #include "core/flow/call.h"
 #include "core/flow/others.h"
+#include "core/flow/tracing.h"
 
 typedef struct engine engine;
 
@@ -22,6 +23,7 @@ typedef struct engine_options {
     uint64_t payload_limit; /* bytes: what is larger is not taken from a source; 0: no limit */
     others_start *others;   /* makes the calls of flows' scripts; NULL: they can make none */
     void *others_context;
+    tracing *tracing; /* is told of every step; NULL: nobody is */
 } engine_options;
 
 must_check error *engine_start(const engine_options *options, engine **out);

@@ -71,6 +71,11 @@ static void random_hex(char *text, size_t digits) {
     } while (strspn(text, "0") == digits);
 }
 
+bool trace_is_drawn(const tracing *t, const char *trace) {
+    unsigned long drawn = strtoul(trace + 24, NULL, 16);
+    return (int)(drawn % TRAFFIC_WHOLE) < t->options.share;
+}
+
 void trace_begin(const tracing *t, span traceparent, trace_context *context) {
     random_hex(context->span, SPAN_ID_SIZE - 1);
     context->parent[0] = '\0';
@@ -81,8 +86,7 @@ void trace_begin(const tracing *t, span traceparent, trace_context *context) {
         return;
     }
     random_hex(context->trace, TRACE_ID_SIZE - 1);
-    unsigned long drawn = strtoul(context->trace + 24, NULL, 16);
-    context->sampled = (int)(drawn % TRAFFIC_WHOLE) < t->options.share;
+    context->sampled = trace_is_drawn(t, context->trace);
 }
 
 void trace_child(const trace_context *of, trace_context *context) {
@@ -119,12 +123,15 @@ static json_t *span_json(const trace_span *s) {
     add_text(attributes, "url.path", s->path);
     add_text(attributes, s->kind == TRACE_SERVER ? "client.address" : "server.address", s->peer);
     add_text(attributes, "banyan.message.id", s->message);
+    add_text(attributes, "banyan.flow", s->flow);
+    if (s->attempt) add_number(attributes, "banyan.attempt", s->attempt);
     if (s->status) add_number(attributes, "http.response.status_code", s->status);
     if (s->resends) add_number(attributes, "http.request.resend_count", s->resends);
     snprintf(start, sizeof start, "%lld", (long long)s->start_ns);
     snprintf(end, sizeof end, "%lld", (long long)s->end_ns);
     /* A server's own 4xx is the caller's error, a client's is its own (semantic conventions of HTTP). */
     bool failed = s->status >= (s->kind == TRACE_SERVER ? 500 : 400) || s->status == 0;
+    if (s->step) failed = s->failed;
     json_t *one = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:{s:i}}", "traceId", s->context.trace, "spanId",
         s->context.span, "name", s->name, "kind", (int)s->kind, "startTimeUnixNano", start, "endTimeUnixNano", end,
         "attributes", attributes, "status", "code", failed ? STATUS_ERROR : STATUS_UNSET);

@@ -1,4 +1,5 @@
-/* core/flow/tracing.h: spans of requests, sent to a collector of OpenTelemetry (OTLP/HTTP, JSON encoding).
+/* core/flow/tracing.h: spans of requests and of the steps of flows, sent to a collector of OpenTelemetry (OTLP/HTTP,
+ * JSON encoding).
  *
  * Whoever is done with a request adds its spans; a thread of its own sends them in batches. Nobody ever waits for the
  * collector: what does not fit into the queue while it is away is dropped, and counted. Thread-safe.
@@ -32,13 +33,14 @@ typedef struct trace_context {
 
 /* Goes on with what the caller's traceparent says, or begins a trace when it says nothing that can be read. */
 void trace_begin(const tracing *t, span traceparent, trace_context *context);
+bool trace_is_drawn(const tracing *t, const char *trace); /* is it of the share that is told? */
 void trace_child(const trace_context *of, trace_context *context);
 char *trace_write(const trace_context *context, char text[TRACEPARENT_SIZE]);
 
 /* Is this a traceparent (version 00, or a later one's beginning)? */
 bool trace_is_valid(span traceparent);
 
-typedef enum trace_kind { TRACE_SERVER = 2, TRACE_CLIENT = 3 } trace_kind;
+typedef enum trace_kind { TRACE_INTERNAL = 1, TRACE_SERVER = 2, TRACE_CLIENT = 3 } trace_kind;
 
 /* A span that is over; texts are cut to the room they have. */
 typedef struct trace_span {
@@ -49,6 +51,10 @@ typedef struct trace_span {
     int status;               /* of HTTP; 0: none came */
     char method[16], route[SPAN_NAME_SIZE], path[SPAN_TEXT_SIZE], peer[80], message[40];
     int resends;
+    bool step; /* of a flow, not of HTTP: `failed`, `attempt` and `flow` hold, not `status` */
+    bool failed;
+    int attempt;
+    char flow[80];
 } trace_span;
 
 void tracing_add(tracing *t, const trace_span *s); /* those that are not sampled are left out */

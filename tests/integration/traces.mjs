@@ -1,7 +1,9 @@
 // One request in one trace: passed on to the back-end, told to a collector of OpenTelemetry, never waited for (A23, F48, F49).
 
 import assert from "node:assert/strict";
+import {mkdirSync, renameSync, writeFileSync} from "node:fs";
 import {createServer} from "node:http";
+import {join} from "node:path";
 import {after, before, test} from "node:test";
 
 import {Appliance, until} from "./appliance.lib.mjs";
@@ -26,14 +28,25 @@ const backEnd = createServer((request, answer) => {
 const listen = (server) => new Promise((done) => server.listen(0, "127.0.0.1", () => done(server.address().port)));
 
 let told, plain;
-const estate = (port) => ({
-  scripts: [{name: "wrap", source: "return {request = function(req) return {body = req.body} end}"}],
-  connections: [{name: "back", kind: "http", url: `http://127.0.0.1:${port}`}, {name: "nobody", kind: "http", url: "http://127.0.0.1:1"}],
+const folder = (appliance, name) => join(appliance.directory, name);
+const estate = (port, appliance) => ({
+  scripts: [
+    {name: "wrap", source: "return {request = function(req) return {body = req.body} end}"},
+    {name: "copy", source: "return {translate = function(message) return {body = message.body, filename = message.filename} end}"},
+  ],
+  connections: [
+    {name: "back", kind: "http", url: `http://127.0.0.1:${port}`},
+    {name: "nobody", kind: "http", url: "http://127.0.0.1:1"},
+    {name: "in", kind: "file", directory: folder(appliance, "in"), poll: "1s"},
+    {name: "out", kind: "file", directory: folder(appliance, "out")},
+  ],
+  flows: [{name: "files", from: {connection: "in"}, script: "copy", to: [{connection: "out", path: "{filename}"}]}],
   endpoints: [
     {route: "/things/{number}", access: "public", legacy: {connection: "back"}},
     {route: "/scripted/{number}", access: "public", legacy: {connection: "back"}, script: "wrap"},
     {route: "GET /fixed", access: "public", track: "none", respond: {body: "here"}},
     {route: "GET /nobody", access: "public", legacy: {connection: "nobody"}},
+    {route: "POST /kept", access: "public", legacy: {connection: "out", path: "kept-{message.id}"}},
     {route: "GET /again", access: "public", legacy: {connection: "nobody"}, repeat: {times: 2, first: "1ms"}},
   ],
 });
@@ -44,7 +57,8 @@ before(async () => {
   plain = new Appliance();
   for (const appliance of [told, plain]) {
     await appliance.start();
-    await appliance.apply(estate(backPort));
+    for (const name of ["in", "out"]) mkdirSync(folder(appliance, name), {recursive: true});
+    await appliance.apply(estate(backPort, appliance));
   }
 });
 after(async () => {
@@ -134,6 +148,28 @@ test("F49: failures are told as such, repetitions are counted, and what needs no
   assert.equal((await spansOf(fixed, 1)).length, 1);
   for (const span of await spansOf(nobody, 2)) assert.deepEqual([span.status.code, attributes(span)["http.response.status_code"]], [2, 502]);
   assert.equal(attributes((await spansOf(again, 2)).find((span) => span.kind === 3))["http.request.resend_count"], 2);
+});
+
+test("F49: a message and what became of it are one trace, each step below what it came of", async () => {
+  writeFileSync(folder(told, "x.part"), "bytes");
+  renameSync(folder(told, "x.part"), join(folder(told, "in"), "x.txt"));
+  const message = await until("it is taken", async () => (await told.messages()).find((one) => one.filename === "x.txt" && one.direction === "in"));
+  const all = await spansOf(message.id.replaceAll("-", ""), 3);
+  const [process, translate, deliver] = ["process in", "translate files", "deliver out"].map((name) => all.find((span) => span.name === name));
+  assert.deepEqual([process.parentSpanId, translate.parentSpanId, deliver.parentSpanId], [undefined, process.spanId, process.spanId]);
+  assert.deepEqual([process.kind, translate.kind, deliver.kind], [1, 1, 3]);
+  assert.equal(attributes(translate)["banyan.flow"], "files");
+  assert.deepEqual([attributes(translate)["banyan.message.id"], attributes(translate)["banyan.attempt"]], [message.id, 1]);
+  assert.equal(attributes(deliver)["server.address"], "out");
+  for (const span of all) assert.equal(span.status.code, 0);
+});
+
+test("F49: the delivery of what a request handed over is in the request's trace", async () => {
+  const trace = fresh();
+  assert.equal((await fetch(`${told.public}/kept`, {method: "POST", body: "x", headers: {traceparent: `00-${trace}-00f067aa0ba902b7-01`}})).status, 202);
+  const all = await spansOf(trace, 3);
+  const deliver = all.find((span) => span.name === "deliver out");
+  assert.ok(all.some((span) => span.spanId === deliver.parentSpanId));
 });
 
 test("A23: the timeline names the trace", async () => {
