@@ -70,14 +70,26 @@ static void take_key(edi_document *document, const struct key_rule *rule, span r
     key->value[edi_decode(d, raw, key->value)] = '\0';
 }
 
-static void look_for_keys(edi_reader *reader, edi_document *document) {
+/* The rules for documents of this type: few, so that not all of them are gone through for every segment. */
+typedef struct key_rules {
+    const struct key_rule *list[EDI_KEYS_MAX];
+    size_t count;
+} key_rules;
+
+static void choose_rules(key_rules *chosen, const edi_document *document) {
+    chosen->count = 0;
+    for (size_t i = 0; i < RULES && chosen->count < EDI_KEYS_MAX; i++) {
+        if (rules[i].standard == document->standard && strcmp(rules[i].type, document->header.type) == 0)
+            chosen->list[chosen->count++] = &rules[i];
+    }
+}
+
+static void look_for_keys(edi_reader *reader, const key_rules *chosen, edi_document *document) {
     const edi_segment *segment = edi_reader_segment(reader);
     const edi_delimiters *d = &document->interchange.delimiters;
-    for (size_t i = 0; i < RULES; i++) {
-        const struct key_rule *rule = &rules[i];
-        if (!span_is(segment->tag, rule->tag) || strcmp(rule->type, document->header.type) != 0 ||
-            rule->standard != document->standard)
-            continue;
+    for (size_t i = 0; i < chosen->count; i++) {
+        const struct key_rule *rule = chosen->list[i];
+        if (!span_is(segment->tag, rule->tag)) continue;
         size_t count;
         const span *elements = edi_reader_elements(reader, &count);
         if (count < rule->element) continue;
@@ -138,13 +150,14 @@ static void count_fault(edi_documents *documents, const edi_fault *fault) {
     documents->warnings += fault->warning;
 }
 
-error *edi_documents_each(span file, edi_library *library, const edi_validate_options *options,
-    edi_documents *documents, edi_document_taker take, void *context) {
+error *edi_documents_walk(span file, edi_library *library, const edi_validate_options *options,
+    edi_documents *documents, const edi_document_walker *walker) {
     *documents = (edi_documents){.first.code = EDI_FAULT_COUNT};
     edi_validator *v = edi_validator_new(file, library, options);
     edi_reader *reader = edi_validator_reader(v);
     edi_document document;
     envelopes envelope = {.in_interchange = false};
+    key_rules keys = {.count = 0};
     bool inside = false;
     error *err = NULL;
     edi_event event;
@@ -158,26 +171,36 @@ error *edi_documents_each(span file, edi_library *library, const edi_validate_op
             continue;
         }
         follow(&envelope, event, documents->count);
-        if (event == EDI_DOCUMENT) begin(&document, v);
+        if (event == EDI_DOCUMENT) {
+            begin(&document, v);
+            choose_rules(&keys, &document);
+        }
         inside |= event == EDI_DOCUMENT;
         if (!inside) continue;
-        if (event == EDI_SEGMENT) look_for_keys(reader, &document);
+        if (event == EDI_SEGMENT) look_for_keys(reader, &keys, &document);
         if (segment) {
             document.segments++;
             document.length = segment->offset + segment->raw.len + segment->terminated - document.offset;
         }
+        if (walker->segment && segment) walker->segment(walker->context, &document, v, event);
         if (event != EDI_DOCUMENT_END) continue;
         document.complete = segment != NULL;
         document.refused = envelope.interchange_refused || envelope.group_refused;
         inside = false;
-        err = take(context, &document);
+        err = walker->take(walker->context, &document);
     }
     documents->totals = edi_reader_totals(reader);
     edi_validator_free(v);
     return err;
 }
 
-static error *keep(void *context, const edi_document *document) {
+error *edi_documents_each(span file, edi_library *library, const edi_validate_options *options,
+    edi_documents *documents, edi_document_taker take, void *context) {
+    const edi_document_walker walker = {.take = take, .context = context};
+    return edi_documents_walk(file, library, options, documents, &walker);
+}
+
+error *edi_documents_keep(void *context, const edi_document *document) {
     edi_documents *documents = context;
     if (documents->count == documents->room) {
         documents->room = documents->room ? documents->room * 2 : 4;
@@ -189,7 +212,7 @@ static error *keep(void *context, const edi_document *document) {
 
 void edi_documents_read(
     span file, edi_library *library, const edi_validate_options *options, edi_documents *documents) {
-    error_free(edi_documents_each(file, library, options, documents, keep, documents));
+    error_free(edi_documents_each(file, library, options, documents, edi_documents_keep, documents));
 }
 
 void edi_documents_free(edi_documents *documents) {

@@ -52,6 +52,19 @@ typedef error *(*edi_document_taker)(void *context, const edi_document *document
 must_check error *edi_documents_each(span file, edi_library *library, const edi_validate_options *options,
     edi_documents *documents, edi_document_taker take, void *context);
 
+/* The same for one who wants the segments too: `segment` (may be NULL) is told of each inside of a document while it is
+ * the validator's, with what is known of the document so far, before `take` is told of the end. */
+typedef struct edi_document_walker {
+    void (*segment)(void *context, const edi_document *document, edi_validator *validator, edi_event event);
+    edi_document_taker take;
+    void *context;
+} edi_document_walker;
+must_check error *edi_documents_walk(span file, edi_library *library, const edi_validate_options *options,
+    edi_documents *documents, const edi_document_walker *walker);
+
+/* The taker that adds to `context`, an edi_documents. */
+error *edi_documents_keep(void *context, const edi_document *document);
+
 /* A file of its own for one document: its interchange and group headers, the document, and trailers with counts of one;
  * EDIFACT keeps its UNA. Errors when its interchange has no header. */
 must_check error *edi_document_alone(span file, const edi_document *document, buf *out);

@@ -7,11 +7,12 @@
 
 #include <stdlib.h>
 
-enum { SEGMENTS_MAX = 50000000 };
+enum { SEGMENTS_MAX = 50000000, TRIGGER_SIZE = 24 };
 
 typedef struct indexed {
     uint32_t start, len; /* in the document */
-    uint32_t loop_end;   /* of a loop's trigger: the first segment behind the loop; 0 else */
+    uint32_t tag_len;
+    uint32_t loop_end; /* of a loop's trigger: the first segment behind the loop; 0 else */
     const edi_node *node;
 } indexed;
 
@@ -21,7 +22,24 @@ struct edi_view {
     const edi_schema *schema;
     indexed *segments;
     size_t count, room;
+    struct {
+        char trigger[TRIGGER_SIZE];
+        bool known;
+    } asked; /* whether the schema has a loop of that trigger: asked again for each of its loops */
 };
+
+/* A view that is being made, and the loops that are open. */
+typedef struct maker {
+    edi_view *view;
+    size_t open[EDI_DEPTH_MAX + 2], depth;
+} maker;
+
+static size_t tag_length(span raw, const edi_delimiters *d) {
+    size_t len = 0;
+    while (len < raw.len && raw.data[len] != d->tag && raw.data[len] != d->component)
+        len++;
+    return len;
+}
 
 static void add(edi_view *view, const edi_segment *segment, const edi_node *node) {
     if (view->count == view->room) {
@@ -29,41 +47,100 @@ static void add(edi_view *view, const edi_segment *segment, const edi_node *node
         view->segments = xreallocarray(view->segments, view->room, sizeof *view->segments);
     }
     view->segments[view->count++] = (indexed){
-        .start = (uint32_t)(segment->raw.data - view->bytes.data), .len = (uint32_t)segment->raw.len, .node = node};
+        .start = (uint32_t)(segment->raw.data - view->bytes.data),
+        .len = (uint32_t)segment->raw.len,
+        .tag_len = (uint32_t)tag_length(segment->raw, &view->document.interchange.delimiters),
+        .node = node,
+    };
+}
+
+static void leave_loops(maker *m, size_t count) {
+    for (; count > 0 && m->depth > 0; count--)
+        m->view->segments[m->open[--m->depth]].loop_end = (uint32_t)m->view->count;
+}
+
+static void take_segment(maker *m, edi_validator *v, edi_event event) {
+    const edi_segment *segment = edi_reader_segment(edi_validator_reader(v));
+    size_t left, entered, end = (size_t)(segment->raw.data - m->view->bytes.data) + segment->raw.len;
+    if (end >= UINT32_MAX || m->view->count == SEGMENTS_MAX) return;
+    const edi_node *node = edi_validator_node(v, &left, &entered);
+    leave_loops(m, event == EDI_DOCUMENT_END ? m->depth : left);
+    for (; entered > 0 && m->depth < EDI_DEPTH_MAX; entered--)
+        m->open[m->depth++] = m->view->count; /* a segment may open two loops only where the outer trigger is missing */
+    add(m->view, segment, node);
+}
+
+static edi_view *begin(span file, const edi_document *document) {
+    edi_view *view = xcalloc(1, sizeof *view);
+    view->document = *document;
+    view->bytes = span_make(file.data + document->offset, (size_t)document->length);
+    return view;
 }
 
 error *edi_view_new(span file, const edi_document *document, edi_library *library, edi_view **out) {
     if (document->offset > file.len || document->length > file.len - document->offset || document->length >= UINT32_MAX)
         return error_new(ERROR_INVALID, "the document's bytes are not in this file");
-    edi_view *view = xcalloc(1, sizeof *view);
-    view->document = *document;
-    view->bytes = span_make(file.data + document->offset, (size_t)document->length);
+    maker m = {.view = begin(file, document)};
+    edi_view *view = m.view;
     bool exact;
     view->schema =
         edi_library_find(library, document->standard, document->header.type, document->header.version, &exact);
-    edi_validate_options options = {
-        .schema = view->schema, .envelope_only = !view->schema, .reader.fragment = &document->interchange};
+    edi_validate_options options = {.schema = view->schema,
+        .envelope_only = !view->schema,
+        .places_only = true,
+        .reader.fragment = &document->interchange};
     edi_validator *v = edi_validator_new(view->bytes, library, &options);
     edi_reader *reader = edi_validator_reader(v);
-    size_t open[EDI_DEPTH_MAX + 2], depth = 0;
     edi_event event;
-    while ((event = edi_validator_next(v)) != EDI_END && view->count < SEGMENTS_MAX) {
-        const edi_segment *segment = edi_reader_segment(reader);
-        if (event == EDI_FAULT || !segment) continue;
-        size_t left, entered;
-        const edi_node *node = edi_validator_node(v, &left, &entered);
-        if (event == EDI_DOCUMENT_END) left = depth;
-        for (; left > 0 && depth > 0; left--)
-            view->segments[open[--depth]].loop_end = (uint32_t)view->count;
-        for (; entered > 0 && depth < EDI_DEPTH_MAX; entered--)
-            open[depth++] = view->count; /* a segment may open two loops only where the outer trigger is missing */
-        add(view, segment, node);
+    while ((event = edi_validator_next(v)) != EDI_END) {
+        if (event != EDI_FAULT && edi_reader_segment(reader)) take_segment(&m, v, event);
     }
-    while (depth > 0)
-        view->segments[open[--depth]].loop_end = (uint32_t)view->count;
+    leave_loops(&m, m.depth);
     edi_validator_free(v);
     *out = view;
     return NULL;
+}
+
+/* Of edi_view_read. */
+typedef struct walk {
+    edi_documents *documents;
+    span file;
+    size_t index;
+    maker maker;
+} walk;
+
+static void walk_segment(void *context, const edi_document *document, edi_validator *v, edi_event event) {
+    walk *w = context;
+    bool exact;
+    if (w->documents->count != w->index) return;
+    if (!w->maker.view) {
+        w->maker.view = begin(w->file, document);
+        w->maker.view->schema = edi_validator_schema(v, &exact);
+    }
+    take_segment(&w->maker, v, event);
+}
+
+static error *walk_end(void *context, const edi_document *document) {
+    walk *w = context;
+    edi_view *view = w->documents->count == w->index ? w->maker.view : NULL;
+    if (view) {
+        leave_loops(&w->maker, w->maker.depth);
+        view->document = *document;
+        view->bytes.len = (size_t)document->length;
+    }
+    return edi_documents_keep(w->documents, document);
+}
+
+void edi_view_read(span file, size_t index, edi_library *library, edi_documents *documents, edi_view **view) {
+    walk w = {.documents = documents, .file = file, .index = index};
+    const edi_document_walker walker = {.segment = walk_segment, .take = walk_end, .context = &w};
+    error_free(edi_documents_walk(file, library, NULL, documents, &walker));
+    bool whole = w.maker.view && index < documents->count && documents->list[index].length < UINT32_MAX;
+    *view = whole ? w.maker.view : NULL;
+    if (whole)
+        w.maker.view->document = documents->list[index]; /* its envelope's end may have refused it */
+    else
+        edi_view_free(w.maker.view);
 }
 
 void edi_view_free(edi_view *view) {
@@ -94,13 +171,8 @@ span edi_view_raw(const edi_view *view, size_t segment) {
 }
 
 span edi_view_tag(const edi_view *view, size_t segment) {
-    const edi_delimiters *d = delimiters(view);
-    span raw = edi_view_raw(view, segment), tag = raw;
-    for (tag.len = 0; tag.len < raw.len; tag.len++) {
-        char c = raw.data[tag.len];
-        if (c == d->tag || c == d->component) break;
-    }
-    return tag;
+    const indexed *s = &view->segments[segment];
+    return span_make(view->bytes.data + s->start, s->tag_len);
 }
 
 uint64_t edi_view_offset(const edi_view *view, size_t segment) {
@@ -111,12 +183,17 @@ const edi_node *edi_view_node(const edi_view *view, size_t segment) {
     return view->segments[segment].node;
 }
 
-/* The element number `element` (from 1), raw. BIN and BDS hold octets: their last element runs to the end. */
+/* BIN and BDS hold octets: their last element runs to the end. Its number, 0 in all other segments. */
+static size_t octets_of(const edi_view *view, span tag) {
+    if (tag.len != 3 || tag.data[0] != 'B' || delimiters(view)->standard != EDI_X12) return 0;
+    return span_is(tag, "BIN") ? 2 : span_is(tag, "BDS") ? 3 : 0;
+}
+
+/* The element number `element` (from 1), raw. */
 static span element_of(const edi_view *view, size_t segment, size_t element) {
     const edi_delimiters *d = delimiters(view);
     span rest = edi_view_raw(view, segment), part = {NULL, 0};
-    span tag = edi_view_tag(view, segment);
-    size_t octets = d->standard != EDI_X12 ? 0 : span_is(tag, "BIN") ? 2 : span_is(tag, "BDS") ? 3 : 0;
+    size_t octets = octets_of(view, edi_view_tag(view, segment));
     for (size_t i = 0; i <= element; i++) {
         if (octets && i == octets) {
             part = rest;
@@ -161,6 +238,12 @@ span edi_view_raw_value(const edi_view *view, size_t segment, size_t element, si
         return (span){NULL, 0};
     }
     return component && raw.data ? edi_part(raw, d->component, d->release, component - 1) : raw;
+}
+
+/* The first component of the first repetition. */
+static span first_value(const edi_delimiters *d, span raw) {
+    if (d->repetition) raw = edi_part(raw, d->repetition, d->release, 0);
+    return d->component ? edi_part(raw, d->component, d->release, 0) : raw;
 }
 
 static span decode(const edi_view *view, arena *memory, span raw) {
@@ -217,8 +300,21 @@ static bool knows_loop(const edi_node *parent, span trigger) {
     return false;
 }
 
-bool edi_view_next_loop(const edi_view *view, edi_range range, span trigger, size_t *cursor, edi_range *loop) {
-    bool by_schema = view->schema && knows_loop(&view->schema->root, trigger);
+/* The answer is kept for the next time: the view is the caller's alone. */
+static bool has_loop(edi_view *view, span trigger) {
+    if (!view->schema) return false;
+    if (span_is(trigger, view->asked.trigger) && trigger.len) return view->asked.known;
+    bool known = knows_loop(&view->schema->root, trigger);
+    if (trigger.len < TRIGGER_SIZE && trigger.len && !memchr(trigger.data, '\0', trigger.len)) {
+        memcpy(view->asked.trigger, trigger.data, trigger.len);
+        view->asked.trigger[trigger.len] = '\0';
+        view->asked.known = known;
+    }
+    return known;
+}
+
+bool edi_view_next_loop(edi_view *view, edi_range range, span trigger, size_t *cursor, edi_range *loop) {
+    bool by_schema = has_loop(view, trigger);
     for (size_t i = *cursor; i < range.end; i++) {
         if (by_schema) {
             bool self =
@@ -240,18 +336,29 @@ bool edi_view_next_loop(const edi_view *view, edi_range range, span trigger, siz
     return false;
 }
 
-span edi_view_qualified(const edi_view *view, arena *memory, size_t segment, size_t element, span qualifier) {
+/* Composites that hold the qualifier as first or second component. */
+static span qualified_composite(const edi_view *view, arena *memory, size_t segment, size_t element, span qualifier) {
     size_t count = edi_view_elements(view, segment);
-    bool pairs = delimiters(view)->standard == EDI_X12;
-    for (size_t i = element; i <= count; i += pairs ? 2 : 1) {
+    for (size_t i = element; i <= count; i++) {
         span first = edi_trim_right(edi_view_value(view, memory, segment, i, 1, 1));
-        if (pairs) {
-            if (span_equal(first, qualifier)) return edi_view_value(view, memory, segment, i + 1, 1, 1);
-            continue;
-        }
         span second = edi_view_value(view, memory, segment, i, 1, 2);
         if (span_equal(first, qualifier)) return second;
         if (second.data && span_equal(second, qualifier)) return first;
+    }
+    return (span){NULL, 0};
+}
+
+span edi_view_qualified(const edi_view *view, arena *memory, size_t segment, size_t element, span qualifier) {
+    const edi_delimiters *d = delimiters(view);
+    span rest = edi_view_raw(view, segment), part;
+    size_t octets = octets_of(view, edi_view_tag(view, segment));
+    if (d->standard != EDI_X12) return qualified_composite(view, memory, segment, element, qualifier);
+    for (size_t i = 0; edi_next_part(&rest, i == 0 ? d->tag : d->element, d->release, &part); i++) {
+        if (octets && i == octets) break;
+        if (i == 0 || i < element || (i - element) % 2 != 0) continue;
+        if (!span_equal(edi_trim_right(decode(view, memory, first_value(d, part))), qualifier)) continue;
+        if (!edi_next_part(&rest, d->element, d->release, &part)) break;
+        return decode(view, memory, first_value(d, part));
     }
     return (span){NULL, 0};
 }

@@ -22,6 +22,10 @@ typedef struct edi_range {
 must_check error *edi_view_new(span file, const edi_document *document, edi_library *library, edi_view **view);
 void edi_view_free(edi_view *view);
 
+/* The documents of a file and the view of number `index` (from 0) of them in one pass, which is not much dearer than
+ * edi_documents_read alone; *view is NULL when there is no such document, or it is larger than 4 GiB. */
+void edi_view_read(span file, size_t index, edi_library *library, edi_documents *documents, edi_view **view);
+
 const edi_document *edi_view_document(const edi_view *view);
 const edi_schema *edi_view_schema(const edi_view *view); /* NULL: none is known */
 edi_range edi_view_all(const edi_view *view);            /* header and trailer included */
@@ -51,7 +55,7 @@ bool edi_view_find(const edi_view *view, edi_range range, span tag, size_t *segm
 
 /* The next loop that `trigger` (a tag, or the loop's name in the schema) opens in the range: start with *cursor =
  * range.first. By the schema where it has such a loop; else from trigger to trigger, the last one up to the summary. */
-bool edi_view_next_loop(const edi_view *view, edi_range range, span trigger, size_t *cursor, edi_range *loop);
+bool edi_view_next_loop(edi_view *view, edi_range range, span trigger, size_t *cursor, edi_range *loop);
 
 /* The value beside a qualifier: X12 pairs from `element` on (PO106/07, 08/09 ..), EDIFACT composites from there on that
  * hold the qualifier as first or second component (RFF C506, LIN C212). NULL data when it is not there. */

@@ -119,7 +119,9 @@ static void answer(span file, edi_library *library) {
 
 static void view_all(span file, edi_library *library) {
     edi_documents documents;
-    edi_documents_read(file, library, NULL, &documents);
+    edi_view *first = NULL;
+    edi_view_read(file, 0, library, &documents, &first);
+    edi_view_free(first);
     for (size_t i = 0; i < documents.count && i < 8; i++) {
         edi_view *view;
         arena *memory = arena_new(64 << 20);

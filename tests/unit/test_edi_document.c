@@ -149,6 +149,55 @@ static void the_view_finds_segments_loops_and_values(void **state) {
     arena_free(memory);
 }
 
+/* Both ways to a view of each document of a file give the same. */
+static void a_view_that_is_made_while_reading_is_the_same(void **state) {
+    (void)state;
+    static const char edi[] =
+        "ISA*00*          *00*          *01*123456789      *ZZ*BANYAN         *261123*1615*U*00401*000000042*0*P*>~"
+        "GS*PO*123456789*BANYAN*20261123*1615*42*X*004010~ST*850*0001~BEG*00*SA*4711**20261123~N1*BT*Acme~PO1*1*1*EA~"
+        "PID*F****x~PO1*2*5*CA~CTT*2~SE*8*0001~ST*850*0002~BEG*00*SA*4712**20261123~PO1*1*1*EA~SE*4*0002~"
+        "ST*999999*0003~XX*1~SE*3*0003~GE*3*42~IEA*1*000000042~";
+    span file = span_of(edi);
+    for (size_t i = 0; i < 3; i++) {
+        edi_documents found;
+        edi_view *view, *other;
+        edi_view_read(file, i, test_library(), &found, &view);
+        assert_int_equal(found.count, 3);
+        assert_non_null(view);
+        assert_null(edi_view_new(file, &found.list[i], test_library(), &other));
+        assert_ptr_equal(edi_view_schema(view), edi_view_schema(other));
+        assert_int_equal(edi_view_all(view).end, edi_view_all(other).end);
+        assert_string_equal(edi_view_document(view)->header.control, edi_view_document(other)->header.control);
+        for (size_t k = 0; k < edi_view_all(view).end; k++) {
+            assert_true(span_equal(edi_view_raw(view, k), edi_view_raw(other, k)));
+            assert_ptr_equal(edi_view_node(view, k), edi_view_node(other, k));
+        }
+        static const char *const triggers[] = {"PO1", "N1", "XX", "items"};
+        for (size_t t = 0; t < sizeof triggers / sizeof *triggers; t++) {
+            edi_range one, two;
+            size_t at = 0, there = 0;
+            bool more = true;
+            while (more) {
+                more = edi_view_next_loop(view, edi_view_all(view), span_of(triggers[t]), &at, &one);
+                assert_int_equal(
+                    edi_view_next_loop(other, edi_view_all(other), span_of(triggers[t]), &there, &two), more);
+                if (more) assert_true(one.first == two.first && one.end == two.end);
+            }
+        }
+        edi_view_free(view);
+        edi_view_free(other);
+        edi_documents_free(&found);
+    }
+    edi_documents none;
+    edi_view *view;
+    edi_view_read(file, 3, test_library(), &none, &view);
+    assert_null(view);
+    edi_documents_free(&none);
+    edi_view_read(SPAN("no EDI"), 0, test_library(), &none, &view);
+    assert_null(view);
+    edi_documents_free(&none);
+}
+
 static void without_schema_loops_run_from_trigger_to_trigger(void **state) {
     (void)state;
     edi_documents found;
@@ -308,6 +357,7 @@ int main(void) {
         cmocka_unit_test(documents_share_the_fate_of_their_envelope),
         cmocka_unit_test(a_document_alone_is_a_valid_file),
         cmocka_unit_test(the_view_finds_segments_loops_and_values),
+        cmocka_unit_test(a_view_that_is_made_while_reading_is_the_same),
         cmocka_unit_test(without_schema_loops_run_from_trigger_to_trigger),
         cmocka_unit_test(decimals_are_exact),
         cmocka_unit_test(dates_are_read_by_their_format),
