@@ -104,6 +104,10 @@ double decimal_to_double(decimal value) {
 }
 
 bool decimal_to_integer(decimal value, int64_t *out) {
+    if (value.scale == 0 && value.coefficient <= INT64_MAX && value.coefficient >= INT64_MIN) {
+        *out = (int64_t)value.coefficient;
+        return true;
+    }
     __int128 whole = value.coefficient, unit = (__int128)power_of_ten(value.scale);
     if (whole % unit != 0) return false;
     whole /= unit;
@@ -118,8 +122,13 @@ const char *decimal_text(decimal value, char text[DECIMAL_TEXT_SIZE]) {
     int count = 0, length = 0;
     do {
         if (count == value.scale && value.scale > 0) reversed[length++] = '.';
-        reversed[length++] = (char)('0' + (int)(digits % 10));
-        digits /= 10;
+        if (digits <= UINT64_MAX) { /* what fits a register divides far faster */
+            reversed[length++] = (char)('0' + (int)((uint64_t)digits % 10));
+            digits = (uint64_t)digits / 10;
+        } else {
+            reversed[length++] = (char)('0' + (int)(digits % 10));
+            digits /= 10;
+        }
         count++;
     } while (digits > 0 || count <= value.scale);
     if (value.coefficient < 0) reversed[length++] = '-';

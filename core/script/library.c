@@ -6,6 +6,7 @@
 #include "core/script/charset.h"
 #include "core/script/environment.h"
 #include "core/script/sandbox.h"
+#include "core/script/values.h"
 
 #include <lualib.h>
 
@@ -127,7 +128,9 @@ static int set_metatable(lua_State *L) {
         if (lua_rawget(L, 2) != LUA_TNIL) return luaL_error(L, "setmetatable: __gc is not for scripts; use __close");
         lua_pop(L, 1);
     }
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return luaL_error(L, "cannot change a protected metatable");
+    bool marked = value_is_kind(L, 1, KIND_OBJECT) || value_is_kind(L, 1, KIND_ARRAY); /* that is no one's metatable */
+    if (!marked && luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+        return luaL_error(L, "cannot change a protected metatable");
     lua_settop(L, 2);
     lua_setmetatable(L, 1);
     return 1;
@@ -391,6 +394,7 @@ static void open_table(lua_State *L) {
 void library_open(lua_State *L) {
     lua_createtable(L, 0, 8);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
+    values_open(L);
     open_base(L);
     open_string(L);
     open_table(L);

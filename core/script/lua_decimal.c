@@ -14,23 +14,18 @@
 #include <math.h>
 #include <stdio.h>
 
-static char metatable_key; /* its address names the metatable of decimals in the registry */
-
-static void push_metatable(lua_State *L);
+static void make_metatable(lua_State *L);
 
 void value_push_decimal(lua_State *L, decimal value) {
     decimal *box = lua_newuserdatauv(L, sizeof *box, 0);
     memcpy(box, &value, sizeof value);
-    push_metatable(L);
-    lua_setmetatable(L, -2);
+    if (!sandbox_of(L)->kinds[KIND_DECIMAL].address) make_metatable(L);
+    value_set_kind(L, KIND_DECIMAL);
 }
 
 const decimal *value_decimal(lua_State *L, int index) {
-    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return NULL;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-    bool same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same ? lua_touserdata(L, index) : NULL;
+    if (lua_type(L, index) != LUA_TUSERDATA || !value_is_kind(L, index, KIND_DECIMAL)) return NULL;
+    return lua_touserdata(L, index);
 }
 
 /* Pushes nothing; raises `err` as an argument error. */
@@ -218,14 +213,12 @@ static int construct(lua_State *L) {
     return 1;
 }
 
-static void push_metatable(lua_State *L) {
+static void make_metatable(lua_State *L) {
     static const luaL_Reg methods[] = {{"round", rounded}, {"divide", divide_to}, {"abs", absolute}, {"sign", sign},
         {"scale", scale}, {"integer", integer}, {"number", number}, {NULL, NULL}};
     static const luaL_Reg events[] = {{"__add", add}, {"__sub", subtract}, {"__mul", multiply}, {"__div", divide},
         {"__idiv", divide_whole}, {"__mod", modulo}, {"__unm", negate}, {"__eq", equal}, {"__lt", less},
         {"__le", less_or_equal}, {"__tostring", text}, {"__concat", concatenate}, {"__tonumber", number}, {NULL, NULL}};
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key) == LUA_TTABLE) return;
-    lua_pop(L, 1);
     luaL_newlib(L, events);
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");
@@ -233,8 +226,7 @@ static void push_metatable(lua_State *L) {
     lua_setfield(L, -2, "__name");
     lua_pushliteral(L, "decimal");
     lua_setfield(L, -2, "__metatable");
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    value_keep_kind(L, KIND_DECIMAL);
 }
 
 bool value_push_text(lua_State *L, int index) {

@@ -29,6 +29,7 @@ enum { PLACES_MAX = 100000 };
 
 /* The view and what it stands on; never seen by scripts. */
 typedef struct holder {
+    span file; /* the text that the view looks into */
     edi_documents documents;
     edi_view *view;
     arena *scratch;
@@ -46,7 +47,7 @@ typedef struct segment_handle {
     size_t index;
 } segment_handle;
 
-static char holder_key, range_key, segment_key, repeated_key; /* names in the registry: metatables */
+static char holder_key, repeated_key; /* names in the registry: metatables */
 
 /* ---- handles ---- */
 
@@ -74,23 +75,18 @@ static holder *new_holder(lua_State *L) {
     return h;
 }
 
-static void *check_handle(lua_State *L, void *key, const char *kind) {
-    if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, key);
-        bool same = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-        if (same) return lua_touserdata(L, 1);
-    }
-    luaL_typeerror(L, 1, kind);
+static void *check_handle(lua_State *L, sandbox_kind kind, const char *words) {
+    if (lua_type(L, 1) == LUA_TUSERDATA && value_is_kind(L, 1, kind)) return lua_touserdata(L, 1);
+    luaL_typeerror(L, 1, words);
     return NULL;
 }
 
 static range_handle *check_range(lua_State *L) {
-    return check_handle(L, &range_key, "EDI document or loop (called with a colon)");
+    return check_handle(L, KIND_RANGE, "EDI document or loop (called with a colon)");
 }
 
 static segment_handle *check_segment(lua_State *L) {
-    return check_handle(L, &segment_key, "EDI segment (called with a colon)");
+    return check_handle(L, KIND_SEGMENT, "EDI segment (called with a colon)");
 }
 
 /* `owner` is the stack index of a handle whose holder the new one shares. */
@@ -100,8 +96,7 @@ static void push_range(lua_State *L, int owner, edi_view *view, edi_range range)
     *r = (range_handle){view, range};
     lua_getiuservalue(L, owner, 1);
     lua_setiuservalue(L, -2, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &range_key);
-    lua_setmetatable(L, -2);
+    value_set_kind(L, KIND_RANGE);
 }
 
 static void push_segment(lua_State *L, int owner, edi_view *view, size_t index) {
@@ -110,8 +105,7 @@ static void push_segment(lua_State *L, int owner, edi_view *view, size_t index) 
     *s = (segment_handle){view, index};
     lua_getiuservalue(L, owner, 1);
     lua_setiuservalue(L, -2, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &segment_key);
-    lua_setmetatable(L, -2);
+    value_set_kind(L, KIND_SEGMENT);
 }
 
 /* element, component, repetition from argument `first` on. */
@@ -395,37 +389,45 @@ static void push_fields(lua_State *L, const edi_document *d) {
     lua_setfield(L, -2, "keys");
 }
 
-/* Pushes document `index` of `file`; the bytes live as long as the state or as the value at `anchor` (0: none). */
-static void push_document(lua_State *L, span file, int anchor, lua_Integer index, bool reject) {
+/* A holder of a text whose bytes live as long as the state or as the value at `anchor` (0: none); pushed. */
+static holder *hold(lua_State *L, span file, int anchor) {
     holder *h = new_holder(L);
-    if (anchor) {
-        lua_pushvalue(L, anchor);
-        lua_setiuservalue(L, -2, 1);
-    }
-    edi_library *library = sandbox_of(L)->schemas;
-    edi_documents_read(file, library, NULL, &h->documents);
-    if (h->documents.count == 0) {
+    h->file = file;
+    if (!anchor) return h;
+    lua_pushvalue(L, anchor);
+    lua_setiuservalue(L, -2, 1);
+    return h;
+}
+
+/* Replaces the holder on top by the document that it holds the view of. */
+static void push_handle(lua_State *L, const holder *h) {
+    range_handle *r = lua_newuserdatauv(L, sizeof *r, 2);
+    *r = (range_handle){h->view, edi_view_all(h->view)};
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    push_fields(L, edi_view_document(h->view));
+    lua_setiuservalue(L, -2, 2);
+    value_set_kind(L, KIND_RANGE);
+    lua_remove(L, -2);
+}
+
+/* Pushes document `index` of `file`, below 0: the only one. */
+static void push_document(lua_State *L, span file, int anchor, lua_Integer index, bool reject) {
+    holder *h = hold(L, file, anchor);
+    edi_view_read(file, index < 0 ? 0 : (size_t)index, sandbox_of(L)->schemas, &h->documents, &h->view);
+    int count = (int)h->documents.count;
+    if (count == 0) {
         const edi_fault *first = &h->documents.first;
         const char *words = first->code == EDI_FAULT_COUNT ? "it holds no document" : first->text;
         if (reject) sandbox_reject(L, "malformed", "", "the body is not readable EDI: %s", words);
         sandbox_error(L, "not readable EDI: %s", words);
     }
-    if (index < 0 && h->documents.count > 1)
-        sandbox_error(L, "the file holds %d documents: edi.documents(message.body) gives all", (int)h->documents.count);
-    if (index < 0) index = 0;
-    if ((size_t)index >= h->documents.count)
-        sandbox_error(L, "the file holds %d documents, there is no number %d", (int)h->documents.count, (int)index + 1);
-    error *err = edi_view_new(file, &h->documents.list[index], library, &h->view);
-    if (err) sandbox_raise(L, err);
-    range_handle *r = lua_newuserdatauv(L, sizeof *r, 2);
-    *r = (range_handle){h->view, edi_view_all(h->view)};
-    lua_pushvalue(L, -2);
-    lua_setiuservalue(L, -2, 1);
-    push_fields(L, &h->documents.list[index]);
-    lua_setiuservalue(L, -2, 2);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &range_key);
-    lua_setmetatable(L, -2);
-    lua_remove(L, -2);
+    if (index < 0 && count > 1)
+        sandbox_error(L, "the file holds %d documents: edi.documents(message.body) gives all", count);
+    if (index >= count) sandbox_error(L, "the file holds %d documents, there is no number %d", count, (int)index + 1);
+    if (!h->view) sandbox_error(L, "the document is larger than 4 GiB");
+    edi_documents_free(&h->documents);
+    push_handle(L, h);
 }
 
 void edi_push_message(lua_State *L) {
@@ -445,14 +447,35 @@ static int decode(lua_State *L) {
     return 1;
 }
 
-/* How many documents a text holds. */
-static int count_documents(lua_State *L) {
+/* documents(text): a list of all. The text is read once, and each document once more. */
+static int decode_all(lua_State *L) {
     span file;
     file.data = luaL_checklstring(L, 1, &file.len);
-    holder *h = new_holder(L);
-    edi_documents_read(file, sandbox_of(L)->schemas, NULL, &h->documents);
-    lua_pushinteger(L, (lua_Integer)h->documents.count);
+    holder *all = hold(L, file, 1);
+    edi_documents_read(file, sandbox_of(L)->schemas, NULL, &all->documents);
+    int count = (int)all->documents.count;
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        sandbox_check_time(L);
+        holder *h = hold(L, file, 1);
+        error *err = edi_view_new(file, &all->documents.list[i], sandbox_of(L)->schemas, &h->view);
+        if (err) sandbox_raise(L, err);
+        push_handle(L, h);
+        lua_rawseti(L, -2, i + 1);
+    }
     return 1;
+}
+
+const edi_document *edi_document_at(lua_State *L, int index, span *file) {
+    index = lua_absindex(L, index);
+    if (lua_type(L, index) != LUA_TUSERDATA || !value_is_kind(L, index, KIND_RANGE)) return NULL;
+    const range_handle *r = lua_touserdata(L, index);
+    bool document = lua_getiuservalue(L, index, 2) == LUA_TTABLE;
+    lua_getiuservalue(L, index, 1);
+    const holder *h = lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    *file = h->file;
+    return document ? edi_view_document(r->view) : NULL;
 }
 
 /* Where in the script this was called, "order.lua:12". */
@@ -478,8 +501,8 @@ bool edi_is_repeated(lua_State *L, int index) {
     return same;
 }
 
-/* A metatable whose __index finds `methods` first and asks `index` for the rest. */
-static void make_metatable(lua_State *L, void *key, const char *name, const luaL_Reg *methods, lua_CFunction index) {
+/* Pushes a metatable whose __index finds `methods` first and asks `index` for the rest. */
+static void push_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction index) {
     lua_createtable(L, 0, 4);
     if (index) {
         lua_newtable(L);
@@ -491,7 +514,6 @@ static void make_metatable(lua_State *L, void *key, const char *name, const luaL
     lua_setfield(L, -2, "__name");
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__metatable");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
 int library_edi(lua_State *L) {
@@ -501,15 +523,16 @@ int library_edi(lua_State *L) {
     static const luaL_Reg segment_methods[] = {{"text", segment_text}, {"number", segment_number},
         {"decimal", segment_decimal}, {"date", segment_date}, {"time", segment_time}, {"need", segment_need},
         {"qualified", segment_qualified}, {"count", segment_count}, {"repetitions", segment_repetitions}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"decode", decode}, {"count", count_documents}, {"place", caller_place},
-        {"repeated", mark_repeated}, {NULL, NULL}};
-    make_metatable(L, &range_key, "EDI document", range_methods, range_index);
-    make_metatable(L, &segment_key, "EDI segment", segment_methods, segment_index);
-    make_metatable(L, &repeated_key, "repeated", NULL, NULL);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &segment_key);
+    static const luaL_Reg functions[] = {{"decode", decode}, {"documents", decode_all}, {"json", edi_lua_json},
+        {"from_json", edi_lua_from_json}, {"place", caller_place}, {"repeated", mark_repeated}, {NULL, NULL}};
+    push_metatable(L, "EDI document", range_methods, range_index);
+    value_keep_kind(L, KIND_RANGE);
+    push_metatable(L, "EDI segment", segment_methods, segment_index);
     lua_pushcfunction(L, segment_show);
     lua_setfield(L, -2, "__tostring");
-    lua_pop(L, 1);
+    value_keep_kind(L, KIND_SEGMENT);
+    push_metatable(L, "repeated", NULL, NULL);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &repeated_key);
     luaL_newlib(L, functions);
     return 1;
 }

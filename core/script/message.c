@@ -58,20 +58,21 @@ static int header_index(lua_State *L) {
 static void push_headers(lua_State *L, json_t *headers) {
     const char *name;
     json_t *value;
-    if (json_object_size(headers) == 0) {
-        value_push_empty_object(L);
-        return;
-    }
     lua_newtable(L);
     json_object_foreach(headers, name, value) {
         push_lower(L, name);
         value_push_jansson(L, value);
         lua_rawset(L, -3);
     }
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, header_index);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
+    if (!sandbox_of(L)->kinds[KIND_HEADERS].address) {
+        lua_createtable(L, 0, 2);
+        lua_pushcfunction(L, header_index);
+        lua_setfield(L, -2, "__index");
+        lua_pushliteral(L, "headers");
+        lua_setfield(L, -2, "__metatable");
+        value_keep_kind(L, KIND_HEADERS);
+    }
+    value_set_kind(L, KIND_HEADERS);
 }
 
 /* ---- what is parsed ---- */

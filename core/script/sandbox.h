@@ -34,8 +34,27 @@ chunk_cache *chunk_cache_new(void);
 void chunk_cache_free(chunk_cache *cache);
 bool chunk_cache_has(const chunk_cache *cache, const char *chunk, const char *hash);
 
+/* What values of C and marked tables are known by: the address of their metatable, which the registry keeps under
+ * `reference`. See value_is_kind in values.h. */
+typedef enum sandbox_kind {
+    KIND_DECIMAL,
+    KIND_RANGE,
+    KIND_SEGMENT,
+    KIND_OBJECT,
+    KIND_ARRAY,
+    KIND_HEADERS,
+    KIND_COUNT
+} sandbox_kind;
+
+typedef struct sandbox_metatable {
+    const void *address; /* NULL: not made yet */
+    int reference;
+} sandbox_metatable;
+
 typedef struct sandbox {
     lua_State *L;
+    sandbox_metatable kinds[KIND_COUNT];
+    struct globals_list *globals;    /* what the globals of a run hold (environment.c); the state's */
     const script_services *services; /* borrowed */
     chunk_cache *chunks;             /* borrowed */
     sandbox_limits limits;

@@ -3,6 +3,34 @@
 
 #include "core/script/sandbox.h"
 
+bool value_is_kind(lua_State *L, int index, sandbox_kind kind) {
+    if (!lua_getmetatable(L, index)) return false;
+    const void *address = lua_topointer(L, -1);
+    lua_pop(L, 1);
+    return address == sandbox_of(L)->kinds[kind].address;
+}
+
+const char *value_type_name(lua_State *L, int index) {
+    const char *name = NULL;
+    if (lua_type(L, index) == LUA_TUSERDATA && luaL_getmetafield(L, index, "__name") != LUA_TNIL) {
+        if (lua_type(L, -1) == LUA_TSTRING) name = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    return name ? name : luaL_typename(L, index);
+}
+
+void value_set_kind(lua_State *L, sandbox_kind kind) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, sandbox_of(L)->kinds[kind].reference);
+    lua_setmetatable(L, -2);
+}
+
+void value_keep_kind(lua_State *L, sandbox_kind kind) {
+    sandbox_metatable *kept = &sandbox_of(L)->kinds[kind];
+    const void *address = lua_topointer(L, -1);
+    kept->reference = luaL_ref(L, LUA_REGISTRYINDEX);
+    kept->address = address; /* only now: it is anchored */
+}
+
 static char buffer_key; /* its address names the metatable of owned buffers in the registry */
 
 static int free_buffer(lua_State *L) {

@@ -7,9 +7,23 @@
 
 #include "core/base/json.h"
 #include "core/script/decimal.h"
+#include "core/script/sandbox.h"
 
 #include <lauxlib.h>
 #include <lua.h>
+
+/* Is the value at `index` one of this kind? Nothing is made, nothing raised. */
+bool value_is_kind(lua_State *L, int index, sandbox_kind kind);
+
+/* What an error calls the value at `index`: the name of its kind ("EDI segment"), else of its type. Static, or the
+ * metatable's. */
+const char *value_type_name(lua_State *L, int index);
+
+/* Gives the value on top the metatable of its kind. */
+void value_set_kind(lua_State *L, sandbox_kind kind);
+
+/* Takes the table on top as the metatable of a kind; once a state. */
+void value_keep_kind(lua_State *L, sandbox_kind kind);
 
 void value_push_decimal(lua_State *L, decimal value);
 const decimal *value_decimal(lua_State *L, int index); /* NULL unless it is a decimal */
@@ -27,15 +41,18 @@ bool value_push_text(lua_State *L, int index);
  * returns false and pushes the words, "line 3, column 7: ...". */
 bool value_decode_json(lua_State *L, span text);
 
-/* Encodes the value at `index`: members sorted by name, decimals digit by digit, an empty table as [] unless
- * json.object marked it. `indent` 0 is compact. Raises with the place ("/lines/3/price") of what cannot stand in JSON.
+/* Encodes the value at `index`: members sorted by name, decimals digit by digit, an empty table as [] unless it is
+ * marked as an object (by json.object, and what comes from JSON is). `indent` 0 is compact. Raises with the place
+ * ("/lines/3/price") of what cannot stand in JSON.
  */
 void value_encode_json(lua_State *L, int index, int indent, buf *out);
 
 /* An empty object stays one when it is encoded. */
 void value_push_jansson(lua_State *L, const json_t *value);
-void value_push_empty_object(lua_State *L);
-void value_push_null(lua_State *L); /* json.null */
+void value_push_empty_object(lua_State *L); /* an empty table that is {} in JSON */
+void value_push_null(lua_State *L);         /* json.null */
+bool value_is_null(lua_State *L, int index);
+void values_open(lua_State *L); /* makes the marks of tables, once a state */
 
 /* Pushes an object of the state that owns a buffer, freed with it: what grows while an error may be raised. */
 buf *value_new_buf(lua_State *L, size_t maximum);

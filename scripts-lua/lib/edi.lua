@@ -5,6 +5,8 @@
 --   po:text("REF", "DP", 2)         the REF whose first element is DP
 --   for loop in po:loops("PO1") do … loop:segment("PO1"):qualified(6, "VP") … end
 --   for n1 in po:segments("N1") do … end
+-- A document as it is: return {json = message.edi} gives the JSON of `banyan edi json`, every element in its place;
+-- edi.json(po) is its text, edi.from_json(text) the EDI that such a text says.
 --
 -- Building: return {edi = edi.document("850", "004010", function(d)
 --     d:segment("BEG", "00", "SA", order.number, nil, edi.date(order.date))
@@ -19,13 +21,9 @@
 local core = require "edi.core"
 local date = require "date"
 
-local M = {decode = core.decode, repeated = core.repeated}
-
-function M.documents(text)
-  local list = {}
-  for i = 1, core.count(text) do list[i] = core.decode(text, i) end
-  return list
-end
+local M = {
+  decode = core.decode, documents = core.documents, repeated = core.repeated, json = core.json, from_json = core.from_json,
+}
 
 local builder = {}
 local builder_meta = {__index = builder, __metatable = "builder"}

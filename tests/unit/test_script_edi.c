@@ -57,6 +57,52 @@ static void values_of_a_document_are_found_by_tag_and_position(void **state) {
     }
 }
 
+static void a_document_is_json_without_a_detour(void **state) {
+    (void)state;
+    char *all = fixture_text(M("function M.translate(m) return {json = m.edi} end"), NULL, order_850);
+    assert_non_null(
+        strstr(all, "\"documents\":[{\"type\":\"850\",\"version\":\"004010\",\"header\":{\"ST\":[\"850\",\"0001\"]}"));
+    assert_non_null(
+        strstr(all, "{\"items\":[[{\"PO1\":[\"1\",\"120\",\"EA\",\"9.25\",\"TE\",\"VP\",\"SKU-1\",\"BP\",\"B1\"]}"));
+    free(all);
+    /* what JSON says is the file again */
+    char *again = fixture_text(
+        M("function M.translate(m) local edi = require 'edi' return {body = edi.from_json(edi.json(m.edi))} end"), NULL,
+        order_850);
+    assert_string_equal(again, order_850);
+    free(again);
+    expect_result("local j = require('json').decode(require('json').encode{po = message.edi, n = 1}) "
+                  "return j.n .. j.po.interchanges[1].content[1].documents[1].type",
+        order_850, "1850");
+    expect_result(
+        "return select(2, require('edi').json(message.edi, {indent = true}):gsub('\\n', '')) > 3", order_850, "true");
+    expect_error(M("function M.translate(m) return {json = {line = m.edi:loop('PO1')}} end"), NULL, order_850,
+        "json: /line is an EDI document, which cannot stand in JSON");
+    expect_error(M("function M.translate(m) return {json = {s = m.edi:segment('PO1')}} end"), NULL, order_850,
+        "json: /s is an EDI segment, which cannot stand in JSON");
+    expect_error(M("function M.translate(m) return {body = require('edi').json(m.edi:loop('PO1'))} end"), NULL,
+        order_850, "main.lua:2: edi.json: a document was expected, such as message.edi; this is a loop of one");
+    expect_rejection(M("function M.translate(m) return {body = require('edi').from_json('{\"a\":1}')} end"), "",
+        "the JSON is no EDI");
+    expect_error(M("function M.translate(m) return {json = m.edi} end"), "{\"limits\":{\"output_bytes\":200}}",
+        order_850, "output limit");
+}
+
+static void all_documents_of_a_text_are_read(void **state) {
+    (void)state;
+    static const char two[] =
+        "ISA*00*          *00*          *01*123456789      *ZZ*BANYAN         *261123*1615*U*00401*000000042*0*P*>~"
+        "GS*PO*123456789*BANYAN*20261123*1615*42*X*004010~ST*850*0001~BEG*00*SA*4711**20261123~PO1*1*1*EA~SE*4*0001~"
+        "ST*850*0002~BEG*00*SA*4712**20261123~PO1*1*1*EA~SE*4*0002~GE*2*42~IEA*1*000000042~";
+    expect_result(
+        "local t = {} for i, d in ipairs(require('edi').documents(message.body)) do\n"
+        "t[i] = d.control .. d:text('BEG', 3) .. tostring(d.valid) .. d.keys.po end return table.concat(t, ' ')",
+        two, "00014711true4711 00024712true4712");
+    expect_result("return #require('edi').documents('nothing')", "", "0");
+    expect_result("return require('edi').decode(message.body, 2):text('BEG', 3)", two, "4712");
+    expect_error(M("function M.translate(m) return {body = m.edi.type} end"), NULL, two, "the file holds 2 documents");
+}
+
 static void edifact_values_are_components(void **state) {
     (void)state;
     static const struct {
@@ -370,6 +416,8 @@ static void one_of_several_documents_is_named_by_the_call(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_of_a_document_are_found_by_tag_and_position),
+        cmocka_unit_test(a_document_is_json_without_a_detour),
+        cmocka_unit_test(all_documents_of_a_text_are_read),
         cmocka_unit_test(edifact_values_are_components),
         cmocka_unit_test(wrong_values_reject_with_their_place),
         cmocka_unit_test(wrong_use_of_a_document_is_an_error),

@@ -14,6 +14,77 @@ static void json_numbers_keep_every_digit(void **state) {
     expect_result("return require('json').encode({1/4, 10/2, 1e300})", "", "[0.25,5,1.0000000000000001e+300]");
 }
 
+static void json_keeps_what_it_is_whatever_the_order_of_its_keys(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *expected;
+    } cases[] = {
+        {"{}", "[]"},
+        {"{a = {}, b = require('json').object{}, c = require('json').array{}}", "{\"a\":[],\"b\":{},\"c\":[]}"},
+        {"(function() local t = {} for i = 40, 1, -1 do t[i] = i end return #require('json').encode(t) end)()", "112"},
+        {"(function() local t = {[3] = 3} t[1] = 1 t[2] = {2} return t end)()", "[1,[2],3]"},
+        {"(function() local t = {1, 2} t[4] = 4 t[3] = 3 return t end)()", "[1,2,3,4]"},
+        {"(function() local t = {} for i = 50, 1, -1 do t['k' .. i] = i end t = require('json').encode(t) "
+         "return t:sub(1, 22) .. #t end)()",
+            "\"{\\\"k1\\\":1,\\\"k10\\\":10,\\\"k11\\\"433\""},
+        {"{['\\127\\1\"\\\\'] = ('x'):rep(9) .. '\\n' .. ('y'):rep(9)}",
+            "{\"\\u007f\\u0001\\\"\\\\\":\"xxxxxxxxx\\nyyyyyyyyy\"}"},
+        {"{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa = 1, b = -9223372036854775807 - 1}",
+            "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1,\"b\":-9223372036854775808}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *source = xasprintf(M("function M.translate() return {json = %s} end"), cases[i].value);
+        char *text = fixture_text(source, NULL, "");
+        if (strcmp(text, cases[i].expected) != 0) fail_msg("%s gives %s", cases[i].value, text);
+        free(text);
+        free(source);
+    }
+}
+
+static void what_cannot_stand_in_json_is_named_with_its_path(void **state) {
+    (void)state;
+    static const struct {
+        const char *value, *words;
+    } cases[] = {
+        {"{a = {{1, 2, [4] = 4}}}", "json: /a/1 is a list with a hole: element 3 is nil"},
+        {"{a = {1, 2, x = 3}}", "json: /a mixes names and positions"},
+        {"{a = {x = 1, [true] = 2}}", "json: /a mixes names and positions"},
+        {"{lines = {{price = print}}}", "json: /lines/1/price is a function"},
+        {"{a = 0/0}", "json: /a is a NaN or infinity"},
+        {"{a = '\\xff'}", "json: /a is a text that is not UTF-8"},
+        {"{['\\xff'] = 1}", "has a name that is not UTF-8"},
+        {"(function() local t = {} t.t = t return t end)()", "deeper than 128 levels; does it contain itself?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *source = xasprintf(M("function M.translate(message) return {json = %s} end"), cases[i].value);
+        expect_error(source, NULL, "", cases[i].words);
+        free(source);
+    }
+}
+
+static void objects_of_a_request_stay_objects(void **state) {
+    (void)state;
+    static const char call[] =
+        "{\"function\":\"request\",\"message\":{\"query\":{},\"params\":{},\"vars\":{},\"headers\":{}}}";
+    char *text = fixture_text(M("function M.request(req)\n"
+                                "  local copy = {} for name, value in pairs(req.query) do copy[name] = value end\n"
+                                "  return {json = {req.query, req.params, req.vars, req.headers, req.json, copy}}\n"
+                                "end"),
+        call, "{\"a\":null}");
+    assert_string_equal(text, "[{},{},{},{},{},[]]");
+    free(text);
+    text = fixture_text(M("function M.request(req) return {json = {req.query, req.params, req.vars, req.headers}} end"),
+        "{\"function\":\"request\"}", "");
+    assert_string_equal(text, "[{},{},{},{}]");
+    free(text);
+    text = fixture_text(M("function M.request(req) req.json.a = nil return {json = req.json} end"),
+        "{\"function\":\"request\"}", "{\"a\":1}");
+    assert_string_equal(text, "{}");
+    free(text);
+    /* a mark is nobody's metatable: a script may give its own */
+    expect_result("return setmetatable(message.json, {__index = function(t, k) return k end}).x", "{}", "x");
+}
+
 static void malformed_json_rejects_with_line_and_column(void **state) {
     (void)state;
     static const struct {
@@ -22,6 +93,12 @@ static void malformed_json_rejects_with_line_and_column(void **state) {
         {"", "the text is empty", "line 1, column 1"},
         {"{\"a\": 1,\n \"b\" 2}", ": was expected", "line 2, column 6"},
         {"{\"a\":1,\"a\":2}", "twice", "line 1, column 8"},
+        {"{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1,"
+         "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":2}",
+            "twice", "line 1, column 56"},
+        {"{\"0\":1,\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,\"7\":1,\"8\":1,\"9\":1,\"a\":1,\"b\":1,\"c\":1,"
+         "\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"3\":1}",
+            "twice", "line 1, column 152"},
         {"[1,]", "a value was expected", "line 1, column 4"},
         {"[01]", "starts with a zero", "line 1, column 3"},
         {"[1.]", "ends with its point", "line 1, column 4"},
@@ -306,6 +383,9 @@ static void what_a_decimal_cannot_hold_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_numbers_keep_every_digit),
+        cmocka_unit_test(json_keeps_what_it_is_whatever_the_order_of_its_keys),
+        cmocka_unit_test(what_cannot_stand_in_json_is_named_with_its_path),
+        cmocka_unit_test(objects_of_a_request_stay_objects),
         cmocka_unit_test(malformed_json_rejects_with_line_and_column),
         cmocka_unit_test(json_nested_beyond_128_levels_is_refused),
         cmocka_unit_test(csv_is_read_by_its_header),
