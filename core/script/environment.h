@@ -1,9 +1,10 @@
 /* core/script/environment.h: what one run sees of a state that serves many.
  *
- * The library's own tables are opened once a state and never handed out: each run gets copies, of the globals when it
- * begins and of a module when it is first required. So nothing that a script changes (a global, string.format, a field
- * of a module) is seen by the library or by the next run, whatever the script does. Functions are shared: they hold no
- * state that a script could change. Metatables of the library are protected by their __metatable field.
+ * The library's own tables are opened once a state and never handed out: each run gets globals of its own, behind which
+ * the library's lie as long as nothing is changed, and a copy of a module when it is first required. So nothing that a
+ * script changes (a global, string.format, a field of a module) is seen by the library or by the next run, whatever the
+ * script does. Functions are shared: they hold no state that a script could change. Metatables of the library are
+ * protected by their __metatable field.
  */
 #ifndef BANYAN_CORE_SCRIPT_ENVIRONMENT_H
 #define BANYAN_CORE_SCRIPT_ENVIRONMENT_H
@@ -17,8 +18,13 @@ void environment_keep(lua_State *L);
 /* Pushes the library's globals: what modules of the library run in. */
 void environment_push_library(lua_State *L);
 
-/* Makes the globals of a run anew: what is loaded from now on finds them in its _ENV. No module is required yet. */
+/* Gives a run its globals, new ones if the run before changed its own: what is loaded from now on finds them in its
+ * _ENV. No module is required yet. */
 void environment_renew(lua_State *L);
+
+/* Makes the value at `index` a plain table if it is one of globals that stand for the library's: before anybody looks
+ * or writes past its metatable. */
+void environment_fill(lua_State *L, int index);
 
 /* The modules that this run has required, by name; pushes the value and returns true, or pushes nothing. */
 bool environment_push_module(lua_State *L, const char *name);

@@ -119,8 +119,19 @@ static int close_coroutine(lua_State *L) {
 
 /* ---- base ---- */
 
+/* getmetatable, rawget, rawset, next: of globals that stand for the library's they must not see that (upvalue 1 is the
+ * original). */
+static int on_filled_table(lua_State *L) {
+    if (lua_istable(L, 1)) environment_fill(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 static int set_metatable(lua_State *L) {
     int kind = lua_type(L, 2);
+    if (lua_istable(L, 1)) environment_fill(L, 1);
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_argexpected(L, kind == LUA_TNIL || kind == LUA_TTABLE, 2, "nil or table");
     if (kind == LUA_TTABLE) {
@@ -361,10 +372,13 @@ static void open_base(lua_State *L) {
     static const luaL_Reg own[] = {{"pcall", protected_call}, {"xpcall", protected_call_handled},
         {"setmetatable", set_metatable}, {"load", load_text}, {"print", print}, {"require", require_from_library},
         {"script_require", require}, {"reject", sandbox_lua_reject}, {NULL, NULL}};
+    static const char *const past_metatables[] = {"getmetatable", "rawget", "rawset", "next"};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         drop(L, absent[i]);
     luaL_setfuncs(L, own, 0);
+    for (size_t i = 0; i < sizeof past_metatables / sizeof *past_metatables; i++)
+        wrap(L, past_metatables[i], on_filled_table);
     wrap(L, "tonumber", to_number);
     lua_pop(L, 1);
 }

@@ -67,6 +67,7 @@ typedef struct sandbox {
     json_t *wanted;                /* owned: calls whose answers the run waits for, and is over (lua_connection.c) */
     size_t answered;               /* answers of the call that were used */
     uint64_t uuids;                /* made in this run */
+    bool touched;                  /* the script changed its globals (environment.c) */
     bool seeded;                   /* the script called math.randomseed */
     bool log_closed;               /* the limit was reached and said */
     const char *script;            /* name of the script that is run; borrowed */

@@ -237,6 +237,12 @@ static void a_run_leaves_nothing_to_the_next(void **state) { /* LU-09, LU-19 */
         "math.pi = 3",
         "for name in pairs(string) do string[name] = nil end",
         "print, pcall, require = nil, nil, nil",
+        "rawset(string, 'leak', 1) rawset(_G, 'leak', 1)",
+        "rawset(_G, 'string', {}) rawset(table, 'concat', nil)",
+        "pairs(_G) leak = 1 string = nil",
+        "table.insert(string, 1) string[1] = nil string.leak = 1",
+        "setmetatable(_G, {__newindex = function(t, k, v) rawset(t, k, 1) end}) leak = 2",
+        "getmetatable(_G, string) function string.leak() end",
         "require('json').encode = nil",
         "require('json').null = 1",
         "require('text').trim = nil",
@@ -276,6 +282,43 @@ static void a_run_leaves_nothing_to_the_next(void **state) { /* LU-09, LU-19 */
         free(source);
     }
     fixture_other = NULL;
+}
+
+/* The library's tables lie behind the globals of a run; nothing of that is seen. */
+static void globals_look_like_plain_tables(void **state) {
+    (void)state;
+    static const struct {
+        const char *statements, *expected;
+    } cases[] = {
+        {"return getmetatable(_G) == nil and getmetatable(string) == nil", "true"},
+        {"return tostring(rawget(_G, 'print') == print) .. tostring(rawget(string, 'format') == string.format)",
+            "truetrue"},
+        {"local n = 0 for name, f in pairs(string) do n = n + 1 end return n > 12 and next(string) ~= nil", "true"},
+        {"local n = {} for name in pairs(_G) do n[name] = true end return n.print and n._G and n.string and n.require "
+         "and "
+         "not n.script_require",
+            "true"},
+        {"string.format = nil return tostring(string.format) .. ('%d'):format(1)", "nil1"},
+        {"print = nil return print", "nil"},
+        {"local p = print print = nil print = p return print == p", "true"},
+        {"mine = 1 mine = nil return mine", "nil"},
+        {"mine = 1 for name, v in pairs(_G) do if name == 'mine' then return v end end", "1"},
+        {"setmetatable(_G, {__index = function(_, name) error('unknown ' .. name) end}) "
+         "return select(2, pcall(function() return typo end)):match('unknown typo') .. type(print)",
+            "unknown typofunction"},
+        {"setmetatable(string, {__index = {twice = function(s) return s .. s end}}) return string.twice('a') .. "
+         "string.rep('b', 2)",
+            "aabb"},
+        {"local s = string string = nil return type(s.rep) .. type(string) .. type(_G.string)", "functionnilnil"},
+        {"return _ENV == _G and _G._G == _G and _G.string == string", "true"},
+        {"local keep = table.concat table.concat = function() return 'mine' end return table.concat{1} .. keep{2}",
+            "mine2"},
+        {"return rawlen(string) .. #_G", "00"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int twice = 0; twice < 2; twice++) /* also in a state that ran before */
+            expect_result(cases[i].statements, "", cases[i].expected);
+    }
 }
 
 static void a_seed_is_not_seen_by_the_next_run(void **state) { /* LU-09 */
@@ -504,6 +547,7 @@ int main(void) {
         cmocka_unit_test(metatables_of_the_host_are_out_of_reach),
         cmocka_unit_test(odd_arguments_never_crash_the_host),
         cmocka_unit_test(a_run_leaves_nothing_to_the_next),
+        cmocka_unit_test(globals_look_like_plain_tables),
         cmocka_unit_test(a_seed_is_not_seen_by_the_next_run),
         cmocka_unit_test(a_failed_run_is_followed_by_one_that_works),
         cmocka_unit_test(many_runs_keep_a_bounded_memory),
