@@ -74,6 +74,9 @@ typedef struct adapter {
      * and files that still grow are left out. */
     error *(*list)(adapter_session *session, const char *pattern,
         error *(*found)(void *context, const adapter_entry *entry), void *context);
+    /* What the last `list` left where it is and reported to nobody but the log (names that cannot be, files that are
+     * too large), in words; NULL: nothing. The text lives until the next call. */
+    const char *(*left)(adapter_session *session);
     /* Claims the entry (so that no other process takes it) and reads it to the sink; `got` tells the name as it was
      * given, the size read and the time of the last change. ERROR_NOT_FOUND when another was faster, ERROR_CONFLICT
      * when it changed while it was read. After an error the entry is not claimed. */

@@ -107,3 +107,16 @@ error *name_temporary(const char *identity, const char *path, char *name) {
     snprintf(name, NAMES_PATH_ROOM, "%s-%016" PRIx64, identity, mark);
     return NULL;
 }
+
+void names_left_add(names_left *left, const error *why) {
+    if (left->count++ == 0) snprintf(left->why, sizeof left->why, "%s", error_text(why));
+}
+
+const char *names_left_text(const names_left *left, char *text, size_t room) {
+    if (left->count == 0) return NULL;
+    if (left->count == 1)
+        snprintf(text, room, "%s", left->why);
+    else
+        snprintf(text, room, "%s; and %u more", left->why, left->count - 1);
+    return text;
+}

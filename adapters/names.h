@@ -22,6 +22,16 @@ bool name_pattern_part(const name_pattern *pattern, size_t index, const char *na
 bool name_pattern_path(const name_pattern *pattern, const char *path);               /* does the whole path match? */
 void name_pattern_free(name_pattern *pattern);
 
+/* What a look found and left where it is, though the pattern takes it, until somebody does something about it. */
+typedef struct names_left {
+    char why[600]; /* of the first; "" when there is none */
+    unsigned count;
+} names_left;
+void names_left_add(names_left *left, const error *why);
+
+/* A sentence for people in `text`; NULL when nothing was left. */
+const char *names_left_text(const names_left *left, char *text, size_t room);
+
 /* The last part of a path. */
 const char *name_base(const char *path);
 

@@ -42,6 +42,12 @@ static void report(remote_looker *l, span name, error *take) {
     }
 }
 
+/* What the pattern takes, and nobody will ever pick up as it is. */
+static void leave(remote_looker *l, span name, error *take) {
+    names_left_add(&l->left, take);
+    report(l, name, take);
+}
+
 static void push_directory(look *l, const char *path, size_t depth) {
     if (l->directory_count++ >= DIRECTORIES_MAX) {
         report(l->by, span_of(path), error_new(ERROR_LIMIT, "more than %d directories", DIRECTORIES_MAX));
@@ -64,7 +70,7 @@ static void note_file(look *l, const char *path, const remote_entry *entry) {
     if (entry->is_other) {
         report(l->by, name, error_new(ERROR_DENIED, "%s is no ordinary file and is left alone", path));
     } else if (entry->has_size && entry->size > l->by->size_max) {
-        report(l->by, name,
+        leave(l->by, name,
             error_new(
                 ERROR_LIMIT, "%s has %" PRIu64 " bytes; max_size allows %" PRIu64, path, entry->size, l->by->size_max));
     } else if (map_count(l->files) >= FILES_MAX) {
@@ -86,6 +92,14 @@ static span unclaimed(const remote_looker *l, span base) {
     return len && span_starts(base, span_of(l->claim_prefix)) ? span_make(base.data + len, base.len - len) : base;
 }
 
+/* Does the pattern take that name, whatever it holds? */
+static bool would_take(const look *l, span name, bool last) {
+    char *text = xspandup(name);
+    bool taken = last && !name_is_temporary(text) && name_pattern_part(l->pattern, l->current->depth, text);
+    free(text);
+    return taken;
+}
+
 /* What the server sends as a name may hold anything; what passes here is a clean path of one part below `current`. */
 static error *consider(void *context, span name, const remote_entry *entry) {
     look *l = context;
@@ -98,7 +112,11 @@ static error *consider(void *context, span name, const remote_entry *entry) {
     else
         err = io_path_clean(own, base, sizeof base);
     if (err) {
-        report(l->by, span_make(name.data, name.len < 256 ? name.len : 256), err);
+        span shown = span_make(name.data, name.len < 256 ? name.len : 256);
+        if (would_take(l, own, last))
+            leave(l->by, shown, err);
+        else
+            report(l->by, shown, err);
         return NULL;
     }
     if (name_is_temporary(base) || !name_pattern_part(l->pattern, l->current->depth, base)) return NULL;
@@ -117,6 +135,7 @@ static error *consider(void *context, span name, const remote_entry *entry) {
 static error *look_once(remote_looker *by, const name_pattern *pattern, map **files) {
     look l = {.by = by, .pattern = pattern, .files = map_new()};
     error *err = NULL;
+    by->left = (names_left){.count = 0};
     push_directory(&l, "", 0);
     while (l.directories && !err) {
         pending directory = *l.directories;
@@ -176,6 +195,10 @@ static void wait_ms(int64_t ms) {
     int64_t until = clock_monotonic_ms() + ms, left;
     while ((left = until - clock_monotonic_ms()) > 0)
         poll(NULL, 0, (int)left);
+}
+
+const char *remote_left(remote_looker *l) {
+    return names_left_text(&l->left, l->left_text, sizeof l->left_text);
 }
 
 void remote_looker_begin(remote_looker *l) {

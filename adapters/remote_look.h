@@ -66,8 +66,10 @@ typedef struct remote_looker {
     const char *claim_prefix; /* what claimed files have before their name; NULL: nothing is claimed */
     uint64_t size_max;
     int64_t stable_ms;
-    map *seen;     /* path → what the last look found */
-    map *reported; /* what the log has seen */
+    map *seen;       /* path → what the last look found */
+    map *reported;   /* what the log has seen */
+    names_left left; /* by the last look */
+    char left_text[700];
     /* Calls `each` for every name in a directory ("" is the base); ERROR_NOT_FOUND when there is none. */
     error *(*list)(void *context, const char *directory, remote_each *each, void *each_context);
     void *context;
@@ -75,6 +77,9 @@ typedef struct remote_looker {
 
 void remote_looker_begin(remote_looker *l); /* makes the maps */
 void remote_looker_end(remote_looker *l);
+
+/* For an adapter's `left`. */
+const char *remote_left(remote_looker *l);
 
 /* Tells of all that matches and can be picked up. */
 must_check error *remote_look(remote_looker *l, const name_pattern *pattern,

@@ -300,6 +300,10 @@ static int file_watch_descriptor(adapter_session *session) {
     return session->watch ? file_watch_fd(session->watch) : -1;
 }
 
+static const char *file_left(adapter_session *session) {
+    return names_left_text(&session->left, session->left_text, sizeof session->left_text);
+}
+
 const adapter adapter_file = {
     .kind = "file",
     .help = "Files in a directory of this machine",
@@ -309,6 +313,7 @@ const adapter adapter_file = {
     .close = file_close,
     .probe = file_probe,
     .list = file_list,
+    .left = file_left,
     .get = file_get,
     .done = file_done,
     .release = file_release,

@@ -58,6 +58,12 @@ static void report(adapter_session *session, const char *path, error *take) {
     }
 }
 
+/* What the pattern takes, and nobody will ever pick up as it is. */
+static void leave(adapter_session *session, const char *path, error *take) {
+    names_left_add(&session->left, take);
+    report(session, path, take);
+}
+
 static void push_directory(walk *w, const char *path, size_t depth) {
     pending *directory = xmalloc(sizeof *directory);
     *directory = (pending){.next = w->directories, .path = xstrdup(path), .depth = depth};
@@ -90,11 +96,14 @@ static bool stands_still(const walk *w, const char *path, const struct stat *sta
 static error *consider_file(walk *w, const char *path, const struct stat *status) {
     adapter_session *session = w->session;
     error *err = file_check_regular(status, path);
-    if (!err && (uint64_t)status->st_size > session->size_max)
-        err = error_new(ERROR_LIMIT, "%s has %lld bytes; max_size allows %" PRIu64, path, (long long)status->st_size,
-            session->size_max);
     if (err) {
         report(session, path, err);
+        return NULL;
+    }
+    if ((uint64_t)status->st_size > session->size_max) {
+        leave(session, path,
+            error_new(ERROR_LIMIT, "%s has %lld bytes; max_size allows %" PRIu64, path, (long long)status->st_size,
+                session->size_max));
         return NULL;
     }
     if (map_get(w->taken, span_of(path)) || !stands_still(w, path, status)) return NULL;
@@ -114,7 +123,10 @@ static error *consider(walk *w, int directory_fd, const pending *directory, cons
     char *path = name_join(directory->path, name);
     err = io_path_clean(span_of(path), clean, sizeof clean);
     if (err) {
-        report(w->session, path, err);
+        if (last)
+            leave(w->session, path, err);
+        else
+            report(w->session, path, err);
         err = NULL;
     } else if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno != ENOENT) report(w->session, path, error_from_errno(errno, "cannot look at %s", path));
@@ -201,6 +213,7 @@ error *file_list(adapter_session *session, const char *pattern,
     error *err = name_pattern_new(pattern ? pattern : json_get_text(session->settings, "pattern", NULL), &compiled);
     if (!err) err = file_refresh(session);
     if (!err) err = file_open_claimed(session, &claimed);
+    session->left = (names_left){.count = 0};
     if (!err) {
         w.pattern = compiled;
         w.taken = map_new();

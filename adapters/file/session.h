@@ -9,6 +9,7 @@
 #define BANYAN_ADAPTERS_FILE_SESSION_H
 
 #include "adapters/adapter.h"
+#include "adapters/names.h"
 #include "core/base/map.h"
 
 #include <sys/stat.h>
@@ -33,6 +34,8 @@ struct adapter_session {
     file_watch *watch;     /* inotify; NULL when the system has none left */
     map *claims;           /* name → claim: what this session holds */
     map *reported;         /* name → itself: refused entries that the log has seen */
+    names_left left;       /* by the last look */
+    char left_text[700];
 };
 
 /* Opens the directory again when it is another one than before (mounted, replaced). ERROR_UNREACHABLE while it is not

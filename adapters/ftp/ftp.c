@@ -376,6 +376,10 @@ static error *session_open(const adapter_open_options *options, adapter_session 
     return NULL;
 }
 
+static const char *ftp_left(adapter_session *session) {
+    return remote_left(&session->looker);
+}
+
 const adapter adapter_ftp = {
     .kind = "ftp",
     .help = "Files at an FTP server, with TLS (FTPS) unless told otherwise",
@@ -385,6 +389,7 @@ const adapter adapter_ftp = {
     .close = session_close,
     .probe = ftp_test,
     .list = ftp_look,
+    .left = ftp_left,
     .get = read_file,
     .done = ftp_done,
     .release = ftp_release,

@@ -295,6 +295,10 @@ static error *sftp_probe(adapter_session *session) {
     return err ? err : sftp_list_directory(session->sftp, session->directory, never, NULL);
 }
 
+static const char *sftp_left(adapter_session *session) {
+    return remote_left(&session->looker);
+}
+
 const adapter adapter_sftp = {
     .kind = "sftp",
     .help = "Files at an SFTP server (SSH)",
@@ -304,6 +308,7 @@ const adapter adapter_sftp = {
     .close = session_close,
     .probe = sftp_probe,
     .list = sftp_list,
+    .left = sftp_left,
     .get = sftp_get,
     .done = sftp_done,
     .release = sftp_release,

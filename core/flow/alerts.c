@@ -143,6 +143,29 @@ static void add_failing(engine *e, const estate *snapshot, json_t *items) {
     json_decref(all);
 }
 
+/* Files that stay at a source: nobody would look for them there. */
+static void add_left(engine *e, const estate *snapshot, json_t *items) {
+    const char *name;
+    json_t *one, *all = engine_health(e);
+    json_object_foreach(all, name, one) {
+        const estate_connection *connection = estate_find_connection(snapshot, name);
+        const char *left = json_get_text(one, "left", NULL);
+        char path[TEXT_ROOM];
+        if (!connection || !connection->enabled || !left) continue;
+        snprintf(path, sizeof path, "/api/v1/connections/%s", name);
+        const alert a = {
+            .kind = "files-left",
+            .id = name,
+            .path = path,
+            .at = json_get_text(one, "left_since", NULL),
+            .partner = partner_of(connection),
+            .connection = name,
+        };
+        add(items, &a, "what cannot be picked up stays at connection %s: %.300s", name, left);
+    }
+    json_decref(all);
+}
+
 /* ---- silence */
 
 /* One that was configured lately has had no time yet. */
@@ -244,6 +267,7 @@ error *alerts_list(engine *e, json_t **items) {
     if (!err) err = add_quiet(e, snapshot, *items);
     if (!err) err = add_offers(e, *items);
     add_failing(e, snapshot, *items);
+    add_left(e, snapshot, *items);
     add_expiries(snapshot, *items);
     estate_release(snapshot);
     if (!err) return NULL;

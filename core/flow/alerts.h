@@ -7,6 +7,7 @@
  *   certificate-expiring      one in use by an exchange ends within 60 days; certificate-expired: it has ended
  *   certificate-offered       a partner's new certificate waits for approval
  *   connection-failing        the last attempt at it failed
+ *   files-left                a source has files that are not picked up: too large, or of a name that cannot be
  *   connection-quiet          nothing has come in by it for longer than its setting `quiet_after`
  *   messages-failed           of one flow, endpoint or connection, within the last day: failed or put in quarantine
  *   messages-rejected         likewise: judged bad by us or by the partner

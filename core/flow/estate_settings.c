@@ -285,7 +285,7 @@ static const setting certificate_settings[] = {
 /* alerts.h says what they are. */
 #define ALERT_KINDS                                                                                                    \
     "acknowledgement-overdue certificate-expiring certificate-expired certificate-offered connection-failing "         \
-    "connection-quiet messages-failed messages-rejected space-short"
+    "files-left connection-quiet messages-failed messages-rejected space-short"
 
 static const setting notification_settings[] = {
     {.name = "name", .type = SETTING_NAME, .required = true, .help = "How other objects refer to it."},

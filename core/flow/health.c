@@ -10,8 +10,8 @@
 
 typedef struct condition {
     bool failing;
-    char *why;
-    int64_t since_ms, last_ms;
+    char *why, *left;
+    int64_t since_ms, last_ms, left_since_ms;
 } condition;
 
 struct health {
@@ -22,6 +22,7 @@ struct health {
 static void free_condition(void *value) {
     condition *c = value;
     free(c->why);
+    free(c->left);
     free(c);
 }
 
@@ -58,6 +59,22 @@ bool health_note(health *h, const char *connection, const error *failure) {
     return changed;
 }
 
+void health_left(health *h, const char *connection, const char *what) {
+    pthread_mutex_lock(&h->lock);
+    condition *c = map_get(h->conditions, span_of(connection));
+    if (!c && what) {
+        c = xcalloc(1, sizeof *c);
+        c->since_ms = c->last_ms = clock_wall_ms();
+        map_put(h->conditions, span_of(connection), c);
+    }
+    if (c) {
+        if (what && !c->left) c->left_since_ms = clock_wall_ms();
+        free(c->left);
+        c->left = what ? xstrdup(what) : NULL;
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
 json_t *health_json(health *h) {
     json_t *all = json_object();
     size_t cursor = 0;
@@ -70,6 +87,8 @@ json_t *health_json(health *h) {
         json_t *one = json_pack("{s:s, s:s, s:s}", "state", c->failing ? "failing" : "ok", "since",
             clock_format(c->since_ms, since), "last", clock_format(c->last_ms, last));
         json_put_text(one, "error", c->why);
+        json_put_text(one, "left", c->left);
+        if (c->left) json_put_text(one, "left_since", clock_format(c->left_since_ms, since));
         json_object_setn_new(all, name.data, name.len, one);
     }
     pthread_mutex_unlock(&h->lock);

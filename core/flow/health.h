@@ -13,6 +13,9 @@ void health_free(health *h);
  * once. */
 bool health_note(health *h, const char *connection, const error *failure);
 
+/* What the source holds that is not picked up as it is, in words; NULL: nothing. It works all the same. */
+void health_left(health *h, const char *connection, const char *what);
+
 json_t *health_json(health *h); /* see engine_health */
 
 #endif

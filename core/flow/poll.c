@@ -19,6 +19,7 @@ typedef struct pick_up {
     engine *engine;
     const estate_connection *connection;
     size_t taken;
+    char *left; /* what stays at the source as it is, in words; NULL: nothing */
 } pick_up;
 
 static error *ask(
@@ -140,6 +141,8 @@ static error *take_listed(pick_up *p, const char *pattern) {
     if (err) return err;
     frame_clear(&reply);
     const json_t *entries = json_get_array(answer, "entries");
+    const char *left = json_get_text(answer, "left", NULL);
+    if (left && !p->left) p->left = xstrdup(left);
     for (size_t i = 0; i < json_array_size(entries) && !err; i++) {
         err = take_entry(p, json_array_get(entries, i));
         if (err && is_passing(err)) {
@@ -181,6 +184,8 @@ void poll_source(engine *e, estate *snapshot, const estate_connection *connectio
         err = take_listed(&p, flow->pattern);
     }
     if (!err && connection->adapter->watch) watch_source(&p);
+    if (!err) health_left(e->health, connection->name, p.left);
+    free(p.left);
     bool changed = health_note(e->health, connection->name, err);
     if (err && changed) log_warning("cannot collect from %s", error_text(err));
     if (!err && changed) log_info("connection %s works again", connection->name);

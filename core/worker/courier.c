@@ -226,6 +226,7 @@ static error *do_list(errand *e) {
     }
     if (!err) {
         json_t *head = json_pack("{s:O,s:b}", "entries", l.entries, "more", l.more);
+        json_put_text(head, "left", e->self->kind->left ? e->self->kind->left(e->self->session) : NULL);
         frame_put_json(e->reply, head);
         json_decref(head);
     }
