@@ -66,8 +66,8 @@ void json_segment_look_back(edi_look *look, const edi_delimiters *d) {
     edi_look_make_odd(look, '"', plain);
 }
 
-static json_glue make_glue(const char *text, char separator, bool inside) {
-    json_glue glue = {.separator = separator, .inside = inside};
+static json_glue make_glue(const char *text, char separator, const json_glue *row) {
+    json_glue glue = {.separator = separator, .row = row};
     char bytes[4] = {0}, mask[4] = {0};
     for (size_t i = 0; text[i]; i++) {
         bytes[i] = text[i];
@@ -84,11 +84,11 @@ void json_quotes_begin(json_quotes *q, const edi_look *look, const edi_delimiter
     *q = (json_quotes){.tokens = tokens, .look = look, .end = end, .tag = d->tag, .composites = d->component != 0};
     for (size_t i = 0; i < 8; i++)
         q->glues[i / 4][i % 4] = never;
-    q->glues[0][1] = make_glue(",", d->element, false);
-    if (q->composites) q->glues[0][2] = make_glue(",[", d->element, true);
-    q->glues[1][1] = make_glue(",", d->component, true);
-    q->glues[1][2] = make_glue("],", d->element, false);
-    q->glues[1][3] = make_glue("],[", d->element, true);
+    q->glues[0][1] = make_glue(",", d->element, q->glues[0]);
+    if (q->composites) q->glues[0][2] = make_glue(",[", d->element, q->glues[1]);
+    q->glues[1][1] = make_glue(",", d->component, q->glues[1]);
+    q->glues[1][2] = make_glue("],", d->element, q->glues[0]);
+    q->glues[1][3] = make_glue("],[", d->element, q->glues[1]);
     edi_tokens_begin(tokens, end);
 }
 
@@ -142,34 +142,40 @@ static inline bool texts_plain(const edi_tokens *t, unsigned from, unsigned to) 
     return !(edi_window(t->odd, from) & every_second & edi_lowest(to - from));
 }
 
-/* The segment at `at`, with its first quote or a later one at `token`. */
-static inline const char *read_segment(json_quotes *q, const char *at, unsigned token, char **to) {
+/* The segment at `at`, with its first quote or a later one at `token`. *cut: it may be one, but not all of it was
+ * looked at. */
+static inline const char *read_segment(json_quotes *q, const char *at, unsigned token, char **to, bool *cut) {
     const edi_tokens *t = q->tokens;
     const uint16_t *quotes = t->at + token;
-    unsigned tag_len = read_tag(q, at, quotes);
+    *cut = token + 4 > t->count; /* of its tag and its first text */
+    unsigned tag_len = *cut ? 0 : read_tag(q, at, quotes);
     if (tag_len == 0) return NULL;
-    const char *behind = at + tag_len + 5;
-    bool inside = *behind == '[' && q->composites;
+    const char *base = t->base, *behind = at + tag_len + 5;
+    const json_glue *row = q->glues[*behind == '[' && q->composites];
     char *out = *to;
-    if (behind[inside] != '"') return NULL;
+    if (base + quotes[2] != behind + (row != q->glues[0])) return NULL;
     memcpy(out, at + 2, 4);
     out += tag_len;
     *out++ = q->tag;
     for (quotes += 2;; quotes += 2) { /* texts, and arrays of texts, up to the end */
-        out = copy(out, t->base + quotes[0] + 1, quotes[1] - quotes[0] - 1U);
-        behind = t->base + quotes[1] + 1;
-        unsigned gap = quotes[2] - quotes[1] - 1U;
+        unsigned open = quotes[0], close = quotes[1], gap = quotes[2] - close - 1U;
+        out = copy(out, base + open + 1, close - open - 1);
+        behind = base + close + 1;
         if (gap > 3) break;
-        const json_glue *glue = &q->glues[inside][gap];
+        const json_glue *glue = row + gap;
         uint32_t bytes;
         memcpy(&bytes, behind, sizeof bytes);
-        if ((bytes & glue->mask) != glue->text) return NULL;
+        if ((bytes & glue->mask) != glue->text) {
+            *cut = quotes + 2 >= t->at + t->count;
+            return NULL;
+        }
         *out++ = glue->separator;
-        inside = glue->inside;
+        row = glue->row;
     }
-    if (inside && *behind++ != ']') return NULL;
     unsigned end = (unsigned)(quotes + 2 - t->at);
-    if (memcmp(behind, "]}", 2) != 0 || end >= t->count || !texts_plain(t, token + 1, end)) return NULL;
+    *cut = end >= t->count;
+    if (row != q->glues[0] && *behind++ != ']') return NULL;
+    if (memcmp(behind, "]}", 2) != 0 || *cut || !texts_plain(t, token + 1, end)) return NULL;
     q->next = end;
     *to = out;
     return behind + 2;
@@ -184,8 +190,9 @@ EDI_HOT const char *json_segment_read(json_quotes *q, const char *at, char **to)
             while (t->at[token] < offset) /* what was read another way */
                 token++;
             q->next = token;
-            const char *behind = read_segment(q, at, token, to);
-            if (behind || offset < t->bytes / 2) return behind;
+            bool cut;
+            const char *behind = read_segment(q, at, token, to, &cut);
+            if (!cut || offset == 0) return behind;
         }
         if (!look_from(q, at)) return NULL;
     }

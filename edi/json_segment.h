@@ -19,11 +19,12 @@ static inline size_t json_segment_room(size_t len) {
 char *json_segment_write(const edi_segment *segment, char *out);
 
 /* What may stand between two texts, and what follows from it. */
-typedef struct json_glue {
-    uint32_t text, mask; /* its bytes; those that are compared */
-    char separator;      /* stands in EDI instead */
-    bool inside;         /* is the next text in an array of components? */
-} json_glue;
+typedef struct json_glue json_glue;
+struct json_glue {
+    uint32_t text, mask;  /* its bytes; those that are compared */
+    const json_glue *row; /* what may follow: outside or inside of an array of components, by length */
+    char separator;       /* stands in EDI instead */
+};
 
 enum { JSON_TAGS = 64 };
 
