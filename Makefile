@@ -38,6 +38,7 @@ EMBED    += embedded_schemas=edi/schemas
 EMBED    += embedded_lua=scripts-lua/lib
 EMBED    += embedded_templates=scripts-lua/templates
 EMBED    += embedded_reference=scripts-lua/reference
+EMBED    += embedded_help=core/app/help
 EMBED    += embedded_docs=core/facade/docs
 EMBED    += embedded_ui=build/ui
 TABLES   := $(foreach e,$(EMBED),$(BUILD)/embedded/$(firstword $(subst =, ,$(e))))

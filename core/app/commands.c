@@ -3,6 +3,7 @@
 
 #include "core/app/configuration.h"
 #include "core/app/estate_help.h"
+#include "core/app/help_pages.h"
 #include "core/app/library_help.h"
 #include "core/app/manual.h"
 #include "core/base/memory.h"
@@ -40,12 +41,13 @@ static const option_spec version_options[] = {{"json", 0, NULL, "Print JSON"}, {
 
 static const command basic_commands[] = {
     {.name = "help",
-        .arguments = "[COMMAND | settings | KIND | library [MODULE]]",
+        .arguments = "[COMMAND | settings | KIND | library [MODULE] | guides]",
         .most = 2,
         .summary = "Show the help of a command, the settings of the appliance, or those of a kind of object",
         .details = "KIND is what an estate holds: certificates, schemas, stations, partners, connections, scripts, "
                    "tables, flows "
-                   "or endpoints. `library` tells what scripts may require.",
+                   "or endpoints. `library` tells what scripts may require, `guides` how to write "
+                   "a partner's EDI guide.",
         .run = run_help},
     {.name = "version",
         .arguments = "",
@@ -179,7 +181,7 @@ static int run_help(const command_line *line) {
     }
     if (strcmp(words[0], "library") == 0 && count <= 2 && library_help(count == 2 ? words[1] : NULL, stdout))
         return EXIT_DONE;
-    if (count == 1 && estate_help(words[0], stdout)) return EXIT_DONE;
+    if (count == 1 && (estate_help(words[0], stdout) || help_page(words[0], stdout))) return EXIT_DONE;
     const command *chosen = find(count, words, &taken);
     if (chosen) {
         command_help(chosen);

@@ -238,7 +238,7 @@ static const setting schema_settings[] = {
     {.name = "source",
         .type = SETTING_ANY,
         .required = true,
-        .help = "Definitions and overlays in the text format of EDI schemas."},
+        .help = "Definitions and overlays in the text format of EDI schemas: see `banyan help guides`."},
     {.name = "hash", .type = SETTING_TEXT, .help = "First digits of the source's SHA-256; made by the appliance."},
     {.name = NULL},
 };

@@ -312,6 +312,37 @@ static void scripts_see_the_schemas_of_the_command_line(void **state) {
     assert_int_equal(run("", line), 3);
 }
 
+/* The lines of a page that begin at `start` and are indented, without their indentation. */
+static char *example(const char *page, const char *start) {
+    const char *at = strstr(page, start);
+    buf text = BUF_MAX(1 << 16);
+    assert_non_null(at);
+    for (at -= 5; strncmp(at, "     ", 5) == 0 || *at == '\n';) {
+        const char *end = strchr(at, '\n');
+        if (*at != '\n') buf_add(&text, span_make(at + 5, (size_t)(end - at) - 5));
+        buf_add_char(&text, '\n');
+        at = end + 1;
+    }
+    char *result = xstrdup(buf_text(&text));
+    buf_free(&text);
+    return result;
+}
+
+static void the_examples_of_the_help_are_schemas(void **state) {
+    (void)state;
+    char line[512];
+    assert_int_equal(run("", "help guides"), 0);
+    char *page = xstrdup(buf_text(&printed));
+    char *guide = example(page, "# what Acme wants"), *own = example(page, "release X12 004010 from");
+    snprintf(line, sizeof line, "edi check --schema %s -", file_of("acme.schema", guide));
+    assert_int_equal(run(x12_around("850", "PO", BODY), line), 1);
+    assert_non_null(strstr(buf_text(&printed), "Acme wants the department"));
+    snprintf(line, sizeof line, "edi check --schema %s -", file_of("own.schema", own));
+    assert_int_equal(run(x12_around("999", "ZZ", "ZAB*7*01*1250~N1*ST*Shop~"), line), 0);
+    assert_int_equal(run(x12_around("999", "ZZ", "ZAB*7*01~N1*ST*Shop~"), line), 1);
+    free(page), free(guide), free(own);
+}
+
 static void a_map_of_pyx12_becomes_a_schema(void **state) {
     (void)state;
     char words[512];
@@ -365,6 +396,7 @@ int main(void) {
         cmocka_unit_test(a_schema_of_ones_own_is_held_against),
         cmocka_unit_test(schemas_are_named_as_often_as_they_are_needed),
         cmocka_unit_test(scripts_see_the_schemas_of_the_command_line),
+        cmocka_unit_test(the_examples_of_the_help_are_schemas),
         cmocka_unit_test(a_map_of_pyx12_becomes_a_schema),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
