@@ -50,13 +50,11 @@ static void take_decided(unpacking *u) {
 /* What header fields alone tell, before a byte of the body is worked on. */
 static void judge_headers(unpacking *u) {
     const char *from = json_get_text(u->order, "from", ""), *to = json_get_text(u->order, "to", "");
-    span id = mime_headers_get(u->headers, "Message-ID");
     bool sha1 = as2_boolean(u->session->settings, "accept_sha1");
     as2_receipt_request_read(u->headers, &u->request);
     take_decided(u);
     if (json_get_bool(u->order, "answer", false)) return;
     if (strcmp(from, to) == 0) decide(u, AS2_SENDER_IS_RECEIVER, NULL);
-    if (!id.data || !as2_message_id_is_valid(span_trim(id))) decide(u, AS2_INVALID_MESSAGE_ID, NULL);
     if (!u->request.wanted || !u->request.is_signed) return;
     if (!u->request.protocol_known) decide(u, AS2_UNSUPPORTED_FORMAT, NULL);
     if (!u->request.digest_known || (u->request.digest == DIGEST_SHA1 && !sha1)) decide(u, AS2_UNSUPPORTED_MIC, NULL);
@@ -101,6 +99,13 @@ static error *run_all(unpacking *u, const adapter_source *body, const adapter_si
     err = body->rewind(body->context);
     if (!err) err = documents->rewind(documents->context);
     return err ? err : run(u, body, documents, explain ? (unsigned)DIGEST_ALL : kinds, explain);
+}
+
+/* A receipt on its own way is matched by what it answers, and need not have a name of its own. */
+static void judge_message_id(unpacking *u) {
+    span id = mime_headers_get(u->headers, "Message-ID");
+    if (json_get_bool(u->order, "answer", false) || peel_result(u->peel)->receipt) return;
+    if (!id.data || !as2_message_id_is_valid(span_trim(id))) decide(u, AS2_INVALID_MESSAGE_ID, NULL);
 }
 
 static void judge_agreement(unpacking *u) {
@@ -215,7 +220,10 @@ error *as2_unpack(adapter_session *session, const json_t *order, const adapter_s
     if (!err) {
         judge_headers(&u);
         if (u.outcome == AS2_PROCESSED) err = run_all(&u, body, documents);
-        if (!err && u.peel) judge_agreement(&u);
+        if (!err && u.peel) {
+            judge_message_id(&u);
+            judge_agreement(&u);
+        }
     }
     if (!err) {
         const as2_disposition_rule *rule = as2_disposition_rule_of(u.outcome);

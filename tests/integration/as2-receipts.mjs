@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import {mkdirSync, writeFileSync, readFileSync} from "node:fs";
 import {join} from "node:path";
 import {Appliance} from "./appliance.lib.mjs";
-import {agree, bodyOf, digest, headerOf, makeKey, openssl, Oracle, part, partnerServer, put} from "./as2.lib.mjs";
+import {agree, bodyOf, digest, headerOf, makeKey, openssl, Oracle, part, partnerServer, post, put} from "./as2.lib.mjs";
 
 let us, oracle, partner;
 let onMessage = () => ({});
@@ -193,4 +193,15 @@ test("E28: a page, nothing, or a multipart that is no receipt is shown as what i
     assert.equal(message.status, "failed", JSON.stringify(message));
     assert.match(message.reason, words);
   }
+});
+
+test("a receipt on its own way that has no Message-ID of its own is matched by what it answers", async () => {
+  const {message} = await send(async (id, mic, got) => {
+    const entity = oracle.sign(report(fields(id, `${mic("sha256")}, sha-256`)));
+    const taken = await post(got.headers["receipt-delivery-option"], entity, {...swapped, "message-id": undefined});
+    assert.equal(taken.status, 200);
+    return {};
+  }, {mdn: "async"});
+  assert.equal(message.status, "completed");
+  assert.equal(message.receipt.status, "accepted");
 });
