@@ -422,6 +422,33 @@ export const configuration = [
     },
   ],
   [
+    "a notification is made in a form, tried, and its message shown",
+    async () => {
+      const page = await open();
+      expect(/status of 404/);
+      await go(page, "#/config/notifications");
+      await change(page, "DELETE", "notifications/e2e-desk");
+      await change(page, "PUT", "connections/e2e-desk", {kind: "file", directory: "/tmp/banyan-e2e-desk"});
+      await page.click("main a:has-text('New notification')");
+      await page.waitForSelector("#object-form");
+      await settled(page);
+      await field(page, "Name").fill("e2e-desk");
+      await page.getByLabel("Connection", {exact: false}).first().selectOption("e2e-desk");
+      await page.waitForFunction(() => document.querySelector(".yaml textarea").value.includes("connection: e2e-desk"));
+      await press(page, "Save");
+      await page.waitForSelector("h1:has-text('e2e-desk')");
+      await settled(page);
+      equal((await api(page, "notifications/e2e-desk")).body.to.connection, "e2e-desk", "where it goes");
+      await press(page, "Send it now");
+      await page.click(".outcome.good a:has-text('see how it fares')");
+      await page.waitForSelector(".status:has-text('completed')");
+      const problems = await accessibility(page);
+      equal(problems.join("; "), "", "problems that axe finds");
+      await change(page, "DELETE", "notifications/e2e-desk");
+      await change(page, "DELETE", "connections/e2e-desk");
+    },
+  ],
+  [
     "what is pasted before the form has come is kept, and a flow begins only when the partner's connections are known",
     async () => {
       const page = await open();
