@@ -44,17 +44,12 @@ error *http_curl_check_url(const char *url) {
     return err;
 }
 
-error *http_curl_check_field(const http_field *field) {
-    if (http_is_token(field->name) && http_is_field_value(field->value)) return NULL;
-    return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
-        (int)field->name.len, field->name.data);
-}
-
 error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const http_field *field = &headers[i];
-        error *err = http_curl_check_field(field);
-        if (err) return err;
+        if (!http_is_token(field->name) || !http_is_field_value(field->value))
+            return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
+                (int)field->name.len, field->name.data);
         /* libcurl writes a field without value only when it ends in a semicolon. */
         char *line = xasprintf(field->value.len ? "%.*s: %.*s" : "%.*s;%.*s", (int)field->name.len, field->name.data,
             (int)field->value.len, field->value.len ? field->value.data : "");

@@ -1,5 +1,5 @@
 /* core/http/curl_part.h: what the blocking client and the outgoing loop share of libcurl. Included by client.c,
- * ftp_client.c, mail_client.c, upstream.c and direct.c only. */
+ * ftp_client.c, mail_client.c and upstream.c only. */
 #ifndef BANYAN_HTTP_CURL_PART_H
 #define BANYAN_HTTP_CURL_PART_H
 
@@ -10,8 +10,6 @@
 void http_curl_start(void); /* the library, once */
 
 must_check error *http_curl_check_url(const char *url);
-
-must_check error *http_curl_check_field(const http_field *field); /* ERROR_INVALID: it cannot be sent */
 
 /* Appends each field as a line; ERROR_INVALID for one that cannot be sent. */
 must_check error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count);

@@ -2,14 +2,15 @@
  * its own connections.
  *
  * libcurl tells which sockets to watch and when to be called; both are the loop's business. What happened to flights is
- * told at the end of each turn: an answer that came whole within the turn is one event. Most flights to a plain
- * HTTP/1.1 back-end do not go through libcurl but over lines (direct.c); what is common to both is here.
+ * told at the end of each turn: an answer that came whole within the turn is one event.
  */
-#include "core/http/upstream_internal.h"
+#include "core/http/upstream.h"
 
 #include "core/base/memory.h"
+#include "core/http/curl_part.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,20 +18,58 @@
 #include <unistd.h>
 
 enum {
+    HEAD_BYTES_MAX = 65536,
     HEADERS_MAX = 256,
     WAIT_FOR_REST_MS = 100,
     INTERIM_MAX = 16,             /* 1xx answers before the real one */
     GATHER_BYTES_MAX = 64 * 1024, /* of a body within one turn; beyond, it flows */
     FLOW_BYTES_MAX = 256 * 1024,  /* of a request's body, waiting to be sent */
+    EASIES_MAX = 256,             /* handles kept for reuse */
+    FIRST_HEADERS = 32,
 };
 
-int64_t upstream_now_ms(void) {
+struct http_upstream {
+    http_upstream_options options;
+    char *tls_texts[4];
+    atomic_int references;
+    CURLM *multi;
+    http_turn *turn;
+    int64_t timer_at_ms;    /* when libcurl wants to be called; -1: never */
+    bool in_turn;           /* its hook runs: it will see what changes */
+    bool busy;              /* something may have ended since the last look */
+    http_flight *gathering; /* flights whose answer was not told yet */
+    CURL *easies[EASIES_MAX];
+    size_t easy_count;
+    struct socket_watch **sockets; /* by descriptor */
+    size_t socket_room;
+};
+
+struct http_flight {
+    http_upstream *upstream;
+    http_flight_plan plan; /* url and method are its own copies */
+    CURL *easy;
+    struct curl_slist *headers;
+    char words[CURL_ERROR_SIZE];
+    error *failure; /* of a callback; says more than libcurl's code */
+    /* the request's body */
+    int64_t started_ms, head_ms;
+    uint64_t body_sent;
+    buf flow;
+    bool flow_ended, flow_paused, flow_full;
+    /* the answer */
+    buf head, body;
+    int status, interim;
+    bool head_done, told, cancelled, in_event, in_list;
+    http_flight *next, **link; /* in the upstream's list of gathering flights */
+};
+
+static int64_t now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void flight_fail(http_flight *f, error *take) {
+static void fail(http_flight *f, error *take) {
     if (f->failure)
         error_free(take);
     else
@@ -39,7 +78,7 @@ void flight_fail(http_flight *f, error *take) {
 
 /* ---- the list of flights that were not told ---- */
 
-void flight_gather(http_flight *f) {
+static void gather(http_flight *f) {
     if (f->in_list || f->told) return;
     http_upstream *u = f->upstream;
     f->in_list = true;
@@ -60,25 +99,22 @@ static void leave_list(http_flight *f) {
 
 /* ---- the end of a flight ---- */
 
-static void drop_flight(http_flight *f);
+static CURL *take_easy(http_upstream *u);
 static void give_easy(http_upstream *u, CURL *easy);
 
 static void free_flight(http_flight *f) {
     leave_list(f);
-    if (f->easy) {
-        curl_multi_remove_handle(f->upstream->multi, f->easy);
-        give_easy(f->upstream, f->easy);
-        curl_slist_free_all(f->headers);
-        f->upstream->curl_flights--;
-    } else {
-        direct_release(f);
-    }
+    curl_multi_remove_handle(f->upstream->multi, f->easy);
+    give_easy(f->upstream, f->easy);
+    curl_slist_free_all(f->headers);
     error_free(f->failure);
     buf_free(&f->flow);
     buf_free(&f->head);
     buf_free(&f->body);
+    free((char *)(uintptr_t)f->plan.url);
+    free((char *)(uintptr_t)f->plan.method);
     http_upstream *u = f->upstream;
-    drop_flight(f);
+    free(f);
     http_upstream_release(u);
 }
 
@@ -86,34 +122,34 @@ void http_flight_cancel(http_flight *f) {
     /* Inside a callback of libcurl its handle cannot be removed: the end of the turn does it. */
     f->cancelled = true;
     f->told = false;
-    flight_gather(f);
+    gather(f);
 }
 
 /* ---- telling ---- */
 
 /* The lines of the head as fields; texts stay in f->head. */
 static size_t split_head(const http_flight *f, http_field fields[HEADERS_MAX]) {
-    size_t count = 0, at = 0;
-    while (count < HEADERS_MAX && wire_next_field(buf_span(&f->head), &at, &fields[count]))
-        count++;
+    span rest = buf_span(&f->head), line;
+    size_t count = 0;
+    while (span_split(&rest, '\n', &line) && count < HEADERS_MAX) {
+        const char *colon = line.len ? memchr(line.data, ':', line.len) : NULL;
+        if (!colon || span_starts(line, SPAN("HTTP/"))) continue;
+        size_t name_len = (size_t)(colon - line.data);
+        fields[count++] =
+            (http_field){span_make(line.data, name_len), span_trim(span_make(colon + 1, line.len - name_len - 1))};
+    }
     return count;
-}
-
-/* Of the answer's body, as announced; -1: not announced. */
-static int64_t length_of(const http_flight *f) {
-    curl_off_t length = -1;
-    if (!f->easy) return f->wire.length;
-    curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    return (int64_t)length;
 }
 
 static void tell_answer(http_flight *f, bool complete) {
     http_field fields[HEADERS_MAX] __attribute__((uninitialized)); /* filled as far as it is told */
+    curl_off_t length = -1;
+    curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     const http_flight_answer answer = {
         .status = f->status,
         .headers = fields,
         .header_count = split_head(f, fields),
-        .length = length_of(f),
+        .length = (int64_t)length,
         .body = buf_span(&f->body),
         .complete = complete,
     };
@@ -125,7 +161,7 @@ static void tell_answer(http_flight *f, bool complete) {
     buf_free(&f->body);
 }
 
-void flight_conclude(http_flight *f, CURLcode code) {
+static void conclude(http_flight *f, CURLcode code) {
     error *err = f->failure;
     f->failure = NULL;
     if (!err && code != CURLE_OK) err = http_curl_error(code, f->plan.url, f->words);
@@ -145,17 +181,18 @@ static void look_for_ends(http_upstream *u) {
     while ((message = curl_multi_info_read(u->multi, &left))) {
         http_flight *f = NULL;
         CURLcode code = message->data.result;
-        if (message->msg != CURLMSG_DONE || direct_connected(u, message->easy_handle, code)) continue;
+        if (message->msg != CURLMSG_DONE) continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
-        flight_conclude(f, code);
+        conclude(f, code);
     }
 }
 
 /* An answer announced as small is waited for a moment: then it goes on whole, and when the back-end breaks off in its
  * middle the client is told so by a status. */
 static bool may_wait(const http_flight *f) {
-    int64_t length = length_of(f);
-    return length > 0 && length <= GATHER_BYTES_MAX && upstream_now_ms() - f->head_ms < WAIT_FOR_REST_MS;
+    curl_off_t length = -1;
+    curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return length > 0 && length <= GATHER_BYTES_MAX && now_ms() - f->head_ms < WAIT_FOR_REST_MS;
 }
 
 /* What has arrived of answers that are not complete goes on its way. */
@@ -165,41 +202,11 @@ static void tell_rest(http_upstream *u) {
         next = f->next;
         if (f->cancelled)
             free_flight(f);
-        else if (f->failure && !f->easy)
-            flight_conclude(f, CURLE_OK);
         else if (f->plan.gather_maximum)
             leave_list(f);
         else if (!may_wait(f))
             tell_answer(f, false);
     }
-}
-
-void flight_head_is_there(http_flight *f) {
-    f->head_done = true;
-    f->head_ms = upstream_now_ms();
-    if (!f->plan.gather_maximum) flight_gather(f);
-}
-
-flight_taken flight_deliver(http_flight *f, span piece) {
-    if (f->cancelled || f->failure) return FLIGHT_OVER;
-    if (f->plan.gather_maximum) {
-        buf_add(&f->body, piece);
-        if (f->body.overflow)
-            flight_fail(f, error_new(ERROR_LIMIT, "the answer is larger than %zu bytes", f->plan.gather_maximum));
-        return f->failure ? FLIGHT_OVER : FLIGHT_TAKEN;
-    }
-    if (!f->told && f->body.len + piece.len <= GATHER_BYTES_MAX) {
-        buf_add(&f->body, piece);
-        flight_gather(f);
-        return FLIGHT_TAKEN;
-    }
-    if (!f->told) tell_answer(f, false);
-    if (f->cancelled) return FLIGHT_OVER;
-    f->in_event = true;
-    bool taken = f->plan.piece(f->plan.context, piece);
-    f->in_event = false;
-    if (f->cancelled) return FLIGHT_OVER;
-    return taken ? FLIGHT_TAKEN : FLIGHT_FULL;
 }
 
 /* ---- libcurl's callbacks ---- */
@@ -215,13 +222,15 @@ static bool is_interim(const http_flight *f) {
 static void end_head(http_flight *f) {
     if (is_interim(f)) {
         if (++f->interim > INTERIM_MAX)
-            flight_fail(f, error_new(ERROR_LIMIT, "%s sends interim answers without end", f->plan.url));
+            fail(f, error_new(ERROR_LIMIT, "%s sends interim answers without end", f->plan.url));
         return;
     }
-    flight_head_is_there(f);
+    f->head_done = true;
+    f->head_ms = now_ms();
     if (f->plan.first_ms && f->plan.first_ms != f->plan.total_ms)
         curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)f->plan.total_ms);
     curl_easy_setopt(f->easy, CURLOPT_LOW_SPEED_TIME, seconds(f->upstream->options.stall_timeout_ms));
+    if (!f->plan.gather_maximum) gather(f);
 }
 
 static int status_of(span line) {
@@ -240,22 +249,36 @@ static size_t write_head(char *bytes, size_t size, size_t count, void *context) 
     if (span_starts(line, SPAN("HTTP/"))) {
         buf_clear(&f->head);
         f->status = status_of(line);
-        if (!f->status)
-            flight_fail(f, error_new(ERROR_UNREACHABLE, "%s answered with a malformed status", f->plan.url));
+        if (!f->status) fail(f, error_new(ERROR_UNREACHABLE, "%s answered with a malformed status", f->plan.url));
     }
     buf_add(&f->head, line);
-    if (f->head.overflow) flight_fail(f, error_new(ERROR_LIMIT, "the head of the answer is too large"));
+    if (f->head.overflow) fail(f, error_new(ERROR_LIMIT, "the head of the answer is too large"));
     if (span_trim(line).len == 0) end_head(f);
     return f->failure || f->cancelled ? 0 : line.len;
 }
 
 static size_t write_body(char *bytes, size_t size, size_t count, void *context) {
+    http_flight *f = context;
     span piece = span_make(bytes, size * count);
-    switch (flight_deliver(context, piece)) {
-    case FLIGHT_TAKEN: return piece.len;
-    case FLIGHT_FULL: return CURL_WRITEFUNC_PAUSE;
-    default: return 0;
+    if (f->cancelled || f->failure) return 0;
+    if (f->plan.gather_maximum) {
+        buf_add(&f->body, piece);
+        if (f->body.overflow)
+            fail(f, error_new(ERROR_LIMIT, "the answer is larger than %zu bytes", f->plan.gather_maximum));
+        return f->failure ? 0 : piece.len;
     }
+    if (!f->told && f->body.len + piece.len <= GATHER_BYTES_MAX) {
+        buf_add(&f->body, piece);
+        gather(f);
+        return piece.len;
+    }
+    if (!f->told) tell_answer(f, false);
+    if (f->cancelled) return 0;
+    f->in_event = true;
+    bool taken = f->plan.piece(f->plan.context, piece);
+    f->in_event = false;
+    if (f->cancelled) return 0;
+    return taken ? piece.len : CURL_WRITEFUNC_PAUSE;
 }
 
 static size_t read_flow(http_flight *f, char *out, size_t room) {
@@ -266,7 +289,7 @@ static size_t read_flow(http_flight *f, char *out, size_t room) {
     }
     /* The back-end's time to answer begins when it has everything. */
     if (len == 0 && !f->plan.total_ms && f->plan.first_ms && !f->head_done)
-        curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)(upstream_now_ms() - f->started_ms + f->plan.first_ms));
+        curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)(now_ms() - f->started_ms + f->plan.first_ms));
     if (len) memcpy(out, f->flow.data, len);
     buf_consume(&f->flow, len);
     f->body_sent += len;
@@ -294,7 +317,7 @@ static size_t read_body(char *out, size_t size, size_t count, void *context) {
         do
             len = pread(f->plan.body_fd, out, room, (off_t)f->body_sent);
         while (len < 0 && errno == EINTR);
-    if (len <= 0) flight_fail(f, error_new(ERROR_IO, "the body to send cannot be read"));
+    if (len <= 0) fail(f, error_new(ERROR_IO, "the body to send cannot be read"));
     if (f->failure) return CURL_READFUNC_ABORT;
     f->body_sent += (uint64_t)len;
     return (size_t)len;
@@ -315,7 +338,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     const http_upstream_options *options = &f->upstream->options;
     (void)purpose;
     if (options->may_connect && !options->may_connect(options->peer, &address->addr)) {
-        flight_fail(f, error_new(ERROR_DENIED, "the address of %s is not one that may be called", f->plan.url));
+        fail(f, error_new(ERROR_DENIED, "the address of %s is not one that may be called", f->plan.url));
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
@@ -389,7 +412,7 @@ static int close_socket(void *context, curl_socket_t fd) {
 static int on_timer(CURLM *multi, long timeout_ms, void *context) {
     http_upstream *u = context;
     (void)multi;
-    u->timer_at_ms = timeout_ms < 0 ? -1 : timeout_ms == 0 ? 0 : upstream_now_ms() + timeout_ms;
+    u->timer_at_ms = timeout_ms < 0 ? -1 : timeout_ms == 0 ? 0 : now_ms() + timeout_ms;
     if (!u->in_turn) http_loop_hurry(u->options.loop);
     return 0;
 }
@@ -415,7 +438,7 @@ static int on_turn(void *context) {
     int running;
     u->in_turn = true;
     for (int rounds = 0; rounds < 8; rounds++) {
-        bool due = u->timer_at_ms == 0 || (u->timer_at_ms > 0 && u->timer_at_ms <= upstream_now_ms());
+        bool due = u->timer_at_ms == 0 || (u->timer_at_ms > 0 && u->timer_at_ms <= now_ms());
         if (due) {
             u->timer_at_ms = -1;
             curl_multi_socket_action(u->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -426,16 +449,12 @@ static int on_turn(void *context) {
         look_for_ends(u);
         tell_rest(u);
     }
-    int direct_ms = direct_turn(u);
     u->in_turn = false;
-    if (u->busy || u->timer_at_ms == 0) return 0;
-    int64_t left = u->gathering ? WAIT_FOR_REST_MS / 4 : -1;
-    if (direct_ms >= 0 && (left < 0 || direct_ms < left)) left = direct_ms;
-    if (u->timer_at_ms < 0) return (int)left;
-    int64_t timer = u->timer_at_ms - upstream_now_ms();
-    if (timer < 0) timer = 0;
-    if (timer > 60000) timer = 60000;
-    return (int)(left < 0 || timer < left ? timer : left);
+    if (u->busy) return 0;
+    if (u->timer_at_ms < 0) return u->gathering ? WAIT_FOR_REST_MS / 4 : -1;
+    int64_t left = u->timer_at_ms - now_ms();
+    int64_t most = u->gathering ? WAIT_FOR_REST_MS / 4 : 60000;
+    return left < 0 || u->timer_at_ms == 0 ? 0 : left > most ? (int)most : (int)left;
 }
 
 static char *copy_text(const char *text) {
@@ -465,7 +484,6 @@ http_upstream *http_upstream_new(const http_upstream_options *options) {
     u->options.tls.pinned_key = u->tls_texts[3] = copy_text(options->tls.pinned_key);
     atomic_init(&u->references, 1);
     u->timer_at_ms = -1;
-    u->direct_due_ms = INT64_MAX;
     u->multi = curl_multi_init();
     if (!u->multi) abort();
     curl_multi_setopt(u->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -486,7 +504,6 @@ http_upstream *http_upstream_hold(http_upstream *u) {
 static void end_upstream(void *context) {
     http_upstream *u = context;
     http_loop_remove_turn(u->options.loop, u->turn);
-    direct_end(u);
     for (size_t i = 0; i < u->easy_count; i++)
         curl_easy_cleanup(u->easies[i]);
     curl_multi_cleanup(u->multi); /* closes what is kept */
@@ -529,15 +546,12 @@ static void set_constant_options(const http_upstream *u, CURL *easy) {
     http_curl_set_tls(easy, &u->options.tls);
 }
 
-CURL *upstream_new_easy(const http_upstream *u) {
+static CURL *take_easy(http_upstream *u) {
+    if (u->easy_count) return u->easies[--u->easy_count];
     CURL *easy = curl_easy_init();
     if (!easy) abort();
     set_constant_options(u, easy);
     return easy;
-}
-
-static CURL *take_easy(http_upstream *u) {
-    return u->easy_count ? u->easies[--u->easy_count] : upstream_new_easy(u);
 }
 
 static void give_easy(http_upstream *u, CURL *easy) {
@@ -593,65 +607,36 @@ static void set_flight_options(http_flight *f) {
     set_method(f);
 }
 
-static error *make_headers(const http_flight_plan *plan, struct curl_slist **headers) {
+error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_flight **out) {
     /* An empty Expect keeps libcurl from waiting for a 100 that many servers never send. */
-    *headers = curl_slist_append(NULL, "Expect:");
-    error *err = http_curl_check_url(plan->url);
-    if (!err) err = http_curl_add_headers(headers, plan->headers, plan->header_count);
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    error *err = http_is_token(span_of(plan->method)) ? http_curl_check_url(plan->url)
+                                                      : error_new(ERROR_INVALID, "malformed method");
+    if (!err) err = http_curl_add_headers(&headers, plan->headers, plan->header_count);
     /* libcurl would add these by itself. */
     if (!http_find_field(plan->headers, plan->header_count, SPAN("Accept")))
-        *headers = curl_slist_append(*headers, "Accept:");
+        headers = curl_slist_append(headers, "Accept:");
     if (!http_find_field(plan->headers, plan->header_count, SPAN("Content-Type")))
-        *headers = curl_slist_append(*headers, "Content-Type:");
-    if (err) curl_slist_free_all(*headers);
-    return err;
-}
-
-static void start_through_curl(http_flight *f) {
-    http_upstream *u = f->upstream;
-    direct_make_room(u);
-    f->easy = take_easy(u);
-    u->curl_flights++;
-    set_flight_options(f);
-    if (curl_multi_add_handle(u->multi, f->easy) != CURLM_OK) abort();
-}
-
-static http_flight *new_flight(http_upstream *u, const http_flight_plan *plan) {
+        headers = curl_slist_append(headers, "Content-Type:");
+    if (err) {
+        curl_slist_free_all(headers);
+        return err;
+    }
     http_flight *f = xcalloc(1, sizeof *f);
-    f->upstream = u;
+    f->upstream = http_upstream_hold(u);
     f->plan = *plan;
     f->plan.url = xstrdup(plan->url);
     f->plan.method = xstrdup(plan->method);
     f->plan.headers = NULL;
-    f->flow = BUF_MAX(FLOW_BYTES_MAX);
-    f->head = BUF_MAX(FLIGHT_HEAD_BYTES_MAX);
-    f->body = BUF_MAX(plan->gather_maximum ? plan->gather_maximum : GATHER_BYTES_MAX);
-    f->started_ms = upstream_now_ms();
-    return f;
-}
-
-static void drop_flight(http_flight *f) {
-    free((char *)(uintptr_t)f->plan.url);
-    free((char *)(uintptr_t)f->plan.method);
-    free(f);
-}
-
-error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_flight **out) {
-    if (!http_is_token(span_of(plan->method))) return error_new(ERROR_INVALID, "malformed method");
-    bool direct = direct_can(u, plan);
-    struct curl_slist *headers = NULL;
-    error *err = direct ? NULL : make_headers(plan, &headers);
-    if (err) return err;
-    http_flight *f = new_flight(u, plan);
     f->headers = headers;
-    if (direct) err = direct_start(f, plan);
-    if (err) {
-        drop_flight(f);
-        return err;
-    }
-    http_upstream_hold(u);
+    f->flow = BUF_MAX(FLOW_BYTES_MAX);
+    f->head = BUF_MAX(HEAD_BYTES_MAX);
+    f->body = BUF_MAX(plan->gather_maximum ? plan->gather_maximum : GATHER_BYTES_MAX);
+    f->started_ms = now_ms();
+    f->easy = take_easy(u);
+    set_flight_options(f);
     *out = f;
-    if (!direct) start_through_curl(f);
+    if (curl_multi_add_handle(u->multi, f->easy) != CURLM_OK) abort();
     return NULL;
 }
 
@@ -682,9 +667,5 @@ void http_flight_give_end(http_flight *f) {
 }
 
 void http_flight_go_on(http_flight *f) {
-    if (f->cancelled) return;
-    if (f->easy)
-        unpause(f);
-    else
-        direct_go_on(f);
+    if (!f->cancelled) unpause(f);
 }
