@@ -75,7 +75,7 @@ error *command_integer(const command_line *line, const char *option, int64_t min
 int command_failed(error *take) {
     const char *where = error_where(take);
     bool usage = strcmp(where, "usage") == 0;
-    if (usage || !*where)
+    if (usage || !*where || strncmp(error_text(take), where, strlen(where)) == 0) /* scripts' errors begin with it */
         fprintf(stderr, "banyan: %s\n", error_text(take));
     else
         fprintf(stderr, "banyan: %s (%s)\n", error_text(take), where);

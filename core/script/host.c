@@ -109,8 +109,13 @@ static int run_function(lua_State *L) {
         json_object_set_new(r->out->result, "passed", json_true());
         return 0;
     }
+    lua_Debug told;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">S", &told);
     message_push(L, r->function);
     lua_call(L, 1, 1);
+    if (told.linedefined > 0 && told.source[0] == '@')
+        snprintf(sandbox_of(L)->function_place, SCRIPT_PLACE_SIZE, "%s:%d", told.source + 1, told.linedefined);
     bool answered = message_push_answer(L);
     if (!translate && !answered && lua_isnil(L, -1)) json_object_set_new(r->out->result, "passed", json_true());
     result_collect(L, translate ? RESULT_TRANSLATE : RESULT_ENDPOINT, r->out);

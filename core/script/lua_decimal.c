@@ -53,8 +53,18 @@ decimal value_check_decimal(lua_State *L, int argument) {
 
 typedef error *(*operation)(decimal, decimal, decimal *);
 
+/* Lua would call them arguments of a function that the script never named. */
+static void check_operands(lua_State *L) {
+    for (int i = 1; i <= 2; i++) {
+        int type = lua_type(L, i);
+        if (type != LUA_TNUMBER && type != LUA_TSTRING && !value_decimal(L, i))
+            sandbox_error(L, "a decimal cannot be calculated with a %s value", value_type_name(L, i));
+    }
+}
+
 static int calculate(lua_State *L, operation function) {
     decimal result = {0, 0};
+    check_operands(L);
     check(L, function(value_check_decimal(L, 1), value_check_decimal(L, 2), &result));
     value_push_decimal(L, result);
     return 1;

@@ -25,7 +25,7 @@
 #include "edi/document.h"
 #include "edi/view.h"
 
-enum { PLACES_MAX = 100000 };
+enum { PLACES_MAX = 100000, NAMES_MAX = 20 };
 
 /* The view and what it stands on; never seen by scripts. */
 typedef struct holder {
@@ -77,16 +77,16 @@ static holder *new_holder(lua_State *L) {
 
 static void *check_handle(lua_State *L, sandbox_kind kind, const char *words) {
     if (lua_type(L, 1) == LUA_TUSERDATA && value_is_kind(L, 1, kind)) return lua_touserdata(L, 1);
-    luaL_typeerror(L, 1, words);
+    luaL_error(L, "what belongs to an %s is called with a colon: po:text(\"BEG\", 3), not po.text(\"BEG\", 3)", words);
     return NULL;
 }
 
 static range_handle *check_range(lua_State *L) {
-    return check_handle(L, KIND_RANGE, "EDI document or loop (called with a colon)");
+    return check_handle(L, KIND_RANGE, "EDI document or loop");
 }
 
 static segment_handle *check_segment(lua_State *L) {
-    return check_handle(L, KIND_SEGMENT, "EDI segment (called with a colon)");
+    return check_handle(L, KIND_SEGMENT, "EDI segment");
 }
 
 /* `owner` is the stack index of a handle whose holder the new one shares. */
@@ -269,15 +269,27 @@ static int range_loop(lua_State *L) {
     return 1;
 }
 
+/* Upvalue 1 has the methods. */
+static int no_such_name(lua_State *L, const char *what, const char *name) {
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (lua_pushnil(L); count < NAMES_MAX && lua_next(L, lua_upvalueindex(1)); lua_pop(L, 1))
+        names[count++] = lua_tostring(L, -2);
+    lua_settop(L, 2);
+    const char *near = settings_nearest(name, names, count);
+    if (near) return luaL_error(L, "%s has no '%s'; did you mean '%s'?", what, name, near);
+    return luaL_error(L, "%s has no '%s'", what, name);
+}
+
 static int range_index(lua_State *L) {
     check_range(L);
     const char *name = luaL_checkstring(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-    if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE) return luaL_error(L, "a loop has no '%s'", name);
+    if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE) return no_such_name(L, "a loop", name);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, -2) != LUA_TNIL) return 1;
-    return luaL_error(L, "a document has no '%s'", name);
+    return no_such_name(L, "a document", name);
 }
 
 /* ---- segments ---- */
@@ -351,7 +363,7 @@ static int segment_index(lua_State *L) {
         span tag = edi_view_tag(s->view, s->index);
         lua_pushlstring(L, tag.data, tag.len);
     } else {
-        return luaL_error(L, "a segment has no '%s'", name);
+        return no_such_name(L, "a segment", name);
     }
     return 1;
 }

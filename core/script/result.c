@@ -202,7 +202,9 @@ static void check_fields(collector *c) {
         memcpy(all, payload_fields, sizeof payload_fields);
         memcpy(all + COUNT(payload_fields), other_fields, sizeof other_fields);
         const char *near = settings_nearest(name, all, COUNT(all));
-        refuse(c, name, near ? lua_pushfstring(L, "is unknown; did you mean %s?", near) : "is unknown");
+        refuse(c, name,
+            near ? lua_pushfstring(L, "is unknown; did you mean %s?", near)
+                 : "is unknown; a table goes on as JSON with return {json = …}");
     }
     if (count == 0) refuse(c, "is", "an empty table; return nil when nothing goes on");
 }

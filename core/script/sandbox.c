@@ -4,6 +4,7 @@
 #include "core/base/map.h"
 #include "core/base/memory.h"
 #include "core/script/coverage.h"
+#include "core/script/hint.h"
 #include "core/script/library.h"
 
 #include <stdio.h>
@@ -11,9 +12,10 @@
 #include <time.h>
 
 enum {
-    COLLECT_PAUSE = 1000,               /* percent: most runs end before they hold ten times what the libraries do */
-    HOOK_INSTRUCTIONS = 1000,           /* between two looks at the clock */
-    CACHE_BYTES_MAX = 32 * 1024 * 1024, /* compiled sources kept */
+    COLLECT_PAUSE = 1000, /* percent: most runs end before they hold ten times what the libraries do */
+    HINT_BYTES_MAX = 400,
+    HOOK_INSTRUCTIONS = 1000,                /* between two looks at the clock */
+    CACHE_BYTES_MAX = 32 * 1024 * 1024,      /* compiled sources kept */
     CHUNK_BYTES_MAX = 16 * SCRIPT_SOURCE_MAX /* of one compiled source */
 };
 
@@ -197,9 +199,14 @@ static error *error_of_text(sandbox *box, span text) {
         if (!span_starts(place, SPAN("lib/")) || !box->place[0])
             snprintf(box->place, sizeof box->place, "%.*s", (int)place.len, place.data);
     }
+    buf hint = BUF_MAX(HINT_BYTES_MAX);
     int length = text.len > 4000 ? 4000 : (int)text.len;
-    if (!box->place[0]) return error_new(code, "%.*s", length, text.data);
-    return error_at(error_new(code, "%s: %.*s", box->place, length, text.data), "%s", box->place);
+    if (code == ERROR_INVALID) hint_add(text, box->payload, &hint);
+    const char *place = box->place[0] ? box->place : box->function_place, *behind = buf_text(&hint);
+    error *err = *place ? error_at(error_new(code, "%s: %.*s%s", place, length, text.data, behind), "%s", place)
+                        : error_new(code, "%.*s%s", length, text.data, behind);
+    buf_free(&hint);
+    return err;
 }
 
 static int text_of_value(lua_State *L) {
@@ -348,7 +355,7 @@ static json_t *take_rejection(lua_State *L) {
 error *sandbox_call(sandbox *box, lua_CFunction body, void *argument, json_t **rejected) {
     lua_State *L = box->L;
     if (rejected) *rejected = NULL;
-    box->place[0] = '\0';
+    box->place[0] = box->function_place[0] = '\0';
     lua_settop(L, 0);
     lua_pushcfunction(L, note_place); /* light functions and light userdata: pushing them allocates nothing */
     lua_pushcfunction(L, body);

@@ -62,20 +62,21 @@ typedef struct sandbox {
     slab memory;
     int64_t cpu_end_ns;
     bool out_of_time, out_of_memory;
-    char place[SCRIPT_PLACE_SIZE]; /* where in the scripts the error in hand began; "" when unknown */
-    json_t *log;                   /* owned: [{"level","text","line"}] */
-    json_t *wanted;                /* owned: calls whose answers the run waits for, and is over (lua_connection.c) */
-    size_t answered;               /* answers of the call that were used */
-    uint64_t uuids;                /* made in this run */
-    bool touched;                  /* the script changed its globals (environment.c) */
-    bool seeded;                   /* the script called math.randomseed */
-    bool log_closed;               /* the limit was reached and said */
-    const char *script;            /* name of the script that is run; borrowed */
-    const json_t *call;            /* the call in hand (host.h); borrowed, may be NULL */
-    span payload;                  /* its payload; borrowed */
-    struct edi_library *schemas;   /* borrowed; NULL where nothing is run (script_check) */
-    struct coverage *coverage;     /* borrowed; NULL: lines are not counted */
-    void *owner;                   /* for modules of the one who runs the sandbox (testing) */
+    char place[SCRIPT_PLACE_SIZE];          /* where in the scripts the error in hand began; "" when unknown */
+    char function_place[SCRIPT_PLACE_SIZE]; /* where the function begins whose result is looked at; "" before */
+    json_t *log;                            /* owned: [{"level","text","line"}] */
+    json_t *wanted;              /* owned: calls whose answers the run waits for, and is over (lua_connection.c) */
+    size_t answered;             /* answers of the call that were used */
+    uint64_t uuids;              /* made in this run */
+    bool touched;                /* the script changed its globals (environment.c) */
+    bool seeded;                 /* the script called math.randomseed */
+    bool log_closed;             /* the limit was reached and said */
+    const char *script;          /* name of the script that is run; borrowed */
+    const json_t *call;          /* the call in hand (host.h); borrowed, may be NULL */
+    span payload;                /* its payload; borrowed */
+    struct edi_library *schemas; /* borrowed; NULL where nothing is run (script_check) */
+    struct coverage *coverage;   /* borrowed; NULL: lines are not counted */
+    void *owner;                 /* for modules of the one who runs the sandbox (testing) */
 } sandbox;
 
 /* A state with the safe libraries, before any script. The limits' zeroes stand for the defaults. */

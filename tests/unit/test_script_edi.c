@@ -159,6 +159,8 @@ static void wrong_use_of_a_document_is_an_error(void **state) { /* LU-10, LU-16 
         const char *statements, *words;
     } cases[] = {
         {"local x = po.text('BEG', 3)", "called with a colon"},
+        {"local x = po:txt('BEG', 3)", "a document has no 'txt'; did you mean 'text'?"},
+        {"local x = po:segment('BEG'):qualifed(1, 'x')", "a segment has no 'qualifed'; did you mean 'qualified'?"},
         {"local x = po:text()", "string expected"},
         {"local x = po:text('BEG')", "number expected"},
         {"local x = po:text('BEG', 0)", "elements count from 1"},

@@ -43,6 +43,26 @@ static void an_error_names_script_and_line(void **state) {
     }
 }
 
+static void mistakes_are_told_with_what_was_meant(void **state) {
+    (void)state;
+    static const struct {
+        const char *source, *words;
+    } cases[] = {
+        {M("function M.translate(m)\nreturn {json = m.json.byer.name}\nend"),
+            "main.lua:3: attempt to index a nil value (field 'byer'); the message has 'buyer'"},
+        {M("function M.translate(m)\nreturn m.json\nend"),
+            "is unknown; a table goes on as JSON with return {json = …}"},
+        {M("function M.translate(m)\nfor x in {} do end\nend"), "ipairs: for i, line in ipairs(list) do"},
+        {M("function M.translate(m)\nif m.body = '' then end\nend"), "equal is written =="},
+        {M("function M.translate(m)\nreturn {body = 'a' .. nil}\nend"), "(value or \"\") stands for it"},
+        {M("function M.translate(m)\nreturn io.open('x')\nend"), "scripts have no files"},
+        {M("function M.translate(m)\nreturn {body = require('decimal')(1) * m.json.none}\nend"),
+            "main.lua:3: a decimal cannot be calculated with a nil value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_error(cases[i].source, NULL, "{\"buyer\": {\"name\": \"A\"}, \"a\\\"b\": 1}", cases[i].words);
+}
+
 static void an_error_in_a_module_names_the_module(void **state) {
     (void)state;
     fixture_other = "local N = {}\nfunction N.go()\n  error('here')\nend\nreturn N\n";
@@ -291,6 +311,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_goes_through),
         cmocka_unit_test(an_error_names_script_and_line),
+        cmocka_unit_test(mistakes_are_told_with_what_was_meant),
         cmocka_unit_test(an_error_in_a_module_names_the_module),
         cmocka_unit_test(modules_that_require_each_other_are_an_error),
         cmocka_unit_test(reject_ends_the_message_with_reason_and_place),
