@@ -103,7 +103,7 @@ const char *answer_content_type(const char *path) {
     return "application/octet-stream";
 }
 
-http_response *answer_back_end(const back_end_answer *answer) {
+http_response *answer_back_end(back_end_answer *answer) {
     http_response *response = http_response_new(answer->status);
     char name[256];
     for (size_t i = 0; i < answer->header_count; i++) {
@@ -118,7 +118,11 @@ http_response *answer_back_end(const back_end_answer *answer) {
         response, "Content-Type", answer->content_type ? answer->content_type : "application/octet-stream");
     if (!http_find_field(answer->headers, answer->header_count, SPAN("X-Content-Type-Options")))
         http_response_header(response, "X-Content-Type-Options", "nosniff");
-    http_response_body_copy(response, answer->bytes);
+    if (answer->in_file)
+        http_response_body_file(response, answer->fd, 0, answer->file_size);
+    else
+        http_response_body_copy(response, answer->bytes);
+    answer->in_file = false; /* the descriptor is the response's now */
     return response;
 }
 

@@ -20,7 +20,7 @@ http_response *answer_fixed(const estate_endpoint *endpoint, span body);
 http_response *answer_accepted(const char *id, int status);
 
 /* What a back-end gave, as it is. */
-http_response *answer_back_end(const back_end_answer *answer);
+http_response *answer_back_end(back_end_answer *answer);
 const char *answer_content_type(const char *path); /* by the path's ending; static */
 
 /* A script's result with its payload inside `reply`; `fallback_status` when it names none (0: 200). NULL result: 204.

@@ -20,6 +20,7 @@ typedef struct back_end_request {
     int body_fd; /* when not -1: `body_size` bytes of this file instead */
     uint64_t body_size;
     int64_t timeout_ms;
+    bool may_be_file; /* the answer may lie in a file */
 } back_end_request;
 
 /* Whoever is given an answer may move it out (and leave an empty one behind), to free it later. */
@@ -28,7 +29,10 @@ typedef struct back_end_answer {
     const char *content_type; /* NULL: none told */
     http_field *headers;      /* those that are the client's, without Content-Type */
     size_t header_count;
-    span bytes;
+    span bytes;   /* empty when it lies in a file */
+    bool in_file; /* the answer's own: `file_size` bytes from the begin on */
+    int fd;
+    uint64_t file_size;
     /* Where all that lies. */
     frame frame;
     arena *memory;

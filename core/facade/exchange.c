@@ -135,8 +135,9 @@ void exchange_fail(exchange *x, error *take) {
 }
 
 void exchange_answered_as_is(exchange *x) {
+    span bytes = x->answer.in_file ? (span){NULL, 0} : x->answer.bytes;
     http_response *response = answer_back_end(&x->answer);
-    exchange_track_answer(x, response, x->answer.bytes, NULL);
+    exchange_track_answer(x, response, bytes, NULL);
     exchange_respond(x, response);
 }
 
@@ -217,6 +218,7 @@ static void ask(exchange *x, const back_end *behind) {
         .body = SPAN(""),
         .body_fd = -1,
         .timeout_ms = repeat_time_left(x),
+        .may_be_file = !x->script && !x->whole_answer,
     };
     if (!behind->passes) {
         error *err = file_path(x, path);

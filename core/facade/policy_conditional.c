@@ -1,6 +1,8 @@
-/* core/facade/policy_conditional.c: conditional requests and ranges on answers that lie in memory (RFC 9110 §13, §14).
+/* core/facade/policy_conditional.c: conditional requests and ranges on answers that lie in memory or in a file (RFC
+ * 9110 §13, §14).
  *
- * For endpoints in front of files: their answers get an entity tag, the SHA-256 of the bytes, unless they have one.
+ * For endpoints in front of files: their answers get an entity tag, the SHA-256 of the bytes, unless they have one; one
+ * that lies in a file brings it.
  */
 #include "core/base/clock.h"
 #include "core/base/memory.h"
@@ -8,6 +10,7 @@
 #include "core/facade/exchange_inside.h"
 #include "core/facade/policies.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,7 +71,7 @@ static verdict judge(const http_request *request, span tag, span modified) {
 typedef enum range_kind { NO_RANGE, ONE_RANGE, BAD_RANGE } range_kind;
 
 /* "bytes=a-b", "bytes=a-", "bytes=-n"; several ranges are answered whole, which is allowed (§14.2). */
-static range_kind read_range(span field, size_t len, size_t *first, size_t *last) {
+static range_kind read_range(span field, uint64_t len, uint64_t *first, uint64_t *last) {
     uint64_t a = 0, b = 0;
     if (!span_starts(field, SPAN("bytes=")) || memchr(field.data, ',', field.len)) return NO_RANGE;
     span rest = span_trim(span_make(field.data + 6, field.len - 6)), from;
@@ -77,49 +80,49 @@ static range_kind read_range(span field, size_t len, size_t *first, size_t *last
     if ((from.len > 0 && !has_a) || (rest.len > 0 && !has_b) || (!has_a && !has_b)) return NO_RANGE;
     if (!has_a) {
         if (b == 0 || len == 0) return BAD_RANGE;
-        *first = b < len ? len - (size_t)b : 0;
+        *first = b < len ? len - b : 0;
         *last = len - 1;
         return ONE_RANGE;
     }
     if (has_b && b < a) return NO_RANGE;
     if (a >= len) return BAD_RANGE;
-    *first = (size_t)a;
-    *last = has_b && b < len ? (size_t)b : len - 1;
+    *first = a;
+    *last = has_b && b < len ? b : len - 1;
     return ONE_RANGE;
 }
 
-static void cut(const http_request *request, http_response *response, span tag) {
+static void cut(const http_request *request, http_response *response, uint64_t len, span tag) {
     span range = http_request_header(request, "Range"), only_if = http_request_header(request, "If-Range");
-    span body = http_response_content(response);
-    size_t first = 0, last = 0;
+    uint64_t first = 0, last = 0;
     char text[RANGE_ROOM];
     http_response_header(response, "Accept-Ranges", "bytes");
     if (!range.data || !span_is(http_request_method(request), "GET")) return;
     /* Only a strong tag will do; a date is weaker than what we have. */
     if (only_if.data && (!span_equal(only_if, tag) || span_starts(tag, SPAN("W/")))) return;
-    range_kind kind = read_range(range, body.len, &first, &last);
+    range_kind kind = read_range(range, len, &first, &last);
     if (kind == NO_RANGE) return;
     if (kind == BAD_RANGE) {
-        snprintf(text, sizeof text, "bytes */%zu", body.len);
+        snprintf(text, sizeof text, "bytes */%" PRIu64, len);
         http_response_turn_into_problem(
             response, 416, "range", "The range lies beyond the end", "Content-Range tells how long it is.");
         http_response_header(response, "Content-Range", text);
         return;
     }
-    snprintf(text, sizeof text, "bytes %zu-%zu/%zu", first, last, body.len);
-    char *part = xspandup(span_make(body.data + first, last - first + 1));
-    http_response_replace_body(response, part, last - first + 1);
+    snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, len);
+    http_response_cut(response, first, last - first + 1);
     http_response_set_status(response, 206);
     http_response_header(response, "Content-Range", text);
 }
 
 static void on_answer(exchange *x, void *prepared, http_response *response) {
     char made[TAG_ROOM], hex[DIGEST_HEX_SIZE];
+    uint64_t len = 0;
     span body = http_response_content(response);
     bool reads = exchange_is(x, "GET") || exchange_is(x, "HEAD");
     (void)prepared;
-    if (!reads || http_response_status(response) != 200 || !body.data) return;
+    if (!reads || http_response_status(response) != 200 || !http_response_length(response, &len)) return;
     span tag = http_response_find(response, "ETag");
+    if (!tag.data && !body.data) return;
     if (!tag.data) {
         snprintf(made, sizeof made, "\"%s\"", digest_sha256_hex(body, hex));
         http_response_header(response, "ETag", made);
@@ -138,7 +141,7 @@ static void on_answer(exchange *x, void *prepared, http_response *response) {
         http_response_turn_into_problem(
             response, 412, "changed-meanwhile", "It has changed meanwhile", "ETag tells what it is now.");
         break;
-    case SEND: cut(x->request, response, tag); break;
+    case SEND: cut(x->request, response, len, tag); break;
     }
 }
 

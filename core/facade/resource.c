@@ -6,6 +6,7 @@
 #include "core/base/memory.h"
 #include "core/crypto/digest.h"
 #include "core/facade/answer.h"
+#include "core/facade/back_end_file.h"
 #include "core/facade/policies.h"
 #include "core/facade/resource_list.h"
 #include "core/flow/estate_policy_settings.h"
@@ -14,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATH_ROOM = 2048, READ_BYTES_MAX = 8 * 1024 * 1024, ENTRIES_MAX = 50000, TAG_ROOM = DIGEST_HEX_SIZE + 8 };
+enum { PATH_ROOM = 2048, ENTRIES_MAX = 50000, TAG_ROOM = DIGEST_HEX_SIZE + 8 };
 
 typedef struct errand {
     exchange *x;
@@ -282,23 +283,27 @@ static void after_remove(void *owner, frame *reply, error *failure) {
     finish(e, response);
 }
 
-/* What is there now; too large to be read is there, but has no tag here. */
-static void after_look(void *owner, frame *reply, error *failure) {
+static void write_tag(const back_end_answer *found, char tag[TAG_ROOM]) {
+    char hex[DIGEST_HEX_SIZE];
+    const http_field *given = http_find_field(found->headers, found->header_count, SPAN("ETag"));
+    if (given)
+        snprintf(tag, TAG_ROOM, "%.*s", (int)given->value.len, given->value.data);
+    else
+        snprintf(tag, TAG_ROOM, "\"%s\"", digest_sha256_hex(found->bytes, hex));
+}
+
+/* What is there now. */
+static void after_look(void *owner, back_end_answer *found, error *failure) {
     errand *e = owner;
     exchange *x = e->x;
-    char hex[DIGEST_HEX_SIZE], tag[TAG_ROOM] = "";
-    error *err = outcome_of(reply, failure);
-    error_code code = err ? error_code_of(err) : ERROR_INTERNAL;
-    if (err && code != ERROR_NOT_FOUND && code != ERROR_LIMIT) {
-        fail(e, err);
+    char tag[TAG_ROOM] = "";
+    if (failure && error_code_of(failure) != ERROR_NOT_FOUND) {
+        fail(e, failure);
         return;
     }
-    e->there = !err || code == ERROR_LIMIT;
-    if (!err) {
-        span bytes = frame_get(reply, TAG_PAYLOAD, 0);
-        snprintf(tag, sizeof tag, "\"%s\"", digest_sha256_hex(bytes.data ? bytes : SPAN(""), hex));
-    }
-    error_free(err);
+    e->there = !failure;
+    if (found) write_tag(found, tag);
+    error_free(failure);
     span match = http_request_header(x->request, "If-Match"), none = http_request_header(x->request, "If-None-Match");
     if ((match.data && (!e->there || !names_tag(match, tag))) || (none.data && e->there && names_tag(none, tag)))
         changed_meanwhile(e);
@@ -319,7 +324,15 @@ static void start_change(errand *e) {
             "Send If-Match with the ETag of what you have read, or If-None-Match: * for a new file.");
         return;
     }
-    ask(e, OPERATION_READ, json_pack("{s:s, s:i}", "path", e->path, "inline_limit", READ_BYTES_MAX), NULL, after_look);
+    const back_end_request look = {
+        .target = x->target,
+        .head = {.method = SPAN("GET")},
+        .file_path = e->path,
+        .body_fd = -1,
+        .timeout_ms = x->endpoint->timeout_ms,
+        .may_be_file = true,
+    };
+    back_end_file_call(x->services, &look, after_look, e);
 }
 
 void resource_start(exchange *x) {

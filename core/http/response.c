@@ -143,6 +143,23 @@ span http_response_content(const http_response *response) {
     return response->kind == FROM_MEMORY ? span_make(response->memory, response->len) : (span){NULL, 0};
 }
 
+bool http_response_length(const http_response *response, uint64_t *len) {
+    bool in_file = response->kind == FROM_FILE && !response->broken;
+    span content = http_response_content(response);
+    *len = in_file ? response->size : content.len;
+    return in_file || content.data;
+}
+
+void http_response_cut(http_response *response, uint64_t first, uint64_t len) {
+    if (response->kind == FROM_FILE) {
+        response->offset += first;
+        response->size = len;
+        return;
+    }
+    span content = http_response_content(response);
+    http_response_replace_body(response, xspandup(span_make(content.data + first, (size_t)len)), (size_t)len);
+}
+
 bool http_response_copy_body(const http_response *response, buf *out) {
     if (response->broken || response->kind == FROM_STREAM || response->kind == SIZE_ONLY) return false;
     buf_add(out, http_response_content(response));

@@ -38,6 +38,11 @@ span http_response_find(const http_response *response, const char *name);
 bool http_response_next(const http_response *response, size_t *cursor, span *name, span *value);
 span http_response_content(const http_response *response);
 
+/* How long the body is, in memory or in a file; false for a stream. And what is left of it: `len` bytes from `first`
+ * on, within its length. */
+must_check bool http_response_length(const http_response *response, uint64_t *len);
+void http_response_cut(http_response *response, uint64_t first, uint64_t len);
+
 /* Adds the body to `out`, from memory or from a file, which may take a read. False: it is a stream, or more than fits.
  */
 must_check bool http_response_copy_body(const http_response *response, buf *out);

@@ -97,6 +97,29 @@ for (const where of ["files", "remote"]) {
     assert.equal((await ask("GET", `/${where}/letters.txt`, {Range: "bytes=0-2", "If-Range": '"old"'})).status, 200);
   });
 
+  test(`${where}: a file larger than what is held in memory is read whole, in parts, and replaced by who has read it`, async () => {
+    const there = join(where === "files" ? folder : remote, "large.bin");
+    const bytes = Buffer.alloc(12 * 1024 * 1024 + 17);
+    for (let i = 0; i < bytes.length; i += 4093) bytes.writeUInt8((i * 7) & 255, i);
+    put(there, bytes);
+    const whole = await fetch(`${us.public}/${where}/large.bin`);
+    assert.equal(whole.status, 200, await (whole.ok ? "" : whole.text()));
+    assert.ok(Buffer.from(await whole.arrayBuffer()).equals(bytes));
+    assert.equal(whole.headers.get("etag"), tagOf(bytes));
+    assert.equal(Number(whole.headers.get("content-length")), bytes.length);
+    const part = await fetch(`${us.public}/${where}/large.bin`, {headers: {Range: "bytes=-5", "If-Range": tagOf(bytes)}});
+    assert.deepEqual([part.status, part.headers.get("content-range")], [206, `bytes ${bytes.length - 5}-${bytes.length - 1}/${bytes.length}`]);
+    assert.ok(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(-5)));
+    assert.equal((await ask("GET", `/${where}/large.bin`, {Range: `bytes=${bytes.length}-`})).status, 416);
+    assert.equal((await ask("GET", `/${where}/large.bin`, {"If-None-Match": tagOf(bytes)})).status, 304);
+    const head = await fetch(`${us.public}/${where}/large.bin`, {method: "HEAD"});
+    assert.deepEqual([head.status, Number(head.headers.get("content-length"))], [200, bytes.length]);
+    assert.equal((await ask("PUT", `/${where}/large.bin`, {"If-Match": '"another"'}, "x")).status, 412);
+    assert.equal((await ask("PUT", `/${where}/large.bin`, {"If-Match": tagOf(bytes)}, "small now")).status, 204);
+    assert.equal(readFileSync(there, "utf8"), "small now");
+    rmSync(there);
+  });
+
   test(`${where}: a PUT is stored before it is answered, and two writers do not overwrite each other`, async () => {
     const made = await ask("PUT", `/${where}/new.txt`, {}, "one");
     assert.equal(made.status, 201, JSON.stringify(made.body));
