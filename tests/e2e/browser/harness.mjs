@@ -178,6 +178,12 @@ export async function aMessage(page, wanted, what) {
   throw new Error(`the appliance has no ${what}: run the demo's journey first`);
 }
 
+// Removes what a case has made. The page goes elsewhere first: on that of the object it would look for what is no longer there.
+export async function discard(page, ...paths) {
+  await go(page, "#/about");
+  for (const path of paths) equal(await change(page, "DELETE", path), 204, `removing ${path}`);
+}
+
 // A list of a million messages, made up by the test as it is asked for. Counts the pages.
 export async function million(page) {
   const asked = {pages: 0};
