@@ -32,7 +32,7 @@ async function firstScreen() {
     script = await page.evaluate(() =>
       performance
         .getEntriesByType("resource")
-        .filter(({name}) => name.endsWith("app.js"))
+        .filter(({name, responseEnd}) => name.endsWith(".js") && responseEnd <= globalThis.usable)
         .reduce((sum, {encodedBodySize}) => sum + encodedBodySize, 0),
     );
     await page.context().close();
@@ -80,19 +80,21 @@ async function traced(page, work) {
   return events;
 }
 
+const FRAME = "FireAnimationFrame";
+
 // The renderer's main thread is the one with the most frames on it.
 function mainThread(events) {
   const counts = new Map();
   for (const {name, pid, tid} of events)
-    if (name === "BeginMainThreadFrame") counts.set(`${pid} ${tid}`, (counts.get(`${pid} ${tid}`) ?? 0) + 1);
+    if (name === FRAME) counts.set(`${pid} ${tid}`, (counts.get(`${pid} ${tid}`) ?? 0) + 1);
   const [most] = [...counts].sort((a, b) => b[1] - a[1])[0];
   return events.filter(({pid, tid}) => `${pid} ${tid}` === most).sort((a, b) => a.ts - b.ts);
 }
 
 function frameCosts(events) {
   const thread = mainThread(events);
-  const starts = thread.filter(({name}) => name === "BeginMainThreadFrame").map(({ts}) => ts);
-  const tasks = thread.filter(({name, ph}) => ph === "X" && /RunTask$/.test(name));
+  const starts = thread.filter(({name}) => name === FRAME).map(({ts}) => ts);
+  const tasks = thread.filter(({name, ph}) => ph === "X" && name === "ThreadControllerImpl::RunTask");
   const frames = starts.map(() => 0);
   let frame = -1;
   for (const task of tasks) {
