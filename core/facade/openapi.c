@@ -206,11 +206,23 @@ static void add_stored(json_t *responses, const estate_endpoint *endpoint) {
         add_problem(responses, "428", "If-Match or If-None-Match is missing");
 }
 
+/* The media types of an answer without their schemas: a piece of a JSON text is none. */
+static json_t *types_of(const json_t *whole) {
+    json_t *types = json_object();
+    const char *type = NULL;
+    json_t *media = NULL;
+    json_object_foreach(json_object_get(whole, "content"), type, media) {
+        json_object_set_new(types, type, json_object());
+    }
+    return types;
+}
+
 /* Answers with tags (policy_conditional.c) can be asked for on conditions, and in parts. */
 static void add_conditional(json_t *responses, const json_t *whole) {
     json_object_set_new(responses, "206",
-        json_pack(
-            "{s:s, s:O}", "description", "The part that was asked for", "content", json_object_get(whole, "content")));
+        json_pack("{s:s, s:{s:{s:s, s:{s:s}}}, s:o}", "description", "The part that was asked for", "headers",
+            "Content-Range", "description", "Which bytes it is, and of how many", "schema", "type", "string", "content",
+            types_of(whole)));
     json_object_set_new(responses, "304", json_pack("{s:s}", "description", "It is what the caller knows"));
     add_problem(responses, "412", "It is not what the caller knows");
     add_problem(responses, "416", "The range lies beyond the end");

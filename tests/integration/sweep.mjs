@@ -1,5 +1,5 @@
 // Requests made from /openapi.json, good ones and bad ones, against endpoints of every kind: each answer is one that the document tells of, and never a 500
-// (A19, A20). The seed is printed; SEED=number plays a run again, ROUNDS=number makes it longer.
+// (A19, A20). The same requests each time; SEED=number makes others, SEED=random new ones each time, ROUNDS=number more of them.
 
 import assert from "node:assert/strict";
 import {createServer, request as open} from "node:http";
@@ -9,7 +9,9 @@ import {join} from "node:path";
 
 import {Appliance} from "./appliance.lib.mjs";
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000), rounds = Number(process.env.ROUNDS ?? 12);
+// The one that sends a Range to an endpoint whose answer has a schema.
+const usual = 33867;
+const seed = process.env.SEED === "random" ? Date.now() % 1_000_000 : Number(process.env.SEED ?? usual), rounds = Number(process.env.ROUNDS ?? 12);
 let state = seed;
 function random() {
   state = (state + 0x6d2b79f5) | 0;
