@@ -5,7 +5,7 @@
  */
 #include "adapters/ftp/ftp.h"
 #include "adapters/remote_look.h"
-#include "adapters/server_tls.h"
+#include "adapters/server.h"
 
 #include "adapters/ftp/listing.h"
 #include "core/base/clock.h"
@@ -21,7 +21,7 @@ enum { REFUSED_MS = 60000 };
 
 struct adapter_session {
     const json_t *settings;
-    ftp_options options;
+    server_options options;
     ftp_client *ftp;
     const char *directory, *archive; /* archive NULL: picked-up files are removed */
     uint64_t size_max;
@@ -65,14 +65,13 @@ static const setting ftp_settings[] = {
 static void ftp_check(const json_t *settings, const char *path, fault_list *faults) {
     char clean[NAMES_PATH_ROOM];
     const char *archive = json_get_text(settings, "archive", NULL);
-    const char *tls = settings_text(ftp_settings, settings, "tls");
     name_pattern *pattern = NULL;
     if (archive)
         fault_list_add(faults, error_at(error_wrap(name_check(archive, clean), "archive"), "%s/archive", path));
     fault_list_add(
         faults, error_at(error_wrap(name_pattern_new(json_get_text(settings, "pattern", NULL), &pattern), "pattern"),
                     "%s/pattern", path));
-    server_tls_check(settings, strcmp(tls, "none") != 0, path, faults);
+    server_check(ftp_settings, settings, path, faults);
     name_pattern_free(pattern);
 }
 
@@ -333,32 +332,16 @@ static void session_close(adapter_session *session) {
     free(session);
 }
 
-static void read_options(ftp_options *o, const json_t *settings, const json_t *secrets) {
-    const char *tls = settings_text(ftp_settings, settings, "tls");
-    *o = (ftp_options){
-        .host = settings_text(ftp_settings, settings, "host"),
-        .user = settings_text(ftp_settings, settings, "user"),
-        .password = json_get_text(secrets, "password", NULL),
-        .security = strcmp(tls, "none") == 0       ? FTP_PLAIN
-                    : strcmp(tls, "implicit") == 0 ? FTP_IMPLICIT
-                                                   : FTP_EXPLICIT,
-        .tls = server_tls_read(settings, secrets),
-    };
-    o->port = (unsigned)json_get_integer(settings, "port", o->security == FTP_IMPLICIT ? 990 : 21);
-}
-
 /* Does not connect yet: the first call that needs the server does, and tells what is wrong. */
 static error *session_open(const adapter_open_options *options, adapter_session **out) {
     const json_t *settings = options->settings;
+    static const unsigned ports[] = {[SERVER_STARTTLS] = 21, [SERVER_IMPLICIT] = 990, [SERVER_PLAIN] = 21};
     adapter_session *session = xcalloc(1, sizeof *session);
-    int64_t timeout_ms = settings_integer(ftp_settings, settings, "timeout");
-    if (options->timeout_ms > 0 && options->timeout_ms < timeout_ms) timeout_ms = options->timeout_ms;
     session->settings = settings;
     session->directory = settings_text(ftp_settings, settings, "directory");
     session->archive = settings_text(ftp_settings, settings, "archive");
     session->size_max = (uint64_t)settings_integer(ftp_settings, settings, "max_size");
-    read_options(&session->options, settings, options->secrets);
-    session->options.timeout_ms = (unsigned)timeout_ms;
+    session->options = server_read(ftp_settings, options, ports, "the password and the files");
     session->ftp = ftp_client_new(&session->options);
     session->looker = (remote_looker){
         .host = session->options.host,
@@ -369,9 +352,6 @@ static error *session_open(const adapter_open_options *options, adapter_session 
         .context = session,
     };
     remote_looker_begin(&session->looker);
-    if (session->options.security == FTP_PLAIN)
-        log_warning(
-            "connection %s: without TLS everybody on the way can read the password and the files", options->connection);
     *out = session;
     return NULL;
 }

@@ -7,7 +7,7 @@
 #include "adapters/mail/mail.h"
 
 #include "adapters/names.h"
-#include "adapters/server_tls.h"
+#include "adapters/server.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
 #include "core/http/mail_client.h"
@@ -18,7 +18,7 @@
 enum { SUBJECT_ROOM = 512 };
 
 struct adapter_session {
-    mail_options options;
+    server_options options;
     mail_client *mail;
     const char *from, *subject;
     const char **to; /* ended by a NULL */
@@ -86,8 +86,7 @@ static void check_address(const char *text, const char *place, const char *name,
 
 static void mail_check(const json_t *settings, const char *path, fault_list *faults) {
     const json_t *to = json_get_array(settings, "to");
-    bool tls = strcmp(settings_text(mail_settings, settings, "tls"), "none") != 0;
-    server_tls_check(settings, tls, path, faults);
+    server_check(mail_settings, settings, path, faults);
     check_address(json_get_text(settings, "from", NULL), path, "from", faults);
     for (size_t i = 0; i < json_array_size(to); i++)
         check_address(json_string_value(json_array_get(to, i)), path, "to", faults);
@@ -97,30 +96,12 @@ static void mail_check(const json_t *settings, const char *path, fault_list *fau
         fault_list_add(faults, error_at(error_new(ERROR_INVALID, "password: of which user?"), "%s/password", path));
 }
 
-static mail_options read_options(const json_t *settings, const json_t *secrets, int64_t timeout_ms) {
-    static const unsigned ports[] = {[MAIL_STARTTLS] = 587, [MAIL_IMPLICIT] = 465, [MAIL_PLAIN] = 25};
-    const char *tls = settings_text(mail_settings, settings, "tls");
-    mail_options o = {
-        .host = settings_text(mail_settings, settings, "host"),
-        .user = settings_text(mail_settings, settings, "user"),
-        .password = json_get_text(secrets, "password", NULL),
-        .security = strcmp(tls, "none") == 0       ? MAIL_PLAIN
-                    : strcmp(tls, "implicit") == 0 ? MAIL_IMPLICIT
-                                                   : MAIL_STARTTLS,
-        .tls = server_tls_read(settings, secrets),
-        .timeout_ms = (unsigned)timeout_ms,
-    };
-    o.port = (unsigned)json_get_integer(settings, "port", ports[o.security]);
-    return o;
-}
-
 /* Does not connect yet: the first call that needs the server does, and tells what is wrong. */
 static error *mail_open(const adapter_open_options *options, adapter_session **out) {
+    static const unsigned ports[] = {[SERVER_STARTTLS] = 587, [SERVER_IMPLICIT] = 465, [SERVER_PLAIN] = 25};
     const json_t *settings = options->settings, *to = json_get_array(settings, "to");
     adapter_session *session = xcalloc(1, sizeof *session);
-    int64_t timeout_ms = settings_integer(mail_settings, settings, "timeout");
-    if (options->timeout_ms > 0 && options->timeout_ms < timeout_ms) timeout_ms = options->timeout_ms;
-    session->options = read_options(settings, options->secrets, timeout_ms);
+    session->options = server_read(mail_settings, options, ports, "the messages");
     session->from = settings_text(mail_settings, settings, "from");
     session->subject = settings_text(mail_settings, settings, "subject");
     session->size_max = (uint64_t)settings_integer(mail_settings, settings, "max_size");
@@ -128,8 +109,6 @@ static error *mail_open(const adapter_open_options *options, adapter_session **o
     for (size_t i = 0; i < json_array_size(to); i++)
         session->to[i] = json_string_value(json_array_get(to, i));
     session->mail = mail_client_new(&session->options);
-    if (session->options.security == MAIL_PLAIN)
-        log_warning("connection %s: without TLS everybody on the way can read the messages", options->connection);
     *out = session;
     return NULL;
 }

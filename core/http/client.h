@@ -28,6 +28,18 @@ typedef struct http_client_tls {
     bool accept_any_certificate; /* only with `pinned_key`: the key is the trust */
 } http_client_tls;
 
+/* TLS asked for after connecting (RFC 4217, RFC 3207), from the first byte, or not at all. */
+typedef enum server_security { SERVER_STARTTLS, SERVER_IMPLICIT, SERVER_PLAIN } server_security;
+
+/* What a client of FTP or SMTP is told: all borrowed, they live as long as it. */
+typedef struct server_options {
+    const char *host, *user, *password; /* user NULL: without login */
+    unsigned port;
+    server_security security;
+    http_client_tls tls;
+    unsigned timeout_ms; /* for an answer, and for a transfer without a byte */
+} server_options;
+
 typedef struct http_call {
     const char *method, *url;
     const http_field *headers; /* Content-Length and Host are made from the rest */

@@ -79,6 +79,42 @@ void http_curl_set_tls(CURL *easy, const http_client_tls *tls) {
     if (tls->pinned_key) curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, tls->pinned_key);
 }
 
+void http_curl_begin(CURL *easy, const server_options *server, const char *scheme, const char *path, char *words) {
+    bool six = strchr(server->host, ':') != NULL;
+    long silence_s = (long)(server->timeout_ms + 999) / 1000;
+    char *protocols = xasprintf("%s,%ss", scheme, scheme);
+    char *url = xasprintf(six ? "%s%s://[%s]:%u/%s" : "%s%s://%s:%u/%s", scheme,
+        server->security == SERVER_IMPLICIT ? "s" : "", server->host, server->port, path);
+    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    if (server->user) {
+        curl_easy_setopt(easy, CURLOPT_USERNAME, server->user);
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, server->password ? server->password : "");
+    }
+    curl_easy_setopt(
+        easy, CURLOPT_USE_SSL, server->security == SERVER_PLAIN ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
+    http_curl_set_tls(easy, &server->tls);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)server->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, silence_s);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, silence_s);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, words);
+    *words = '\0';
+    free(protocols);
+    free(url);
+}
+
+void http_curl_copy_words(span said, char *into, size_t size) {
+    size_t at = 0;
+    for (size_t i = 0; i < said.len && at < size - 1; i++)
+        if ((unsigned char)said.data[i] >= 0x20 && said.data[i] != 0x7f) into[at++] = said.data[i];
+    into[at] = '\0';
+}
+
 error *http_curl_error(CURLcode code, const char *url, const char *words) {
     if (!*words) words = curl_easy_strerror(code);
     switch (code) {

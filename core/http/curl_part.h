@@ -1,4 +1,4 @@
-/* core/http/curl_part.h: what the blocking client and the outgoing loop share of libcurl. Included by client.c,
+/* core/http/curl_part.h: what the blocking clients and the outgoing loop share of libcurl. Included by client.c,
  * ftp_client.c, mail_client.c and upstream.c only. */
 #ifndef BANYAN_HTTP_CURL_PART_H
 #define BANYAN_HTTP_CURL_PART_H
@@ -15,6 +15,13 @@ must_check error *http_curl_check_url(const char *url);
 must_check error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count);
 
 void http_curl_set_tls(CURL *easy, const http_client_tls *tls); /* NULL: the system's authorities */
+
+/* Makes a handle ready for one step of a session that is not HTTP, its connection staying: `scheme` without its "s",
+ * `path` encoded and without its first slash. `words` (CURL_ERROR_SIZE bytes) live as long as the handle. */
+void http_curl_begin(CURL *easy, const server_options *server, const char *scheme, const char *path, char *words);
+
+/* What a server said, as one line for people: without control characters, cut to `size` bytes. */
+void http_curl_copy_words(span said, char *into, size_t size);
 
 /* What became of an exchange that did not succeed; `words` are libcurl's own, may be empty. */
 must_check error *http_curl_error(CURLcode code, const char *url, const char *words);

@@ -10,7 +10,7 @@
 enum { URL_ROOM = 8192, WORDS_SIZE = 200, LISTING_BYTES_MAX = 64 * 1024 * 1024 };
 
 struct ftp_client {
-    ftp_options options;
+    server_options options;
     CURL *easy;
     bool no_mlsd;           /* the server does not know it */
     char words[WORDS_SIZE]; /* what the server said last */
@@ -21,7 +21,7 @@ struct ftp_client {
     void *context;
 };
 
-ftp_client *ftp_client_new(const ftp_options *options) {
+ftp_client *ftp_client_new(const server_options *options) {
     ftp_client *c = xcalloc(1, sizeof *c);
     http_curl_start();
     c->options = *options;
@@ -39,14 +39,12 @@ void ftp_client_free(ftp_client *c) {
 
 /* ---- callbacks ---- */
 
-/* Answers of the server, line by line. They are shown to people: one line, without control characters. */
+/* Answers of the server, line by line. */
 static size_t note_words(char *text, size_t size, size_t count, void *context) {
     ftp_client *c = context;
-    size_t len = size * count, at = 0;
-    if (len < 4 || text[0] < '1' || text[0] > '5') return len; /* what libcurl makes itself */
-    for (size_t i = 0; i < len && at < WORDS_SIZE - 1; i++)
-        if ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) c->words[at++] = text[i];
-    c->words[at] = '\0';
+    size_t len = size * count;
+    bool made_here = len < 4 || text[0] < '1' || text[0] > '5'; /* by libcurl itself */
+    if (!made_here) http_curl_copy_words(span_make(text, len), c->words, WORDS_SIZE);
     return len;
 }
 
@@ -95,39 +93,21 @@ static error *check_path(const char *path) {
 
 /* What every step has in common. */
 static error *prepare(ftp_client *c, const char *path) {
-    const ftp_options *o = &c->options;
     CURL *easy = c->easy;
     buf url = BUF_MAX(URL_ROOM);
     error *err = check_path(path);
-    bool six = strchr(o->host, ':') != NULL;
-    buf_printf(
-        &url, six ? "%s://[%s]:%u/" : "%s://%s:%u/", o->security == FTP_IMPLICIT ? "ftps" : "ftp", o->host, o->port);
     add_encoded(&url, path);
     if (!err) err = buf_check(&url, "the path");
-    curl_easy_reset(easy); /* the connections stay */
-    curl_easy_setopt(easy, CURLOPT_URL, buf_text(&url));
+    http_curl_begin(easy, &c->options, "ftp", buf_text(&url), c->curl_words);
     buf_free(&url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "ftp,ftps");
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_USERNAME, o->user);
-    curl_easy_setopt(easy, CURLOPT_PASSWORD, o->password ? o->password : "");
     curl_easy_setopt(easy, CURLOPT_FTP_FILEMETHOD, (long)CURLFTPMETHOD_NOCWD);
     curl_easy_setopt(easy, CURLOPT_FTP_SKIP_PASV_IP, 1L);
-    curl_easy_setopt(easy, CURLOPT_USE_SSL, o->security == FTP_PLAIN ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
     curl_easy_setopt(easy, CURLOPT_FTPSSLAUTH, (long)CURLFTPAUTH_TLS);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(o->timeout_ms + 999) / 1000);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->curl_words);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, note_words);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
-    http_curl_set_tls(easy, &o->tls);
-    c->words[0] = c->curl_words[0] = '\0';
+    c->words[0] = '\0';
     c->write = NULL;
     return err;
 }

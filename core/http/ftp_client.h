@@ -10,20 +10,9 @@
 
 #include "core/http/client.h"
 
-typedef enum ftp_security { FTP_EXPLICIT, FTP_IMPLICIT, FTP_PLAIN } ftp_security;
-
-/* All borrowed; they live as long as the client. */
-typedef struct ftp_options {
-    const char *host, *user, *password;
-    unsigned port;
-    ftp_security security;
-    http_client_tls tls;
-    unsigned timeout_ms; /* for an answer, and for a transfer without a byte */
-} ftp_options;
-
 typedef struct ftp_client ftp_client;
 
-ftp_client *ftp_client_new(const ftp_options *options);
+ftp_client *ftp_client_new(const server_options *options);
 void ftp_client_free(ftp_client *c); /* NULL is fine */
 
 /* ERROR_NOT_FOUND, ERROR_DENIED (login, certificate, rights), ERROR_FULL, ERROR_UNREACHABLE, ERROR_TIMEOUT, with the

@@ -13,7 +13,7 @@
 enum { WORDS_SIZE = 200, ADDRESS_MAX = 254, HEAD_BYTES_MAX = 16 * 1024, WORD_BYTES = 45, TYPE_ROOM = 128 };
 
 struct mail_client {
-    mail_options options;
+    server_options options;
     CURL *easy;
     char words[WORDS_SIZE]; /* what the server said last */
     char curl_words[CURL_ERROR_SIZE];
@@ -21,7 +21,7 @@ struct mail_client {
     error *failure; /* of the letter's source */
 };
 
-mail_client *mail_client_new(const mail_options *options) {
+mail_client *mail_client_new(const server_options *options) {
     mail_client *c = xcalloc(1, sizeof *c);
     http_curl_start();
     c->options = *options;
@@ -52,11 +52,9 @@ error *mail_check_address(const char *text) {
 
 static size_t note_words(char *text, size_t size, size_t count, void *context) {
     mail_client *c = context;
-    size_t len = size * count, at = 0;
+    size_t len = size * count;
     bool refused = c->words[0] == '4' || c->words[0] == '5'; /* that is why; what follows is a farewell */
-    for (size_t i = 0; i < len && at < WORDS_SIZE - 1 && !refused; i++)
-        if ((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) c->words[at++] = text[i];
-    if (!refused) c->words[at] = '\0';
+    if (!refused) http_curl_copy_words(span_make(text, len), c->words, WORDS_SIZE);
     return len;
 }
 
@@ -150,32 +148,10 @@ static curl_mime *body_of(mail_client *c, const mail_letter *letter) {
 /* ---- one exchange ---- */
 
 static void prepare(mail_client *c) {
-    const mail_options *o = &c->options;
-    CURL *easy = c->easy;
-    bool six = strchr(o->host, ':') != NULL;
-    char *url = xasprintf(
-        six ? "%s://[%s]:%u/" : "%s://%s:%u/", o->security == MAIL_IMPLICIT ? "smtps" : "smtp", o->host, o->port);
-    curl_easy_reset(easy); /* the connection stays */
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    free(url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    if (o->user) {
-        curl_easy_setopt(easy, CURLOPT_USERNAME, o->user);
-        curl_easy_setopt(easy, CURLOPT_PASSWORD, o->password ? o->password : "");
-    }
-    curl_easy_setopt(easy, CURLOPT_USE_SSL, o->security == MAIL_PLAIN ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(o->timeout_ms + 999) / 1000);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout_ms + 999) / 1000);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->curl_words);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, note_words);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
-    http_curl_set_tls(easy, &o->tls);
-    c->words[0] = c->curl_words[0] = '\0';
+    http_curl_begin(c->easy, &c->options, "smtp", "", c->curl_words);
+    curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, note_words);
+    curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+    c->words[0] = '\0';
 }
 
 /* A server says by the first digit of its reply whether another try may help (RFC 5321 §4.2.1). */

@@ -7,17 +7,6 @@
 
 #include "core/http/client.h"
 
-typedef enum mail_security { MAIL_STARTTLS, MAIL_IMPLICIT, MAIL_PLAIN } mail_security;
-
-/* All borrowed; they live as long as the client. */
-typedef struct mail_options {
-    const char *host, *user, *password; /* user NULL: without login */
-    unsigned port;
-    mail_security security;
-    http_client_tls tls;
-    unsigned timeout_ms; /* for an answer, and for a transfer without a byte */
-} mail_options;
-
 /* One message (RFC 5322): text is shown as its body, anything else is an attachment. */
 typedef struct mail_letter {
     const char *from;         /* an address */
@@ -34,7 +23,7 @@ typedef struct mail_letter {
 
 typedef struct mail_client mail_client;
 
-mail_client *mail_client_new(const mail_options *options);
+mail_client *mail_client_new(const server_options *options);
 void mail_client_free(mail_client *c); /* NULL is fine */
 
 /* Done once the server has taken responsibility for it. ERROR_REJECTED: it never will (5xx); ERROR_DENIED (login,

@@ -1,8 +1,9 @@
-/* adapters/server_tls.h: whom an adapter trusts that speaks TLS to one server: rows of its table of settings, their
+/* adapters/server.h: what adapters share that log in at one server (FTP, SMTP): rows of their tables of settings, their
  * check, and what they say to the client. */
-#ifndef BANYAN_ADAPTERS_SERVER_TLS_H
-#define BANYAN_ADAPTERS_SERVER_TLS_H
+#ifndef BANYAN_ADAPTERS_SERVER_H
+#define BANYAN_ADAPTERS_SERVER_H
 
+#include "adapters/adapter.h"
 #include "core/base/settings.h"
 #include "core/http/client.h"
 
@@ -20,10 +21,14 @@
         .help = "sha256//BASE64 of the server's public key: it alone is trusted, whoever signed its certificate"       \
     }
 
-/* `tls`: without it the rows have no meaning. */
-void server_tls_check(const json_t *settings, bool tls, const char *path, fault_list *faults);
+/* A table with these rows has `host`, `tls` (implicit, none, or what asks for it after connecting), `port`, `user`,
+ * `password` and `timeout`, too. */
 
-/* Texts live as long as settings and secrets. */
-http_client_tls server_tls_read(const json_t *settings, const json_t *secrets);
+void server_check(const setting *table, const json_t *settings, const char *path, fault_list *faults);
+
+/* `ports`: the usual ones by security. Texts live as long as the settings and secrets. A line in the log tells of
+ * what passes in clear: `readable` names it. */
+server_options server_read(
+    const setting *table, const adapter_open_options *options, const unsigned ports[3], const char *readable);
 
 #endif
