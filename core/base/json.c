@@ -108,6 +108,14 @@ json_t *json_get_array(const json_t *object, const char *key) {
     return json_is_array(member) ? member : NULL;
 }
 
+bool json_lists(const json_t *array, const char *text) {
+    for (size_t i = 0; i < json_array_size(array) && text; i++) {
+        const json_t *item = json_array_get(array, i);
+        if (json_is_string(item) && strcmp(json_string_value(item), text) == 0) return true;
+    }
+    return false;
+}
+
 json_t *json_from_span(span text) {
     if (!text.data) text = SPAN("");
     if (span_is_utf8(text)) return json_stringn_nocheck(text.data, text.len);

@@ -32,6 +32,8 @@ bool json_get_bool(const json_t *object, const char *key, bool fallback);
 json_t *json_get_object(const json_t *object, const char *key); /* NULL unless an object */
 json_t *json_get_array(const json_t *object, const char *key);  /* NULL unless an array */
 
+bool json_lists(const json_t *array, const char *text); /* is the text one of its items? NULL never is */
+
 /* Sets a text member; bytes that are not UTF-8 become U+FFFD. NULL text leaves the member out. */
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_span(json_t *object, const char *key, span text);

@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 typedef struct media {
     span type, sub;
@@ -29,15 +28,11 @@ static bool media_of(span text, media *out) {
     return type.len > 0 && out->sub.data && out->sub.len > 0 && !memchr(out->sub.data, '/', out->sub.len);
 }
 
-static bool same(span a, span b) {
-    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
-}
-
 /* How closely the range names the type: 0 not at all, 1 by "*" for all, 2 by its kind, 3 by its name. */
 static int closeness(const media *range, const media *type) {
     if (span_is(range->type, "*")) return span_is(range->sub, "*") ? 1 : 0;
-    if (!same(range->type, type->type)) return 0;
-    return same(range->sub, type->sub) ? 3 : span_is(range->sub, "*") ? 2 : 0;
+    if (!http_name_equal(range->type, type->type)) return 0;
+    return http_name_equal(range->sub, type->sub) ? 3 : span_is(range->sub, "*") ? 2 : 0;
 }
 
 /* Is there a weight of zero among the parameters? */
@@ -46,7 +41,7 @@ static bool is_refused(span item) {
     (void)span_split(&item, ';', &parameter); /* the range itself */
     while (item.data && span_split(&item, ';', &parameter)) {
         span name, value = span_trim(parameter);
-        if (!span_split(&value, '=', &name) || !value.data || !same(span_trim(name), SPAN("q"))) continue;
+        if (!span_split(&value, '=', &name) || !value.data || !http_name_equal(span_trim(name), SPAN("q"))) continue;
         value = span_trim(value);
         for (size_t i = 0; i < value.len; i++)
             if (value.data[i] != '0' && value.data[i] != '.') return false;
@@ -85,7 +80,7 @@ static bool takes(const http_request *request, const char *content_type) {
     const http_field *fields = http_request_headers(request, &count);
     if (!media_of(span_of(content_type), &type)) return true;
     for (size_t i = 0; i < count; i++) {
-        if (!same(fields[i].name, SPAN("Accept")) || span_trim(fields[i].value).len == 0) continue;
+        if (!http_name_equal(fields[i].name, SPAN("Accept")) || span_trim(fields[i].value).len == 0) continue;
         seen++;
         judge_field(&v, fields[i].value, &type);
     }

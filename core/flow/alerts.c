@@ -169,18 +169,6 @@ static void add_left(engine *e, const estate *snapshot, json_t *items) {
 /* ---- silence */
 
 /* One that was configured lately has had no time yet. */
-static int64_t configured_ms(const estate *e, const char *connection) {
-    int64_t at = 0;
-    for (size_t i = 0; i < json_array_size(e->objects); i++) {
-        const json_t *object = json_array_get(e->objects, i);
-        const char *since = json_get_text(object, "updated_at", NULL);
-        bool it_is = strcmp(json_get_text(object, "kind", ""), "connections") == 0 &&
-                     strcmp(json_get_text(object, "name", ""), connection) == 0;
-        if (it_is && since) error_free(clock_parse(span_of(since), &at));
-    }
-    return at;
-}
-
 static error *add_quiet(engine *e, const estate *snapshot, json_t *items) {
     int64_t now = clock_wall_ms();
     error *err = NULL;
@@ -190,7 +178,7 @@ static error *add_quiet(engine *e, const estate *snapshot, json_t *items) {
         int64_t last = 0;
         if (!connection->quiet_after_ms || !connection->enabled) continue;
         err = store_last_arrival(e->options.store, connection->name, &last);
-        int64_t configured = configured_ms(snapshot, connection->name), from = last > configured ? last : configured;
+        int64_t from = last > connection->changed_ms ? last : connection->changed_ms;
         if (err || now - from <= connection->quiet_after_ms) continue;
         snprintf(path, sizeof path, "/api/v1/messages?connection=%s&direction=in", connection->name);
         const alert a = {

@@ -96,13 +96,11 @@ static error *add_links(work *w, const char *id, json_t *outcome, bool *whole) {
 
 static error *make_notice(work *w, const json_t *message, const estate_endpoint *endpoint, json_t *outcome) {
     char now[CLOCK_TEXT_SIZE], type[TYPE_ROOM], id[ID_SIZE];
-    store *kept = w->engine->options.store;
     snprintf(type, sizeof type, "request.%s", json_get_text(outcome, "state", "completed"));
     json_t *body =
         json_pack("{s:s, s:s, s:O}", "type", type, "timestamp", clock_format(clock_wall_ms(), now), "data", outcome);
     char *text = json_text(body, false);
     json_t *result = json_pack("{s:s}", "content_type", "application/json");
-    payload bytes = {.bytes = NULL};
     const outgoing o = {
         .destination = &endpoint->callback.target,
         .endpoint = endpoint->route,
@@ -112,8 +110,7 @@ static error *make_notice(work *w, const json_t *message, const estate_endpoint 
         .why = "tells how a request fared",
     };
     store_change *change = store_change_new();
-    error *err = payload_of(kept, span_of(text), &bytes);
-    if (!err) err = outgoing_add(change, &o, &bytes, id);
+    error *err = outgoing_add_text(change, &o, w->engine->options.store, span_of(text), id);
     if (!err) {
         json_t *detail = json_pack("{s:s, s:s}", "message", id, "type", type);
         store_add_event(change, json_get_text(message, "id", ""), "callback", type, detail);
@@ -122,7 +119,6 @@ static error *make_notice(work *w, const json_t *message, const estate_endpoint 
     } else {
         store_change_free(change);
     }
-    payload_free(&bytes);
     json_decref(result);
     json_decref(body);
     free(text);
@@ -131,10 +127,7 @@ static error *make_notice(work *w, const json_t *message, const estate_endpoint 
 
 static bool is_told(const estate_endpoint *endpoint, const json_t *outcome) {
     const json_t *on = endpoint->callback.on;
-    const char *state = json_get_text(outcome, "state", "");
-    for (size_t i = 0; i < json_array_size(on); i++)
-        if (strcmp(json_string_value(json_array_get(on, i)), state) == 0) return true;
-    return !on;
+    return !on || json_lists(on, json_get_text(outcome, "state", ""));
 }
 
 error *work_callback(work *w) {

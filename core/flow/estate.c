@@ -329,7 +329,15 @@ static void check_exchange(builder *b, const estate_connection *connection, cons
         fault(b, path, "partner", "partner: needs one with an as2_id, under which it is known");
 }
 
-static void build_connection(builder *b, const json_t *body, const char *path, int64_t revision) {
+/* When the object of an estate was written last; 0 for one that is only tried. */
+static int64_t changed_ms(const json_t *object) {
+    const char *text = json_get_text(object, "updated_at", NULL);
+    int64_t at = 0;
+    if (text) error_free(clock_parse(span_of(text), &at));
+    return at;
+}
+
+static void build_connection(builder *b, const json_t *object, const json_t *body, const char *path) {
     json_t *common = json_object(), *own = json_object();
     const adapter *kind = connection_kind(b, body, path);
     split_connection(body, kind, common, own);
@@ -348,7 +356,8 @@ static void build_connection(builder *b, const json_t *body, const char *path, i
             .path = has_path ? settings_text(kind->settings, own, "path") : "{filename}",
             .station = !station && b->e->station_count == 1 ? &b->e->stations[0] : find_station(b->e, station),
             .partner = estate_find_partner(b->e, json_get_text(common, "partner", NULL)),
-            .revision = revision,
+            .revision = json_get_integer(object, "revision", 0),
+            .changed_ms = changed_ms(object),
             .timeout_ms = adapter_duration(kind, own, "timeout", 30000),
             .poll_ms = adapter_duration(kind, own, "poll", poll_default_ms),
             .quiet_after_ms = settings_integer(estate_settings("connections"), common, "quiet_after"),
@@ -650,7 +659,7 @@ static void build_object(builder *b, const char *kind, const json_t *object) {
     if (strcmp(kind, "schemas") == 0) build_schema(b, body, path);
     if (strcmp(kind, "stations") == 0) build_station(b, body, path);
     if (strcmp(kind, "partners") == 0) build_partner(b, body, path);
-    if (strcmp(kind, "connections") == 0) build_connection(b, body, path, json_get_integer(object, "revision", 0));
+    if (strcmp(kind, "connections") == 0) build_connection(b, object, body, path);
     if (strcmp(kind, "scripts") == 0) build_script(b, body, path);
     if (strcmp(kind, "tables") == 0) build_table(b, body, path);
     if (strcmp(kind, "flows") == 0) build_flow(b, body, path);

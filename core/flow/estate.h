@@ -37,6 +37,7 @@ typedef struct estate_connection {
     const estate_partner *partner; /* NULL: none */
     int64_t revision, timeout_ms, poll_ms;
     int64_t quiet_after_ms; /* 0: nobody minds when nothing comes in */
+    int64_t changed_ms;     /* when it became what it is; 0: not known */
     bool enabled;
     bool source; /* some flow takes messages from it */
 } estate_connection;

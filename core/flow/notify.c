@@ -47,12 +47,6 @@ static void news_free(news *n) {
 
 /* ---- which alerts concern whom */
 
-static bool names(const json_t *list, const char *wanted) {
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (wanted && strcmp(json_string_value(json_array_get(list, i)), wanted) == 0) return true;
-    return !list;
-}
-
 static bool lasted(const json_t *alert, int64_t after_ms, int64_t now) {
     int64_t at = 0;
     const char *since = json_get_text(alert, "at", NULL);
@@ -66,8 +60,9 @@ static bool lasted(const json_t *alert, int64_t after_ms, int64_t now) {
 /* What fails on the way of the notification itself would be told by the way that fails. */
 static bool concerns(const estate_notification *notification, const json_t *alert, int64_t now) {
     const char *connection = json_get_text(alert, "connection", "");
-    return names(notification->on, json_get_text(alert, "kind", "")) &&
-           names(notification->partners, json_get_text(alert, "partner", NULL)) &&
+    const json_t *kinds = notification->on, *partners = notification->partners;
+    return (!kinds || json_lists(kinds, json_get_text(alert, "kind", ""))) &&
+           (!partners || json_lists(partners, json_get_text(alert, "partner", NULL))) &&
            strcmp(connection, notification->to.connection->name) != 0 && lasted(alert, notification->after_ms, now);
 }
 
@@ -142,7 +137,6 @@ static json_t *lines_of(const news *n) {
 static error *add_message(
     engine *e, store_change *change, const estate_notification *notification, const news *n, char id[ID_SIZE]) {
     char now[CLOCK_TEXT_SIZE];
-    payload bytes = {.bytes = NULL};
     json_t *body = json_pack("{s:s, s:s, s:o, s:{s:s, s:O, s:O, s:O}}", "type", "alerts", "timestamp",
         clock_format(clock_wall_ms(), now), "text", lines_of(n), "data", "notification", notification->name, "raised",
         n->raised, "standing", n->standing, "resolved", n->resolved);
@@ -156,9 +150,7 @@ static error *add_message(
         .retry = notification->retry,
         .why = "tells of alerts",
     };
-    error *err = payload_of(e->options.store, span_of(text), &bytes);
-    if (!err) err = outgoing_add(change, &o, &bytes, id);
-    payload_free(&bytes);
+    error *err = outgoing_add_text(change, &o, e->options.store, span_of(text), id);
     json_decref(result);
     json_decref(body);
     free(text);

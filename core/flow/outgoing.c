@@ -172,3 +172,11 @@ error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id
     outgoing_add_delivery(change, o->destination, &o->retry, id, path, type, now);
     return NULL;
 }
+
+error *outgoing_add_text(store_change *change, const outgoing *o, store *kept, span text, char id[ID_SIZE]) {
+    payload bytes = {.bytes = NULL};
+    error *err = payload_of(kept, text, &bytes);
+    if (!err) err = outgoing_add(change, o, &bytes, id);
+    payload_free(&bytes);
+    return err;
+}

@@ -24,6 +24,9 @@ typedef struct outgoing {
 /* Adds it all to `change`; the payload is taken on success. ERROR_INVALID when its path cannot be made. */
 must_check error *outgoing_add(store_change *change, const outgoing *o, payload *p, char id[ID_SIZE]);
 
+/* The same of a text that the appliance itself writes. */
+must_check error *outgoing_add_text(store_change *change, const outgoing *o, store *kept, span text, char id[ID_SIZE]);
+
 /* The delivery of message `id` to where it goes, under `path` there; content_type.data may be NULL. */
 void outgoing_add_delivery(store_change *change, const estate_destination *destination, const estate_retry *retry,
     const char *id, const char *path, span content_type, int64_t now);

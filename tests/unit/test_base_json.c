@@ -147,6 +147,18 @@ static void a_member_of_another_type_is_as_good_as_none(void **state) {
     json_decref(value);
 }
 
+static void only_a_whole_text_is_listed(void **state) {
+    (void)state;
+    json_t *list = json_pack("[s, i, s, n]", "failed", 7, "");
+    assert_true(json_lists(list, "failed"));
+    assert_true(json_lists(list, ""));
+    assert_false(json_lists(list, "fail"));
+    assert_false(json_lists(list, "7"));
+    assert_false(json_lists(list, NULL));
+    assert_false(json_lists(NULL, "failed"));
+    json_decref(list);
+}
+
 static void bytes_that_are_no_utf8_become_replacement_characters(void **state) {
     (void)state;
     static const struct {
@@ -207,6 +219,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_json_is_refused_with_its_line_and_column),
         cmocka_unit_test(members_keep_their_order_and_canonical_text_sorts_them),
         cmocka_unit_test(a_member_of_another_type_is_as_good_as_none),
+        cmocka_unit_test(only_a_whole_text_is_listed),
         cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
         cmocka_unit_test(a_string_that_is_written_without_a_tree_reads_back_the_same),
     };
