@@ -143,7 +143,7 @@ void exchange_answered_as_is(exchange *x) {
 
 static void answer(void *owner) {
     exchange *x = owner;
-    if (x->script && x->answer.status != 204)
+    if (x->script && !x->plan->gaps[x->side].response && x->answer.status != 204)
         exchange_run_response_script(x);
     else
         exchange_answered_as_is(x);
@@ -319,7 +319,7 @@ static void reach_back_end(exchange *x) {
 /* ---- the way in ---- */
 
 static void begin(exchange *x) {
-    if (x->script)
+    if (x->script && !x->plan->gaps[x->side].request)
         exchange_run_request_script(x);
     else
         exchange_call_back_end(x);

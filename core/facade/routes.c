@@ -5,7 +5,6 @@
 
 #include "core/base/memory.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 /* What the router finds. */
@@ -91,6 +90,7 @@ static void add_endpoint(routes *r, const estate_endpoint *endpoint, switches *t
     route_plan *plan = &r->plans[r->count++];
     plan->endpoint = endpoint;
     plan->turn = turns ? switches_find(turns, endpoint->route) : NULL;
+    plan->gaps = xcalloc(SIDES, sizeof *plan->gaps);
     policy_chain_prepare(&plan->policies, endpoint, faults);
     fix_answer(plan);
     reply_check(r->estate, endpoint, faults);
@@ -128,6 +128,7 @@ void routes_release(routes *r) {
     for (size_t i = 0; i < r->count; i++) {
         policy_chain_forget(&r->plans[i].policies);
         free(r->plans[i].fixed);
+        free(r->plans[i].gaps);
     }
     http_router_free(r->router);
     map_free(r->chains, free);

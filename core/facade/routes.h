@@ -12,7 +12,15 @@
 #include "core/http/request.h"
 #include "core/http/router.h"
 
+#include <stdatomic.h>
+
 typedef struct routes routes;
+
+/* The functions that the script of a side was found not to have when a request came by: it is not called for them
+ * again. All that a plan learns; from any thread. */
+typedef struct script_gaps {
+    atomic_bool request, response;
+} script_gaps;
 
 /* One endpoint as requests use it. */
 typedef struct route_plan {
@@ -21,6 +29,7 @@ typedef struct route_plan {
     char *fixed; /* the body of the one answer that it gives; NULL: it asks somebody */
     size_t fixed_len;
     route_switch *turn;      /* NULL: it has one side only */
+    script_gaps *gaps;       /* [SIDES] */
     struct route_plan *next; /* of the same method and path, with fewer or other conditions */
 } route_plan;
 

@@ -129,6 +129,13 @@ static bool script_answered(exchange *x, frame *reply) {
     return true;
 }
 
+/* Has the script no such function? Then the next request does not look for it. */
+static bool lacks_function(const exchange *x, atomic_bool *gap) {
+    bool absent = json_get_bool(x->outcome, "absent", false);
+    if (absent) atomic_store_explicit(gap, true, memory_order_relaxed);
+    return absent;
+}
+
 /* ---- before the back-end ---- */
 
 static void call_others(exchange *x, void (*done)(void *, json_t *)) {
@@ -173,6 +180,12 @@ static void after_request_script(void *owner, frame *reply, error *failure) {
     }
     json_decref(x->call_answers);
     x->call_answers = NULL; /* those of the response script are others */
+    if (lacks_function(x, &x->plan->gaps[x->side].request)) {
+        json_decref(x->outcome);
+        x->outcome = NULL;
+        exchange_call_back_end(x);
+        return;
+    }
     if (script_answered(x, reply)) return;
     const json_t *result = json_array_get(json_get_array(x->outcome, "results"), 0);
     json_object_update(x->parameters, json_get_object(result, "vars"));
@@ -249,6 +262,7 @@ static void after_response_script(void *owner, frame *reply, error *failure) {
     if (json_get_object(outcome, "rejected")) {
         script_answered(x, reply);
     } else if (json_get_bool(outcome, "passed", false)) {
+        (void)lacks_function(x, &x->plan->gaps[x->side].response);
         exchange_answered_as_is(x);
     } else {
         const json_t *result = json_array_get(json_get_array(outcome, "results"), 0);

@@ -35,11 +35,12 @@
  *    "respond": true when req:respond was called (then results[0] is the answer),
  *    "rejected": {"reason","place": "script.lua:12","code"?,"where"?,"segment"? …} when reject() was called or the
  * payload could not be parsed ("code": "malformed", "where": "line 3, column 7"), "passed": true when the function is
- * absent or gave nil (request/response: the body goes on unchanged), "log": [{"level","text","line"}], "script":
- * "NAME@hash", "calls": [{"connection","method","path","headers":{},"content_type"?,"body"?: base64}] when the script
- * waits for answers: then nothing else counts, and it is to be run again with "answers" longer by these} All texts of
- * vars, keys and headers are texts. A script error is an `error` whose text is "script.lua:12: message" and whose place
- * is "script.lua:12"; the outcome then still holds "log" and "script".
+ * absent or gave nil (request/response: the body goes on unchanged), "absent": true when the module has none, "log":
+ * [{"level","text","line"}], "script": "NAME@hash", "calls":
+ * [{"connection","method","path","headers":{},"content_type"?,"body"?: base64}] when the script waits for answers: then
+ * nothing else counts, and it is to be run again with "answers" longer by these} All texts of vars, keys and headers
+ * are texts. A script error is an `error` whose text is "script.lua:12: message" and whose place is "script.lua:12";
+ * the outcome then still holds "log" and "script".
  */
 #ifndef BANYAN_CORE_SCRIPT_HOST_H
 #define BANYAN_CORE_SCRIPT_HOST_H

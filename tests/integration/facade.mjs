@@ -576,6 +576,23 @@ test("a fixed answer needs neither back-end nor script (F40)", async () => {
   assert.deepEqual([words.headers.get("content-type"), await words.text()], ["text/x-note", "closed"]);
 });
 
+// A function that a script lacks is not looked for with each request, but with each version of the script.
+test("a script may have one function, the other, and get one later", async () => {
+  const script = (source) => us.apply({scripts: [{name: "halves", source}]});
+  await script("return {response = function(res) return {json = {after = res.json.method}} end}");
+  await us.apply({endpoints: [{route: "/halves", legacy: {connection: "old-http", path: "halves"}, script: "halves"}]});
+  for (let i = 0; i < 3; i++) assert.deepEqual(await json("/halves"), {after: "GET"});
+  await script("return {request = function(req) return {body = 'made', headers = {['x-made'] = 'yes'}} end}");
+  for (let i = 0; i < 3; i++) {
+    const passed = await json("/halves", {method: "POST", body: "sent"});
+    assert.deepEqual([passed.servedBy, passed.body, passed.headers["x-made"]], ["old", "made", "yes"]);
+  }
+  await script("return {request = function(req) return req:respond{json = {by = 'script'}} end, response = function() end}");
+  for (let i = 0; i < 3; i++) assert.deepEqual(await json("/halves"), {by: "script"});
+  await script("return {}");
+  for (let i = 0; i < 3; i++) assert.equal((await json("/halves", {method: "POST", body: "sent"})).body, "sent");
+});
+
 test("what cannot be is refused with its place", async () => {
   const bad = async (endpoint, connection) => {
     const answer = await us.api("POST", "/api/v1/apply?dry_run=true", {connections: connection ? [connection] : [], endpoints: [endpoint]});

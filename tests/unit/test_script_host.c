@@ -218,6 +218,11 @@ static void a_function_left_out_passes_the_request_on(void **state) {
     script_outcome out;
     assert_null(fixture_run(M("function M.request() end"), "{\"function\":\"response\"}", "", &out));
     assert_true(json_get_bool(out.result, "passed", false));
+    assert_true(json_get_bool(out.result, "absent", false));
+    script_outcome_free(&out);
+    assert_null(fixture_run(M("function M.request() end"), "{\"function\":\"request\"}", "", &out));
+    assert_true(json_get_bool(out.result, "passed", false));
+    assert_false(json_get_bool(out.result, "absent", false)); /* it may do something the next time */
     script_outcome_free(&out);
 }
 
