@@ -7,6 +7,7 @@
 #include "core/crypto/digest.h"
 #include "core/facade/answer.h"
 #include "core/facade/policies.h"
+#include "core/worker/courier.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@ typedef struct file_call {
     char *path;
     int64_t until_ms; /* monotonic */
     bool removes, may_be_file;
-    int fd; /* where a large one goes; -1: it is not known to be large */
+    bool bare; /* the courier is asked without settings and secrets, which it has from the request before */
+    int fd;    /* where a large one goes; -1: it is not known to be large */
     back_end_answer answer;
 } file_call;
 
@@ -95,7 +97,11 @@ static void after_courier(void *owner, frame *reply, error *failure);
 static void ask_courier(file_call *c) {
     json_t *head = NULL;
     int64_t left_ms = c->until_ms - clock_monotonic_ms();
-    error *err = call_courier_head(c->services->config, c->connection, &head);
+    error *err = NULL;
+    if (c->bare)
+        head = call_courier_bare_head(c->connection);
+    else
+        err = call_courier_head(c->services->config, c->connection, &head);
     if (err) {
         end(c, err);
         return;
@@ -104,15 +110,23 @@ static void ask_courier(file_call *c) {
         .kind = WORKER_COURIER,
         .lane = c->connection->name,
         .deadline_ms = left_ms > 1 ? left_ms : 1,
+        .reads_only = !c->removes,
         .done = after_courier,
         .context = c,
     };
     json_put_text(head, "path", c->path);
     json_object_set_new(head, "inline_limit", json_integer(READ_BYTES_MAX));
     call_prepare(&work.call, c->removes ? OPERATION_REMOVE : OPERATION_READ, head, NULL);
-    work.call.secret = true;
+    work.call.secret = !c->bare;
     if (c->fd >= 0) frame_put_descriptor(&work.call, fcntl(c->fd, F_DUPFD_CLOEXEC, 0));
     worker_pool_submit(c->services->pool, &work);
+}
+
+/* The courier has no session, or the one that it had was no good any more: it gets all that it needs for a new one. */
+static bool wants_settings(const file_call *c, const frame *reply, const error *err) {
+    if (!c->bare) return false;
+    if (err) return error_code_of(err) == ERROR_UNREACHABLE && error_wait_ms(err) == 0;
+    return span_equal(frame_get(reply, TAG_JSON, 0), SPAN(COURIER_WANTS_SETTINGS));
 }
 
 /* Once more, into a file. */
@@ -128,6 +142,12 @@ static void read_into_file(file_call *c) {
 static void after_courier(void *owner, frame *reply, error *failure) {
     file_call *c = owner;
     error *err = failure ? failure : frame_get_error(reply);
+    if (wants_settings(c, reply, err)) {
+        error_free(err);
+        c->bare = false;
+        ask_courier(c);
+        return;
+    }
     if (err && error_code_of(err) == ERROR_LIMIT && c->may_be_file && c->fd < 0) {
         error_free(err);
         read_into_file(c);
@@ -172,6 +192,7 @@ void back_end_file_call(
         .until_ms = clock_monotonic_ms() + request->timeout_ms,
         .removes = removes,
         .may_be_file = request->may_be_file && !removes,
+        .bare = !removes,
         .fd = -1,
         .answer = {.status = removes ? 204 : 200, .bytes = SPAN("")},
     };

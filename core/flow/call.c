@@ -235,7 +235,7 @@ error *call_translator(worker_pool *pool, call_scope *scope, frame_operation ope
     return call_worker(pool, &request, scope, reply, head);
 }
 
-static json_t *bare_head(const estate_connection *connection) {
+json_t *call_courier_bare_head(const estate_connection *connection) {
     return json_pack("{s:s, s:s, s:I, s:I}", "connection", connection->name, "kind", connection->adapter->kind,
         "revision", (json_int_t)connection->revision, "timeout_ms", (json_int_t)connection->timeout_ms);
 }
@@ -244,7 +244,7 @@ error *call_courier_head(config *c, const estate_connection *connection, json_t 
     json_t *secrets = NULL;
     error *err = config_secrets(c, connection, &secrets);
     if (err) return err;
-    *head = bare_head(connection);
+    *head = call_courier_bare_head(connection);
     json_object_set(*head, "settings", (json_t *)(uintptr_t)connection->settings);
     json_object_set_new(*head, "secrets", secrets);
     return NULL;
@@ -281,7 +281,7 @@ static error *call_kept(worker_pool *pool, const estate_connection *connection, 
 error *call_courier_kept(config *c, worker_pool *pool, const estate_connection *connection, const kept_call *call,
     frame *reply, json_t **head) {
     json_t *with_settings = NULL;
-    error *err = call_kept(pool, connection, call, bare_head(connection), reply, head);
+    error *err = call_kept(pool, connection, call, call_courier_bare_head(connection), reply, head);
     if (!err && json_get_bool(*head, "wants_settings", false)) {
         frame_clear(reply);
         json_decref(*head);

@@ -50,6 +50,10 @@ must_check error *call_translator(worker_pool *pool, call_scope *scope, frame_op
 /* The head of every courier request: who it is for, with settings and secrets; more members are added by the caller. */
 must_check error *call_courier_head(config *c, const estate_connection *connection, json_t **head);
 
+/* Without settings and secrets, for a courier that may have its session; else it answers {"wants_settings": true}. New
+ * reference. */
+json_t *call_courier_bare_head(const estate_connection *connection);
+
 /* To a connection's courier; takes the call. Waits, as call_translator. */
 must_check error *call_courier(
     worker_pool *pool, const estate_connection *connection, frame *take_call, frame *reply, json_t **head);

@@ -413,7 +413,7 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
     error *err = frame_get_json(request, &head);
     if (err) return err;
     if (!has_settings(head) && !is_current(self, head)) {
-        frame_put(reply, TAG_JSON, SPAN("{\"wants_settings\": true}"));
+        frame_put(reply, TAG_JSON, SPAN(COURIER_WANTS_SETTINGS));
         json_decref(head);
         return NULL;
     }

@@ -32,6 +32,8 @@
 
 #include "core/worker/frame.h"
 
+#define COURIER_WANTS_SETTINGS "{\"wants_settings\":true}"
+
 /* Serves requests until the desk closes the channel; called in a fresh worker process, in its sandbox. Returns the exit
  * status. */
 int courier_main(frame_channel *channel);

@@ -46,7 +46,9 @@ typedef struct worker_request {
     worker_kind kind;
     const char *lane; /* courier: the connection; requests of one lane run one after another in one courier, which keeps
                          its session */
-    frame call;       /* taken: operation and fields; set `secret` when it holds any */
+    bool
+        reads_only; /* courier: it changes nothing at the peer, and may be sent behind others of its lane that do not */
+    frame call;     /* taken: operation and fields; set `secret` when it holds any */
     int64_t deadline_ms; /* from the moment the worker starts on it; 0: 30 s */
     /* The reply is borrowed for the time of the call. A `failure` is the callee's; with it, the reply is NULL unless
      * the worker itself reported the failure: then its head may tell more (the log of a script). Called on the pool's

@@ -149,6 +149,29 @@ static bool start_couriers(worker_pool *pool) {
     return starting > 0;
 }
 
+/* What only reads follows what only reads into the courier before that is answered: each hop saved is two changes of
+ * process. */
+static bool may_follow(const worker_pool *pool, const slot *s) {
+    if (s->kind != WORKER_COURIER || s->state != SLOT_READY || !s->served || !s->last || s->flights >= FLIGHTS_MAX)
+        return false;
+    const task *next = s->served->waiting.first;
+    bool slow = pool->now_ms - s->first->head_since_ms >= SLOW_AFTER_MS;
+    return next && next->request.reads_only && s->last->work->request.reads_only && !slow;
+}
+
+static bool has_turn(const worker_pool *pool, const slot *s) {
+    return !pool->line_first || pool->now_ms - s->served->turn_since_ms < TURN_MS;
+}
+
+static void serve_idle(worker_pool *pool, slot *s) {
+    bool has_work = s->served && s->served->waiting.first;
+    if (has_work && s->served->silent && !has_room_for_silence(pool)) return;
+    if (has_work && has_turn(pool, s))
+        send_next(pool, s);
+    else if (!has_work && pool->now_ms - s->idle_since_ms >= IDLE_COURIER_MS)
+        slot_retire(pool, s);
+}
+
 void lanes_dispatch(worker_pool *pool) {
     for (lane *l; (l = next_in_turn(pool));) {
         slot *s = find_courier(pool, false);
@@ -161,13 +184,9 @@ void lanes_dispatch(worker_pool *pool) {
     }
     for (size_t i = pool->translator_count; i < pool->slot_count; i++) {
         slot *s = &pool->slots[i];
-        if (!is_idle(s)) continue;
-        bool has_work = s->served && s->served->waiting.first;
-        if (has_work && s->served->silent && !has_room_for_silence(pool)) continue;
-        if (has_work && (!pool->line_first || pool->now_ms - s->served->turn_since_ms < TURN_MS))
+        if (is_idle(s)) serve_idle(pool, s);
+        while (may_follow(pool, s) && has_turn(pool, s))
             send_next(pool, s);
-        else if (!has_work && pool->now_ms - s->idle_since_ms >= IDLE_COURIER_MS)
-            slot_retire(pool, s);
     }
 }
 

@@ -15,6 +15,7 @@ enum { STORED_MAX = 1 << 20 };
 /* What the adapter saw, in memory that the test sees too. */
 typedef struct record {
     _Atomic int opened, closed, staged;
+    _Atomic int allowed; /* uses of a session with a gate */
     char path[256], identity[64], password[64], pattern[64];
     bool replace, again;
     uint64_t size;
@@ -53,6 +54,8 @@ static error *use(adapter_session *session) {
     if (session->uses++ > 0 && json_get_bool(session->settings, "stale", false))
         return error_new(ERROR_UNREACHABLE, "the peer has closed the connection");
     if (json_get_bool(session->settings, "down", false)) return error_new(ERROR_UNREACHABLE, "the peer is down");
+    while (json_get_bool(session->settings, "gate", false) && session->uses > seen->allowed)
+        poll(NULL, 0, 1);
     poll(NULL, 0, (int)json_get_integer(session->settings, "sleep_ms", 0));
     if (json_get_bool(session->settings, "crash", false)) _exit(7);
     return NULL;
@@ -469,6 +472,47 @@ static void a_lane_is_served_in_order_by_one_courier(void **state) {
     tear_down(&r);
 }
 
+/* How many requests were sent to the lane's courier and are not answered. */
+static int in_flight(const rig *r) {
+    int count = 0;
+    size_t i;
+    json_t *one, *status = worker_pool_status(r->f.pool);
+    json_array_foreach(status, i, one) if (json_get_text(one, "connection", NULL)) count +=
+        json_get_bool(one, "busy", false) ? 1 + (int)json_get_integer(one, "queued", 0) : 0;
+    json_decref(status);
+    return count;
+}
+
+static void what_only_reads_is_sent_without_waiting_and_a_write_is_not(void **state) {
+    (void)state;
+    enum { COUNT = 5 };
+    static const bool reads[COUNT] = {false, true, true, false, true};
+    rig r;
+    pending p[COUNT];
+    set_up(&r, 1);
+    for (int i = 0; i < COUNT; i++) {
+        worker_request request = courier_request(OPERATION_READ, "a");
+        request.reads_only = reads[i];
+        submit(&r.f, &p[i], request, head_of("a", "{\"gate\":true}", "{\"path\":\"x\"}"));
+    }
+    while (worker_pool_waiting(r.f.pool) != COUNT - 1)
+        poll(NULL, 0, 1);
+    assert_int_equal(in_flight(&r), 1);
+    seen->allowed = 1; /* what writes is answered, and both that read go together */
+    while (worker_pool_waiting(r.f.pool) > 2)
+        poll(NULL, 0, 1);
+    assert_int_equal(worker_pool_waiting(r.f.pool), 2);
+    assert_int_equal(in_flight(&r), 2);
+    seen->allowed = COUNT;
+    for (int i = 0; i < COUNT; i++) {
+        pending_wait(&p[i]);
+        assert_done(&p[i]);
+        if (i) assert_int_equal(p[i].order, p[i - 1].order + 1);
+        pending_clear(&p[i]);
+    }
+    tear_down(&r);
+}
+
 static void a_slow_lane_does_not_hold_up_another(void **state) {
     (void)state;
     rig r;
@@ -541,9 +585,14 @@ static void a_courier_that_dies_costs_one_request_of_its_lane(void **state) {
     rig r;
     pending crash, next[3];
     set_up(&r, 1);
-    submit(&r.f, &crash, courier_request(OPERATION_PROBE, "a"), head_of("a", "{\"crash\":true}", "{}"));
-    for (int i = 0; i < 3; i++)
-        submit(&r.f, &next[i], courier_request(OPERATION_PROBE, "a"), head_of("a", "{}", "{}"));
+    worker_request dies = courier_request(OPERATION_PROBE, "a");
+    dies.reads_only = true; /* what follows may have been sent to the one that dies, and is given to another */
+    submit(&r.f, &crash, dies, head_of("a", "{\"crash\":true}", "{}"));
+    for (int i = 0; i < 3; i++) {
+        worker_request follows = courier_request(OPERATION_PROBE, "a");
+        follows.reads_only = i < 2;
+        submit(&r.f, &next[i], follows, head_of("a", "{}", "{\"revision\":2}"));
+    }
     pending_wait(&crash);
     assert_failed(&crash, ERROR_CRASHED, "status 7");
     for (int i = 0; i < 3; i++) {
@@ -644,6 +693,7 @@ int main(void) {
         cmocka_unit_test(a_session_is_kept_until_the_connection_changes),
         cmocka_unit_test(a_session_that_went_stale_is_opened_anew_and_nothing_is_lost),
         cmocka_unit_test(a_lane_is_served_in_order_by_one_courier),
+        cmocka_unit_test(what_only_reads_is_sent_without_waiting_and_a_write_is_not),
         cmocka_unit_test(a_slow_lane_does_not_hold_up_another),
         cmocka_unit_test(more_lanes_than_couriers_are_all_served),
         cmocka_unit_test(a_busy_lane_lets_others_have_their_turn),
