@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 enum { V4_AT = 12, TEXT_ROOM = 64 };
 
@@ -53,25 +54,36 @@ bool network_holds_text(const network *n, span address) {
     return parse_address(address, &one, &width) && network_holds(n, &one);
 }
 
-bool network_is_public(const struct sockaddr *address) {
-    static const char *const special[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48",
-        "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "fc00::/7", "fe80::/10", "fec0::/10",
-        "ff00::/8"};
-    network one = {.bits = 128}, n;
-    if (address->sa_family == AF_INET) {
-        memcpy(one.address, mapped, V4_AT);
-        memcpy(one.address + V4_AT, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    } else if (address->sa_family == AF_INET6) {
-        memcpy(one.address, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+bool network_of_peer(const struct sockaddr *peer, network *out) {
+    out->bits = 128;
+    if (peer->sa_family == AF_INET) {
+        memcpy(out->address, mapped, V4_AT);
+        memcpy(out->address + V4_AT, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
+    } else if (peer->sa_family == AF_INET6) {
+        memcpy(out->address, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
     } else {
         return false;
     }
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-        error *err = network_parse(span_of(special[i]), &n);
-        error_free(err);
-        if (!err && network_holds(&n, &one)) return false;
-    }
     return true;
+}
+
+bool network_is_in(const network *address, const char *const *networks) {
+    network n;
+    for (size_t i = 0; networks[i]; i++) {
+        error *err = network_parse(span_of(networks[i]), &n);
+        if (err) abort(); /* they are our own constants */
+        if (network_holds(&n, address)) return true;
+    }
+    return false;
+}
+
+/* Of IPv6 only the global unicast addresses are public (RFC 4291 §2.4); the others need no names here. */
+bool network_is_public(const struct sockaddr *peer) {
+    static const char *const global[] = {"::ffff:0:0/96", "2000::/3", NULL};
+    static const char *const special[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+        NULL};
+    network address;
+    return network_of_peer(peer, &address) && network_is_in(&address, global) && !network_is_in(&address, special);
 }

@@ -5,13 +5,12 @@
 
 #include "adapters/as2/as2.h"
 #include "core/base/base64.h"
+#include "core/base/network.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { IDLE_CLIENTS = 16, HEADERS_MAX = 128, ANSWER_MAX = 1 << 20 };
@@ -90,46 +89,9 @@ bool post_is_allowed(const estate_connection *connection, const char *url, bool 
     return *any;
 }
 
-static bool is_public4(uint32_t a) {
-    static const struct {
-        uint32_t net, mask;
-    } closed[] = {
-        {0x00000000, 0xff000000},
-        {0x0a000000, 0xff000000},
-        {0x64400000, 0xffc00000},
-        {0x7f000000, 0xff000000},
-        {0xa9fe0000, 0xffff0000},
-        {0xac100000, 0xfff00000},
-        {0xc0000000, 0xffffff00},
-        {0xc0000200, 0xffffff00},
-        {0xc0a80000, 0xffff0000},
-        {0xc6120000, 0xfffe0000},
-        {0xc6336400, 0xffffff00},
-        {0xcb007100, 0xffffff00},
-        {0xe0000000, 0xe0000000},
-    };
-    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
-        if ((a & closed[i].mask) == closed[i].net) return false;
-    return true;
-}
-
-/* Global unicast, and not a disguised IPv4 address (RFC 6890). */
-static bool is_public6(const unsigned char *a) {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (memcmp(a, mapped, sizeof mapped) == 0)
-        return is_public4((uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15]);
-    if ((a[0] & 0xe0) != 0x20) return false;                                                    /* only 2000::/3 */
-    if (a[0] == 0x20 && a[1] == 0x02) return false;                                             /* 6to4 */
-    return !(a[0] == 0x20 && a[1] == 0x01 && (a[2] == 0x00 || (a[2] == 0x0d && a[3] == 0xb8))); /* Teredo, examples */
-}
-
 static bool is_public(void *context, const struct sockaddr *address) {
     (void)context;
-    if (address->sa_family == AF_INET)
-        return is_public4(ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
-    if (address->sa_family == AF_INET6)
-        return is_public6(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
-    return false;
+    return network_is_public(address);
 }
 
 /* ---- the call ---- */
