@@ -46,20 +46,20 @@ static error *add_file(hmac *h, int fd, uint64_t size) {
 error *sign_webhook(span secret, const char *id, int64_t seconds, span body, int fd, uint64_t size, buf *signature) {
     buf key = BUF_MAX(SECRET_MAX * 2);
     char time[32];
-    unsigned char sum[DIGEST_SIZE];
+    unsigned char sum[DIGEST_BYTES_MAX];
     if (!read_secret(secret, &key)) {
         wipe(&key);
         return sign_check_secret(secret);
     }
-    hmac *h = hmac_new(buf_span(&key));
+    hmac *h = hmac_new(DIGEST_SHA256, buf_span(&key));
     snprintf(time, sizeof time, ".%lld.", (long long)seconds);
     hmac_update(h, span_of(id));
     hmac_update(h, span_of(time));
     if (fd < 0) hmac_update(h, body);
     error *err = fd < 0 ? NULL : add_file(h, fd, size);
-    hmac_finish(h, sum);
+    size_t len = hmac_finish(h, sum);
     buf_add_text(signature, "v1,");
-    base64_write(span_make((const char *)sum, sizeof sum), signature);
+    base64_write(span_make((const char *)sum, len), signature);
     wipe(&key);
     return err;
 }

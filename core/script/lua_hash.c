@@ -12,13 +12,14 @@
 #include "core/base/base64.h"
 #include "core/base/id.h"
 #include "core/crypto/digest.h"
+#include "core/crypto/hmac.h"
 #include "core/script/library.h"
 #include "core/script/sandbox.h"
 #include "core/script/values.h"
 
 #include <zlib.h>
 
-enum { UUID_BYTES = 16, BLOCK_MAX = 128 };
+enum { UUID_BYTES = 16 };
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -70,24 +71,15 @@ static int hash_sha512(lua_State *L) {
     return push_digest(L, DIGEST_SHA512);
 }
 
-/* RFC 2104 §2. */
 static int hash_hmac(lua_State *L) {
     static const char *const names[] = {"sha1", "sha256", "sha384", "sha512", NULL};
     static const digest_kind kinds[] = {DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
     span key = check_bytes(L, 1), bytes = check_bytes(L, 2);
     digest_kind kind = kinds[luaL_checkoption(L, 3, "sha256", names)];
-    size_t block = kind == DIGEST_SHA384 || kind == DIGEST_SHA512 ? 128 : 64;
-    unsigned char inner[BLOCK_MAX] = {0}, outer[BLOCK_MAX], out[DIGEST_BYTES_MAX];
-    if (key.len > block)
-        digest_of(kind, key, (span){NULL, 0}, inner);
-    else
-        memcpy(inner, key.data, key.len);
-    for (size_t i = 0; i < block; i++) {
-        outer[i] = inner[i] ^ 0x5C;
-        inner[i] ^= 0x36;
-    }
-    size_t len = digest_of(kind, span_make((char *)inner, block), bytes, out);
-    len = digest_of(kind, span_make((char *)outer, block), span_make((char *)out, len), out);
+    unsigned char out[DIGEST_BYTES_MAX];
+    hmac *h = hmac_new(kind, key);
+    hmac_update(h, bytes);
+    size_t len = hmac_finish(h, out);
     push_hex(L, out, len);
     return 1;
 }

@@ -19,6 +19,7 @@ static void hashes_are_those_of_the_standards(void **state) {
         /* RFC 4231 cases 1, 2 and 6 */
         {"hash.hmac(('\\x0b'):rep(20), 'Hi There')",
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {"hash.hmac('', '')", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
         {"hash.hmac('Jefe', 'what do ya want for nothing?', 'sha512'):sub(1, 16)", "164b7a7bfcf819e2"},
         {"hash.hmac(('\\xaa'):rep(131), 'Test Using Larger Than Block-Size Key - Hash Key First')",
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
