@@ -180,6 +180,7 @@ bool estate_is_sealed(const json_t *value);
 estate *estate_hold(estate *e);
 void estate_release(estate *e); /* NULL is fine; the last one frees it */
 
+const estate_station *estate_find_station(const estate *e, const char *name);
 const estate_connection *estate_find_connection(const estate *e, const char *name); /* NULL: none */
 /* The connection of that kind between these AS2 names; NULL: none. `to` alone: any of that station. */
 const estate_connection *estate_find_exchange(const estate *e, const char *kind, const char *from, const char *to);
