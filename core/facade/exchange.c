@@ -428,7 +428,7 @@ static json_t *parameters_of(const http_route_match *match) {
 
 void exchange_start(
     const exchange_services *services, routes *snapshot, const routes_match *match, http_request *request) {
-    exchange *x = xcalloc(1, sizeof *x);
+    exchange *x = xcalloc(1, sizeof *x + match->plan->policies.count * sizeof *x->memory);
     x->services = services;
     x->routes = routes_hold(snapshot);
     x->estate = routes_estate(snapshot);

@@ -19,20 +19,19 @@ struct exchange {
     const route_plan *plan;
     const estate_endpoint *endpoint; /* of the plan */
     http_request *request;
-    json_t *parameters;         /* of the path, then what the request script adds */
-    char *caller;               /* who calls; NULL: nobody known */
-    char address[48];           /* from where, seen past our own proxies */
-    json_t *claims;             /* of the token that was found good; NULL: none */
-    int64_t daily_requests;     /* the quota of the caller's key; 0: none */
-    bool own_credentials;       /* the Authorization field was for us: it is not passed on */
-    bool whole_answer;          /* a policy needs the back-end's answer in one piece: it does not pass as it comes */
-    store_change *with_answer;  /* of a policy: durable before the answer goes out; NULL: nothing */
-    bool untracked;             /* a policy decided that this request leaves no message (health checks, cache hits) */
-    char id[ID_SIZE];           /* of the message that the request becomes; also the request's id towards back-ends */
-    int64_t started_at;         /* wall time, ms */
-    size_t step;                /* of the policies, while they run */
-    bool body_there;            /* the policies that run are those on the body */
-    void *memory[POLICIES_MAX]; /* each policy's own, by its place in the chain; freed in on_end */
+    json_t *parameters;        /* of the path, then what the request script adds */
+    char *caller;              /* who calls; NULL: nobody known */
+    char address[48];          /* from where, seen past our own proxies */
+    json_t *claims;            /* of the token that was found good; NULL: none */
+    int64_t daily_requests;    /* the quota of the caller's key; 0: none */
+    bool own_credentials;      /* the Authorization field was for us: it is not passed on */
+    bool whole_answer;         /* a policy needs the back-end's answer in one piece: it does not pass as it comes */
+    store_change *with_answer; /* of a policy: durable before the answer goes out; NULL: nothing */
+    bool untracked;            /* a policy decided that this request leaves no message (health checks, cache hits) */
+    char id[ID_SIZE];          /* of the message that the request becomes; also the request's id towards back-ends */
+    int64_t started_at;        /* wall time, ms */
+    size_t step;               /* of the policies, while they run */
+    bool body_there;           /* the policies that run are those on the body */
     bool back_end_failed;
     guard_ticket guard;               /* of the back-end that is being asked */
     const estate_destination *target; /* the back-end that answers this request; NULL: none */
@@ -55,6 +54,7 @@ struct exchange {
     struct pass *pass;      /* while bodies pass as they come */
     http_field *shaped;     /* header fields that the request script changed */
     attachment shaped_body; /* its body, when it made one */
+    void *memory[];         /* each policy's own, by its place in the chain; freed in on_end */
 };
 
 /* ---- for policies ---- */

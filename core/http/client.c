@@ -176,11 +176,11 @@ error *http_client_call(http_client *client, const http_call *call, http_answer 
     answer->body = BUF_MAX(call->answer_fd < 0 ? (size_t)call->answer_maximum : 0);
     exchange x = {.call = call, .answer = answer};
     /* An empty Expect keeps libcurl from waiting for a 100 that many servers never send. */
-    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-    if (call->chunked) headers = curl_slist_append(headers, "Transfer-Encoding: chunked");
+    static const char *const more[] = {"Expect:", "Transfer-Encoding: chunked"};
+    struct curl_slist *headers = NULL;
     error *err = http_is_token(span_of(call->method)) ? http_curl_check_url(call->url)
                                                       : error_new(ERROR_INVALID, "malformed method");
-    if (!err) err = http_curl_add_headers(&headers, call->headers, call->header_count);
+    if (!err) err = http_curl_list_headers(call->headers, call->header_count, more, call->chunked ? 2 : 1, &headers);
     if (err) goto out;
     set_options(client, &x, headers);
     client->words[0] = '\0';
@@ -194,7 +194,7 @@ error *http_client_call(http_client *client, const http_call *call, http_answer 
     split_head(answer);
 out:
     curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
+    free(headers);
     if (err) http_answer_free(answer);
     return err;
 }

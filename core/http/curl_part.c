@@ -18,46 +18,104 @@ void http_curl_start(void) {
     pthread_once(&library_once, start_library);
 }
 
-/* One strict reading of the URL (SR-04): scheme, host, no user, no fragment, no control characters. */
-error *http_curl_check_url(const char *url) {
-    error *err = NULL;
-    char *user = NULL, *fragment = NULL, *scheme = NULL;
-    if (strlen(url) > URL_BYTES_MAX) return error_new(ERROR_INVALID, "the URL is longer than %d bytes", URL_BYTES_MAX);
-    for (const char *c = url; *c; c++)
+static error *check_text(const char *url) {
+    const char *c = url;
+    for (; *c; c++) {
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7F || *c == '\\')
             return error_new(ERROR_INVALID, "the URL holds a character that must be encoded");
+        if (*c == '#') return error_new(ERROR_INVALID, "%s: a fragment cannot be sent", url);
+    }
+    return c - url > URL_BYTES_MAX ? error_new(ERROR_INVALID, "the URL is longer than %d bytes", URL_BYTES_MAX) : NULL;
+}
+
+/* One strict reading of the URL (SR-04): scheme, host, no user, no fragment, no control characters. */
+error *http_curl_check_url(const char *url) {
+    char *user = NULL, *scheme = NULL;
+    error *err = check_text(url);
+    if (err) return err;
     CURLU *parts = curl_url();
     if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK)
         err = error_new(ERROR_INVALID, "%s is not a URL: write http://host/path or https://host/path", url);
     if (!err) curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
     if (!err) curl_url_get(parts, CURLUPART_USER, &user, 0);
-    if (!err) curl_url_get(parts, CURLUPART_FRAGMENT, &fragment, 0);
     if (!err && (!scheme || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)))
         err = error_new(ERROR_INVALID, "%s: only http and https are spoken here", url);
     if (!err && user)
         err = error_new(ERROR_INVALID, "the URL holds a user name: credentials have settings of their own");
-    if (!err && fragment) err = error_new(ERROR_INVALID, "%s: a fragment cannot be sent", url);
     curl_free(scheme);
     curl_free(user);
-    curl_free(fragment);
     curl_url_cleanup(parts);
     return err;
 }
 
-error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        const http_field *field = &headers[i];
-        if (!http_is_token(field->name) || !http_is_field_value(field->value))
-            return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
-                (int)field->name.len, field->name.data);
-        /* libcurl writes a field without value only when it ends in a semicolon. */
-        char *line = xasprintf(field->value.len ? "%.*s: %.*s" : "%.*s;%.*s", (int)field->name.len, field->name.data,
-            (int)field->value.len, field->value.len ? field->value.data : "");
-        struct curl_slist *longer = curl_slist_append(*list, line);
-        free(line);
-        if (!longer) abort();
-        *list = longer;
+/* Everything before the path. */
+static size_t origin_len(const char *url) {
+    const char *authority = strstr(url, "://");
+    return authority ? (size_t)(authority - url) + 3 + strcspn(authority + 3, "/?") : 0;
+}
+
+static error *set_origin(CURL *easy, http_curl_address *address, const char *url, size_t len) {
+    error *err = http_curl_check_url(url);
+    if (err) return err;
+    http_curl_free_address(address);
+    address->origin = xspandup(span_make(url, len));
+    address->parts = curl_url();
+    if (!address->parts || curl_url_set(address->parts, CURLUPART_URL, address->origin, 0) != CURLUE_OK) abort();
+    curl_easy_setopt(easy, CURLOPT_CURLU, address->parts);
+    return NULL;
+}
+
+error *http_curl_set_address(CURL *easy, http_curl_address *address, const char *url) {
+    size_t len = origin_len(url);
+    bool known = address->origin && strncmp(address->origin, url, len) == 0 && address->origin[len] == '\0';
+    error *err = known ? check_text(url) : set_origin(easy, address, url, len);
+    if (err) return err;
+    const char *target = url + len;
+    char *rooted = *target == '/' ? NULL : xasprintf("/%s", target);
+    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, rooted ? rooted : target);
+    free(rooted);
+    return NULL;
+}
+
+void http_curl_free_address(http_curl_address *address) {
+    curl_url_cleanup(address->parts);
+    free(address->origin);
+    *address = (http_curl_address){.parts = NULL};
+}
+
+/* libcurl writes a field without value only when its line ends in a semicolon. */
+static char *write_line(char *at, const http_field *field) {
+    memcpy(at, field->name.data, field->name.len);
+    at += field->name.len;
+    *at++ = field->value.len ? ':' : ';';
+    if (field->value.len) {
+        *at++ = ' ';
+        memcpy(at, field->value.data, field->value.len);
+        at += field->value.len;
     }
+    *at++ = '\0';
+    return at;
+}
+
+error *http_curl_list_headers(
+    const http_field *fields, size_t count, const char *const *more, size_t more_count, struct curl_slist **block) {
+    size_t total = count + more_count, size = total * sizeof(struct curl_slist);
+    *block = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!http_is_token(fields[i].name) || !http_is_field_value(fields[i].value))
+            return error_new(ERROR_INVALID, "the header field %.*s cannot be sent: its name or value is malformed",
+                (int)fields[i].name.len, fields[i].name.data);
+        size += fields[i].name.len + fields[i].value.len + sizeof ": ";
+    }
+    if (total == 0) return NULL;
+    struct curl_slist *list = xmalloc(size);
+    char *at = (char *)(list + total);
+    for (size_t i = 0; i < total; i++) {
+        list[i].next = i + 1 < total ? &list[i + 1] : NULL;
+        list[i].data = i < count ? at : (char *)(uintptr_t)more[i - count];
+        if (i < count) at = write_line(at, &fields[i]);
+    }
+    *block = list;
     return NULL;
 }
 

@@ -11,8 +11,21 @@ void http_curl_start(void); /* the library, once */
 
 must_check error *http_curl_check_url(const char *url);
 
-/* Appends each field as a line; ERROR_INVALID for one that cannot be sent. */
-must_check error *http_curl_add_headers(struct curl_slist **list, const http_field *headers, size_t count);
+/* Where a handle's requests go. Its origin (scheme, host and port) is parsed when it changes; the rest of a URL goes
+ * out as it is written. Lives as long as the handle. */
+typedef struct http_curl_address {
+    CURLU *parts;
+    char *origin;
+} http_curl_address;
+
+/* ERROR_INVALID as http_curl_check_url. */
+must_check error *http_curl_set_address(CURL *easy, http_curl_address *address, const char *url);
+void http_curl_free_address(http_curl_address *address);
+
+/* The fields as lines, and `more` ready ones (they are borrowed), in one block: free(). ERROR_INVALID for a field that
+ * cannot be sent. */
+must_check error *http_curl_list_headers(
+    const http_field *fields, size_t count, const char *const *more, size_t more_count, struct curl_slist **block);
 
 void http_curl_set_tls(CURL *easy, const http_client_tls *tls); /* NULL: the system's authorities */
 

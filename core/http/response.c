@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FIELD_BYTES_MAX = 32768 };
+enum { FIELD_BYTES_MAX = 32768, FIRST_FIELD_BYTES = 500 };
 
 typedef enum body_kind { FROM_NOTHING, FROM_MEMORY, FROM_STATIC, FROM_FILE, FROM_STREAM, SIZE_ONLY } body_kind;
 
@@ -69,6 +69,7 @@ void http_response_header_span(http_response *response, const char *name, span v
         response->broken = true;
         return;
     }
+    if (!response->fields.data && !buf_reserve(&response->fields, FIRST_FIELD_BYTES)) abort();
     buf_add(&response->fields, span_make(name, strlen(name) + 1));
     buf_add(&response->fields, value);
     buf_add_char(&response->fields, '\0');

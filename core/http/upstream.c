@@ -24,9 +24,16 @@ enum {
     INTERIM_MAX = 16,             /* 1xx answers before the real one */
     GATHER_BYTES_MAX = 64 * 1024, /* of a body within one turn; beyond, it flows */
     FLOW_BYTES_MAX = 256 * 1024,  /* of a request's body, waiting to be sent */
-    EASIES_MAX = 256,             /* handles kept for reuse */
-    FIRST_HEADERS = 32,
+    HANDLES_MAX = 256,            /* kept for reuse */
+    FIRST_HEAD_BYTES = 1000,
 };
+
+/* One of libcurl's, used by one flight after the other: what is the same for all of an upstream is set once. */
+typedef struct handle {
+    CURL *easy;
+    http_curl_address address;
+    struct handle *next;
+} handle;
 
 struct http_upstream {
     http_upstream_options options;
@@ -38,17 +45,18 @@ struct http_upstream {
     bool in_turn;           /* its hook runs: it will see what changes */
     bool busy;              /* something may have ended since the last look */
     http_flight *gathering; /* flights whose answer was not told yet */
-    CURL *easies[EASIES_MAX];
-    size_t easy_count;
+    handle *handles;        /* that wait for a flight */
+    size_t handle_count;
     struct socket_watch **sockets; /* by descriptor */
     size_t socket_room;
 };
 
 struct http_flight {
     http_upstream *upstream;
-    http_flight_plan plan; /* url and method are its own copies */
-    CURL *easy;
-    struct curl_slist *headers;
+    http_flight_plan plan; /* url and method are its own copies, behind it */
+    handle *handle;
+    CURL *easy;                 /* of the handle */
+    struct curl_slist *headers; /* one block */
     char words[CURL_ERROR_SIZE];
     error *failure; /* of a callback; says more than libcurl's code */
     /* the request's body */
@@ -99,20 +107,17 @@ static void leave_list(http_flight *f) {
 
 /* ---- the end of a flight ---- */
 
-static CURL *take_easy(http_upstream *u);
-static void give_easy(http_upstream *u, CURL *easy);
+static void give_handle(http_upstream *u, handle *take);
 
 static void free_flight(http_flight *f) {
     leave_list(f);
     curl_multi_remove_handle(f->upstream->multi, f->easy);
-    give_easy(f->upstream, f->easy);
-    curl_slist_free_all(f->headers);
+    give_handle(f->upstream, f->handle);
+    free(f->headers);
     error_free(f->failure);
     buf_free(&f->flow);
     buf_free(&f->head);
     buf_free(&f->body);
-    free((char *)(uintptr_t)f->plan.url);
-    free((char *)(uintptr_t)f->plan.method);
     http_upstream *u = f->upstream;
     free(f);
     http_upstream_release(u);
@@ -501,11 +506,19 @@ http_upstream *http_upstream_hold(http_upstream *u) {
     return u;
 }
 
+static void free_handle(handle *h) {
+    curl_easy_cleanup(h->easy);
+    http_curl_free_address(&h->address);
+    free(h);
+}
+
 static void end_upstream(void *context) {
     http_upstream *u = context;
     http_loop_remove_turn(u->options.loop, u->turn);
-    for (size_t i = 0; i < u->easy_count; i++)
-        curl_easy_cleanup(u->easies[i]);
+    for (handle *h = u->handles, *next; h; h = next) {
+        next = h->next;
+        free_handle(h);
+    }
     curl_multi_cleanup(u->multi); /* closes what is kept */
     free(u->sockets);
     for (size_t i = 0; i < sizeof u->tls_texts / sizeof *u->tls_texts; i++) {
@@ -546,20 +559,29 @@ static void set_constant_options(const http_upstream *u, CURL *easy) {
     http_curl_set_tls(easy, &u->options.tls);
 }
 
-static CURL *take_easy(http_upstream *u) {
-    if (u->easy_count) return u->easies[--u->easy_count];
-    CURL *easy = curl_easy_init();
-    if (!easy) abort();
-    set_constant_options(u, easy);
-    return easy;
+static handle *take_handle(http_upstream *u) {
+    handle *h = u->handles;
+    if (h) {
+        u->handles = h->next;
+        u->handle_count--;
+        return h;
+    }
+    h = xcalloc(1, sizeof *h);
+    h->easy = curl_easy_init();
+    if (!h->easy) abort();
+    set_constant_options(u, h->easy);
+    return h;
 }
 
-static void give_easy(http_upstream *u, CURL *easy) {
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-    if (u->easy_count < EASIES_MAX)
-        u->easies[u->easy_count++] = easy;
-    else
-        curl_easy_cleanup(easy);
+static void give_handle(http_upstream *u, handle *take) {
+    curl_easy_setopt(take->easy, CURLOPT_HTTPHEADER, NULL);
+    if (u->handle_count == HANDLES_MAX) {
+        free_handle(take);
+        return;
+    }
+    take->next = u->handles;
+    u->handles = take;
+    u->handle_count++;
 }
 
 /* ---- sending ---- */
@@ -596,7 +618,6 @@ static void set_flight_options(http_flight *f) {
     f->words[0] = '\0';
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->words);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
-    curl_easy_setopt(easy, CURLOPT_URL, f->plan.url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)first);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
@@ -607,33 +628,49 @@ static void set_flight_options(http_flight *f) {
     set_method(f);
 }
 
-error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_flight **out) {
-    /* An empty Expect keeps libcurl from waiting for a 100 that many servers never send. */
-    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-    error *err = http_is_token(span_of(plan->method)) ? http_curl_check_url(plan->url)
-                                                      : error_new(ERROR_INVALID, "malformed method");
-    if (!err) err = http_curl_add_headers(&headers, plan->headers, plan->header_count);
-    /* libcurl would add these by itself. */
-    if (!http_find_field(plan->headers, plan->header_count, SPAN("Accept")))
-        headers = curl_slist_append(headers, "Accept:");
-    if (!http_find_field(plan->headers, plan->header_count, SPAN("Content-Type")))
-        headers = curl_slist_append(headers, "Content-Type:");
-    if (err) {
-        curl_slist_free_all(headers);
-        return err;
-    }
-    http_flight *f = xcalloc(1, sizeof *f);
+/* What libcurl would add by itself is kept away by an empty field. An empty Expect keeps it from waiting for a 100 that
+ * many servers never send. */
+static error *list_headers(const http_flight_plan *plan, struct curl_slist **block) {
+    const char *none[3] = {"Expect:"};
+    size_t count = 1;
+    if (!http_find_field(plan->headers, plan->header_count, SPAN("Accept"))) none[count++] = "Accept:";
+    if (!http_find_field(plan->headers, plan->header_count, SPAN("Content-Type"))) none[count++] = "Content-Type:";
+    return http_curl_list_headers(plan->headers, plan->header_count, none, count, block);
+}
+
+static http_flight *new_flight(http_upstream *u, const http_flight_plan *plan) {
+    size_t url_size = strlen(plan->url) + 1, method_size = strlen(plan->method) + 1;
+    http_flight *f = xcalloc(1, sizeof *f + url_size + method_size);
+    char *texts = (char *)(f + 1);
     f->upstream = http_upstream_hold(u);
     f->plan = *plan;
-    f->plan.url = xstrdup(plan->url);
-    f->plan.method = xstrdup(plan->method);
+    f->plan.url = memcpy(texts, plan->url, url_size);
+    f->plan.method = memcpy(texts + url_size, plan->method, method_size);
     f->plan.headers = NULL;
-    f->headers = headers;
     f->flow = BUF_MAX(FLOW_BYTES_MAX);
     f->head = BUF_MAX(HEAD_BYTES_MAX);
     f->body = BUF_MAX(plan->gather_maximum ? plan->gather_maximum : GATHER_BYTES_MAX);
     f->started_ms = now_ms();
-    f->easy = take_easy(u);
+    if (!buf_reserve(&f->head, FIRST_HEAD_BYTES)) abort();
+    return f;
+}
+
+error *http_upstream_send(http_upstream *u, const http_flight_plan *plan, http_flight **out) {
+    struct curl_slist *headers = NULL;
+    error *err = http_is_token(span_of(plan->method)) ? NULL : error_new(ERROR_INVALID, "malformed method");
+    if (!err) err = list_headers(plan, &headers);
+    if (err) return err;
+    handle *h = take_handle(u);
+    err = http_curl_set_address(h->easy, &h->address, plan->url);
+    if (err) {
+        give_handle(u, h);
+        free(headers);
+        return err;
+    }
+    http_flight *f = new_flight(u, plan);
+    f->headers = headers;
+    f->handle = h;
+    f->easy = h->easy;
     set_flight_options(f);
     *out = f;
     if (curl_multi_add_handle(u->multi, f->easy) != CURLM_OK) abort();
