@@ -36,6 +36,7 @@ typedef struct adapter_source {
     void *context;
     uint64_t size;
     const char *content_type; /* NULL: not known */
+    const char *traceparent;  /* W3C Trace Context, for a kind that is `traced`; NULL: in no trace */
 } adapter_source;
 
 typedef struct adapter_open_options {
@@ -57,6 +58,7 @@ typedef struct adapter {
     const char *kind; /* "file", "sftp" */
     const char *help; /* one sentence, for people */
     const setting *settings;
+    bool traced;     /* what is delivered tells the peer the trace that it is in */
     bool for_people; /* what is delivered is read by people: in words where there are any */
 
     /* What the table cannot say (settings that exclude or need each other). NULL: nothing. */

@@ -174,8 +174,9 @@ static error *judge(const http_peer *peer, const http_answer *answer) {
 static error *http_stage(
     adapter_session *session, const char *path, const char *identity, const adapter_source *source) {
     span type = span_of(source->content_type ? source->content_type : "application/octet-stream");
-    http_field fields[5] = {{SPAN("Idempotency-Key"), span_of(identity)}, {SPAN("Content-Type"), type}};
+    http_field fields[6] = {{SPAN("Idempotency-Key"), span_of(identity)}, {SPAN("Content-Type"), type}};
     size_t count = 2;
+    if (source->traceparent) fields[count++] = (http_field){SPAN("traceparent"), span_of(source->traceparent)};
     char time[24];
     buf signatures = BUF_MAX(SIGNATURES_MAX);
     http_call call = http_call_to("POST", "");
@@ -234,6 +235,7 @@ const adapter adapter_http = {
     .kind = "http",
     .help = "An HTTP service: back-end of endpoints, destination of flows",
     .settings = http_peer_settings,
+    .traced = true,
     .check = http_peer_check,
     .open = http_open,
     .close = http_close,

@@ -133,7 +133,8 @@ static const setting tracing_settings[] = {
         .min = 8,
         .max = 1024,
         .help = "A collector of OpenTelemetry that takes OTLP/HTTP, without /v1/traces: http://127.0.0.1:4318; none: "
-                "traces are passed on, but not told."},
+                "traces are passed on, but not told. Calls of back-ends, deliveries by HTTP and webhooks carry "
+                "them as traceparent."},
     {.name = "service", .type = SETTING_TEXT, .min = 1, .max = 128, .fallback = "banyan", .help = "Our name there."},
     {.name = "header",
         .type = SETTING_TEXT,

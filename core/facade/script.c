@@ -2,6 +2,7 @@
 #include "core/facade/answer.h"
 #include "core/facade/calls.h"
 #include "core/facade/exchange_inside.h"
+#include "core/facade/trace.h"
 #include "core/flow/translate.h"
 
 #include "core/base/memory.h"
@@ -143,6 +144,7 @@ static void call_others(exchange *x, void (*done)(void *, json_t *)) {
         .estate = x->estate,
         .requests = json_get_array(x->outcome, "calls"),
         .id = x->id,
+        .trace = exchange_trace_shown(x).data,
         .timeout_ms = x->endpoint->timeout_ms,
         .done = done,
         .context = x,

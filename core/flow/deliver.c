@@ -34,6 +34,8 @@ static error *stage(work *w, const estate_connection *connection) {
     if (err) return err;
     json_t *members = json_pack("{s:s, s:s, s:O?}", "path", json_get_text(w->job->detail, "path", ""), "identity", id,
         "content_type", json_object_get(w->job->detail, "content_type"));
+    if (connection->adapter->traced)
+        json_put_text(members, "traceparent", job_trace_parent(w->engine, w->job, &w->trace));
     err = ask_courier(w, connection, OPERATION_STAGE, members, &view);
     payload_view_close(&view);
     if (err) return err;

@@ -1,7 +1,6 @@
 /* core/flow/engine.c: see engine.h. The dispatcher keeps no state that a restart would miss: what is ready is in the
  * store, when sources were last looked at does not matter. */
 #include "core/flow/engine.h"
-#include "core/flow/job_trace.h"
 
 #include "core/base/log.h"
 #include "core/base/memory.h"
@@ -168,9 +167,8 @@ static void free_lane(void *value) {
 
 static void run_job(engine *e, const claimed_job *job) {
     estate *snapshot = config_estate(e->options.config);
-    work w = {.engine = e, .estate = snapshot, .job = job};
+    work w = {.engine = e, .estate = snapshot, .job = job, .trace = {.start_ns = tracing_now_ns()}};
     error *err = NULL;
-    int64_t start_ns = tracing_now_ns();
     call_scope_begin(&w.scope, snapshot, e->options.numbers);
     if (strcmp(job->kind, "process") == 0)
         err = work_process(&w);
@@ -188,7 +186,7 @@ static void run_job(engine *e, const claimed_job *job) {
         err = work_callback(&w);
     else
         err = error_new(ERROR_UNSUPPORTED, "a job of the kind \"%s\" is not known to this version", job->kind);
-    job_trace_add(e, job, start_ns, err != NULL);
+    job_trace_add(e, job, &w.trace, err != NULL);
     if (err) work_failed(&w, err);
     call_scope_end(&w.scope);
     estate_release(snapshot);

@@ -1,6 +1,8 @@
 /* core/flow/job_trace.c: see job_trace.h. */
 #include "core/flow/job_trace.h"
 
+#include "core/flow/work.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -81,16 +83,32 @@ static void name_step(const claimed_job *job, trace_span *s) {
     if (!own) snprintf(s->peer, sizeof s->peer, "%s", job->connection);
 }
 
-void job_trace_add(const engine *e, const claimed_job *job, int64_t start_ns, bool failed) {
+/* False when the message was removed meanwhile. */
+static bool look(engine *e, const claimed_job *job, job_trace *t) {
     place p;
-    if (!e->options.tracing || !job->message[0]) return;
-    trace_span s = {.start_ns = start_ns, .end_ns = tracing_now_ns(), .step = true, .failed = failed};
+    if (t->looked) return t->traceparent[0] != '\0';
+    t->looked = true;
     error *err = find_place(e->options.store, job->message, &p);
-    if (!err) {
-        make_context(e, job, &p, &s.context);
-        name_step(job, &s);
-        s.attempt = job->attempt;
-        tracing_add(e->options.tracing, &s);
+    if (err) {
+        error_free(err);
+        return false;
     }
-    error_free(err); /* the message was removed meanwhile */
+    memcpy(t->traceparent, p.traceparent, sizeof t->traceparent);
+    if (!e->options.tracing) return t->traceparent[0] != '\0';
+    make_context(e, job, &p, &t->context);
+    trace_write(&t->context, t->traceparent);
+    return true;
+}
+
+const char *job_trace_parent(engine *e, const claimed_job *job, job_trace *t) {
+    return look(e, job, t) ? t->traceparent : NULL;
+}
+
+void job_trace_add(engine *e, const claimed_job *job, job_trace *t, bool failed) {
+    if (!e->options.tracing || !job->message[0] || !look(e, job, t)) return;
+    trace_span s = {.context = t->context, .start_ns = t->start_ns, .step = true, .failed = failed};
+    s.end_ns = tracing_now_ns();
+    s.attempt = job->attempt;
+    name_step(job, &s);
+    tracing_add(e->options.tracing, &s);
 }

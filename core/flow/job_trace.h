@@ -7,9 +7,22 @@
 #ifndef BANYAN_CORE_FLOW_JOB_TRACE_H
 #define BANYAN_CORE_FLOW_JOB_TRACE_H
 
-#include "core/flow/work.h"
+#include "core/flow/engine.h"
+#include "core/flow/tracing.h"
 
-/* One attempt at a job is over. Reads the store; nothing happens while there is no tracing. */
-void job_trace_add(const engine *e, const claimed_job *job, int64_t start_ns, bool failed);
+/* Where one attempt at a job stands in its trace; looked up when somebody wants to know. */
+typedef struct job_trace {
+    int64_t start_ns;
+    bool looked;
+    trace_context context;              /* while there is tracing */
+    char traceparent[TRACEPARENT_SIZE]; /* what a peer is told; "": nothing */
+} job_trace;
+
+/* What goes along with what is delivered, so that the trace goes on at the peer: this attempt is the parent, or without
+ * tracing the request that brought the message, as it said. NULL: nothing. Reads the store. */
+const char *job_trace_parent(engine *e, const claimed_job *job, job_trace *t);
+
+/* The attempt is over. Nothing happens while there is no tracing. */
+void job_trace_add(engine *e, const claimed_job *job, job_trace *t, bool failed);
 
 #endif

@@ -18,10 +18,10 @@ typedef struct batch {
     int holders;
     estate *estate;
     json_t *requests, *answers;
-    char *id, *key;
+    char *id, *key, *trace;
 } batch;
 
-static batch *batch_new(estate *e, json_t *requests, const char *id, const char *key) {
+static batch *batch_new(estate *e, json_t *requests, const char *id, const char *key, const char *trace) {
     pthread_condattr_t monotonic;
     batch *b = xcalloc(1, sizeof *b);
     pthread_mutex_init(&b->lock, NULL);
@@ -34,6 +34,7 @@ static batch *batch_new(estate *e, json_t *requests, const char *id, const char 
     b->requests = json_incref(requests);
     b->id = xstrdup(id);
     b->key = key ? xstrdup(key) : NULL;
+    b->trace = trace ? xstrdup(trace) : NULL;
     return b;
 }
 
@@ -49,6 +50,7 @@ static void let_go(batch *b) {
     json_decref(b->answers);
     free(b->id);
     free(b->key);
+    free(b->trace);
     free(b);
 }
 
@@ -80,6 +82,7 @@ static error *ask(engine *e, batch *b, size_t first, int64_t left_ms, json_t **a
     const others_plan plan = {
         .estate = b->estate,
         .requests = b->requests,
+        .trace = b->trace,
         .id = b->id,
         .key = b->key,
         .first = first,
@@ -99,8 +102,11 @@ error *work_ask_others(work *w, json_t *requests, size_t first, int64_t until_ms
     error *err = NULL;
     *answers = NULL;
     if (!w->engine->options.others) return error_new(ERROR_UNSUPPORTED, "scripts can call no other systems here");
-    if (left_ms > 0)
-        err = ask(w->engine, batch_new(w->estate, requests, w->job->message, w->job->id), first, left_ms, answers);
+    if (left_ms > 0) {
+        const char *trace = job_trace_parent(w->engine, w->job, &w->trace);
+        batch *b = batch_new(w->estate, requests, w->job->message, w->job->id, trace);
+        err = ask(w->engine, b, first, left_ms, answers);
+    }
     if (*answers) return NULL;
     error_free(err);
     return error_new(ERROR_UNREACHABLE, "its calls of other systems took longer than its `timeout`");
@@ -116,7 +122,7 @@ error *engine_call_other(engine *e, json_t *request, int64_t timeout_ms, json_t 
     }
     json_array_append(requests, request);
     estate *snapshot = config_estate(e->options.config);
-    error *err = ask(e, batch_new(snapshot, requests, id_new(id), NULL), 0, timeout_ms, &answers);
+    error *err = ask(e, batch_new(snapshot, requests, id_new(id), NULL, NULL), 0, timeout_ms, &answers);
     if (!err) *answer = json_incref(json_array_get(answers, 0));
     estate_release(snapshot);
     json_decref(answers);

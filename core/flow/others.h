@@ -6,7 +6,7 @@
  *
  * A flow's calls are made at least once: a translation that ends before its transaction (an error further down in the
  * script, a crash) is done again from its beginning, calls included. They carry the message's id as X-Request-Id, and
- * those that change something an Idempotency-Key that is the same each time.
+ * those that change something an Idempotency-Key that is the same each time; and the trace they are made in.
  */
 #ifndef BANYAN_CORE_FLOW_OTHERS_H
 #define BANYAN_CORE_FLOW_OTHERS_H
@@ -23,6 +23,7 @@ typedef struct others_plan {
     const char *id;         /* X-Request-Id of all of them */
     const char *key;        /* begins their Idempotency-Key, their numbers end it; NULL: they have none */
     size_t first;           /* number of the first one */
+    const char *trace;      /* their traceparent; NULL: they are in no trace */
     int64_t timeout_ms;
     others_done *done;
     void *context;

@@ -4,6 +4,7 @@
 
 #include "core/flow/engine.h"
 #include "core/flow/health.h"
+#include "core/flow/job_trace.h"
 #include "core/flow/watcher.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ typedef struct work {
     estate *estate; /* the snapshot that this job sees from beginning to end */
     const claimed_job *job;
     call_scope scope;
+    job_trace trace;
 } work;
 
 /* Finds out what a message is, records its documents, decides who takes them. */

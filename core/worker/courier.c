@@ -306,6 +306,7 @@ static error *do_stage(errand *e) {
     if (!identity) return error_new(ERROR_INVALID, "the request has no identity");
     error *err = open_source(e, &from, &source);
     source.content_type = json_get_text(e->head, "content_type", NULL);
+    source.traceparent = json_get_text(e->head, "traceparent", NULL);
     if (!err) err = get_path(e, "path", path);
     return err ? err : e->self->kind->stage(e->self->session, path, identity, &source);
 }

@@ -13,7 +13,7 @@
  *                                                        "inline_limit"
  *   DONE     "name", "size", "modified_ms" (of GET)  ->  {}
  *   RELEASE  "name"                                  ->  {}
- *   STAGE    "path", "identity" + TAG_PAYLOAD or descriptor  ->  {}
+ *   STAGE    "path", "identity", "content_type", "traceparent" + TAG_PAYLOAD or descriptor  ->  {}
  *   PUBLISH  "path", "identity", "if_exists": "fail"|"replace", "again": bool  ->  {}
  *   READ     "path", "inline_limit" [+ descriptor]   ->  as GET
  *   REMOVE   "path"                                  ->  {}

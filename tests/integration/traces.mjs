@@ -21,8 +21,10 @@ const collect = createServer((request, answer) => {
   });
 });
 let seen = []; // header fields at the back-end
+const paths = [];
 const backEnd = createServer((request, answer) => {
   seen.push(request.headers);
+  paths.push(request.url);
   request.resume().on("end", () => answer.writeHead(200).end("ok"));
 });
 const listen = (server) => new Promise((done) => server.listen(0, "127.0.0.1", () => done(server.address().port)));
@@ -32,20 +34,25 @@ const folder = (appliance, name) => join(appliance.directory, name);
 const estate = (port, appliance) => ({
   scripts: [
     {name: "wrap", source: "return {request = function(req) return {body = req.body} end}"},
+    {name: "asks", source: 'local connection = require "connection" return {translate = function(message) connection.get("back", "/asked-" .. message.filename) return {body = message.body, filename = message.filename} end}'},
     {name: "copy", source: "return {translate = function(message) return {body = message.body, filename = message.filename} end}"},
   ],
   connections: [
     {name: "back", kind: "http", url: `http://127.0.0.1:${port}`},
     {name: "nobody", kind: "http", url: "http://127.0.0.1:1"},
     {name: "in", kind: "file", directory: folder(appliance, "in"), poll: "1s"},
+    {name: "hooks", kind: "http", url: `http://127.0.0.1:${port}/hooks`, sign_secret: `whsec_${Buffer.alloc(32, 7).toString("base64")}`},
+    {name: "in-hooks", kind: "file", directory: folder(appliance, "in-hooks"), poll: "1s"},
     {name: "out", kind: "file", directory: folder(appliance, "out")},
   ],
-  flows: [{name: "files", from: {connection: "in"}, script: "copy", to: [{connection: "out", path: "{filename}"}]}],
+  flows: [{name: "files", from: {connection: "in"}, script: "copy", to: [{connection: "out", path: "{filename}"}]},
+    {name: "hooks", from: {connection: "in-hooks"}, script: "asks", calls: ["back"], to: [{connection: "hooks", path: "{filename}"}]}],
   endpoints: [
     {route: "/things/{number}", access: "public", legacy: {connection: "back"}},
     {route: "/scripted/{number}", access: "public", legacy: {connection: "back"}, script: "wrap"},
     {route: "GET /fixed", access: "public", track: "none", respond: {body: "here"}},
     {route: "GET /nobody", access: "public", legacy: {connection: "nobody"}},
+    {route: "POST /later", access: "public", legacy: {connection: "hooks", path: "later-{message.id}"}, respond: {status: 202}},
     {route: "POST /kept", access: "public", legacy: {connection: "out", path: "kept-{message.id}"}},
     {route: "GET /again", access: "public", legacy: {connection: "nobody"}, repeat: {times: 2, first: "1ms"}},
   ],
@@ -57,7 +64,7 @@ before(async () => {
   plain = new Appliance();
   for (const appliance of [told, plain]) {
     await appliance.start();
-    for (const name of ["in", "out"]) mkdirSync(folder(appliance, name), {recursive: true});
+    for (const name of ["in", "in-hooks", "out"]) mkdirSync(folder(appliance, name), {recursive: true});
     await appliance.apply(estate(backPort, appliance));
   }
 });
@@ -170,6 +177,40 @@ test("F49: the delivery of what a request handed over is in the request's trace"
   const all = await spansOf(trace, 3);
   const deliver = all.find((span) => span.name === "deliver out");
   assert.ok(all.some((span) => span.spanId === deliver.parentSpanId));
+});
+
+const sentTo = (path) => until(`a request to ${path}`, () => {
+  const at = paths.findIndex((one, i) => i >= paths.length - seen.length && one.startsWith(path));
+  return at >= 0 && seen[at - paths.length + seen.length];
+});
+const parts = (traceparent) => /^00-(\w{32})-(\w{16})-(\w\w)$/.exec(traceparent)?.slice(1);
+
+test("A23: the delivery by HTTP of what a request handed over, a signed webhook, tells the trace that goes on with it", async () => {
+  const trace = fresh(), caller = `00-${trace}-00f067aa0ba902b7-01`;
+  seen = [];
+  assert.equal((await fetch(`${told.public}/later`, {method: "POST", body: "x", headers: {traceparent: caller}})).status, 202);
+  const hook = await sentTo("/hooks/later-");
+  const deliver = (await spansOf(trace, 3)).find((span) => span.name === "deliver hooks");
+  assert.deepEqual(parts(hook.traceparent), [trace, deliver.spanId, "01"]);
+  assert.ok(hook["webhook-signature"] && hook["webhook-id"]);
+  seen = [];
+  assert.equal((await fetch(`${plain.public}/later`, {method: "POST", body: "x", headers: {traceparent: caller}})).status, 202);
+  assert.equal((await sentTo("/hooks/later-")).traceparent, caller, "without a collector as the caller said it");
+  seen = [];
+  assert.equal((await fetch(`${plain.public}/later`, {method: "POST", body: "x"})).status, 202);
+  assert.equal((await sentTo("/hooks/later-")).traceparent, undefined);
+});
+
+test("A23: what a flow's script asks of a back-end and what the flow delivers there is in the message's trace", async () => {
+  seen = [];
+  writeFileSync(folder(told, "hooked"), "x");
+  renameSync(folder(told, "hooked"), join(folder(told, "in-hooks"), "hooked"));
+  const [asked, hook] = [await sentTo("/asked-hooked"), await sentTo("/hooks/hooked")];
+  const [trace, span] = parts(hook.traceparent);
+  const all = await spansOf(trace, 3);
+  const byName = (name) => all.find((one) => one.name === name);
+  assert.equal(span, byName("deliver hooks").spanId);
+  assert.deepEqual(parts(asked.traceparent), [trace, byName("translate hooks").spanId, "01"]);
 });
 
 test("A23: the timeline names the trace", async () => {
