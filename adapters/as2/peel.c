@@ -398,7 +398,9 @@ static error *become_signed(layer *l, span boundary) {
     buf text = BUF_MAX(SNIFF_BYTES * 2);
     buf_printf(&text, "multipart/signed; boundary=\"%.*s\"", (int)boundary.len, boundary.data);
     mime_value_read(buf_span(&text), &type);
-    json_array_clear(p->facts.documents);
+    json_array_clear(p->facts.documents); /* what was begun as one is none: nor is there a digest of it */
+    digest_set_free(p->payload_tap.set);
+    p->payload_tap.set = NULL;
     error *err = open_signed(l, &type);
     mime_value_free(&type);
     buf_free(&text);

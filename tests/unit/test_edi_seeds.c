@@ -1,9 +1,7 @@
 /* tests/unit/test_edi_seeds.c: the fuzz targets of edi/ on their seeds, and on some thousand broken copies of them, so
  * that `make test` finds what `make fuzz` would find first. What breaks a rule aborts. Matrix rows ED-06, EP02. */
-#include "core/base/io.h"
 #include "tests/unit/edi_test.h"
-
-#include <dirent.h>
+#include "tests/unit/seeds.h"
 
 #define LLVMFuzzerTestOneInput fuzz_edi
 #include "tests/fuzz/edi.c"
@@ -15,79 +13,21 @@
 #include "tests/fuzz/edi_schema.c"
 #undef LLVMFuzzerTestOneInput
 
-enum { COPIES = 300, SEED_MAX = 16 << 10 };
-
-typedef int (*target)(const uint8_t *data, size_t size);
-
-static unsigned seed = 5;
-
-static unsigned below(size_t limit) {
-    seed = seed * 1103515245 + 12345;
-    return limit ? (seed >> 8) % (unsigned)limit : 0;
-}
-
-/* One to four changes: a byte, a piece doubled, a piece taken out, the end cut off. */
-static void break_copy(span bytes, buf *copy) {
-    static const char likely[] = "*:~^'+?\n\r{}[]\",\\ 0A\x80";
-    buf_clear(copy);
-    buf_add(copy, bytes);
-    for (unsigned changes = 1 + below(4); changes > 0 && copy->len > 0; changes--) {
-        size_t at = below(copy->len), len = 1 + below(copy->len - at < 40 ? copy->len - at : 40);
-        char piece[64];
-        switch (below(4)) {
-        case 0: copy->data[at] = likely[below(sizeof likely)]; break;
-        case 1:
-            memcpy(piece, copy->data + at, len);
-            buf_add(copy, span_make(piece, len));
-            memmove(copy->data + at + len, copy->data + at, copy->len - at - len);
-            memcpy(copy->data + at, piece, len);
-            break;
-        case 2:
-            memmove(copy->data + at, copy->data + at + len, copy->len - at - len);
-            copy->len -= len;
-            break;
-        default: copy->len = at;
-        }
-    }
-}
-
-static void replay(const char *folder, target run) {
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
-    size_t files = 0;
-    assert_non_null(directory);
-    while ((entry = readdir(directory))) {
-        char *path = xasprintf("%s/%s", folder, entry->d_name);
-        buf bytes = BUF_MAX(1 << 24), copy = BUF_MAX(1 << 24);
-        if (entry->d_name[0] != '.' && !io_read_file(path, &bytes)) {
-            files++;
-            run((const uint8_t *)buf_text(&bytes), bytes.len);
-            for (int i = 0; i < COPIES && bytes.len < SEED_MAX; i++) {
-                break_copy(buf_span(&bytes), &copy);
-                run((const uint8_t *)buf_text(&copy), copy.len);
-            }
-        }
-        buf_free(&bytes);
-        buf_free(&copy);
-        free(path);
-    }
-    closedir(directory);
-    assert_true(files > 0);
-}
+static const char likely[] = "*:~^'+?\n\r{}[]\",\\ 0A\x80";
 
 static void seeds_of_files_and_broken_copies_break_no_rule(void **state) {
     (void)state;
-    replay("tests/fuzz/seeds/edi", fuzz_edi);
+    replay("tests/fuzz/seeds/edi", fuzz_edi, likely);
 }
 
 static void seeds_of_json_and_broken_copies_break_no_rule(void **state) {
     (void)state;
-    replay("tests/fuzz/seeds/edi_json", fuzz_edi_json);
+    replay("tests/fuzz/seeds/edi_json", fuzz_edi_json, likely);
 }
 
 static void seeds_of_schemas_and_broken_copies_break_no_rule(void **state) {
     (void)state;
-    replay("tests/fuzz/seeds/edi_schema", fuzz_edi_schema);
+    replay("tests/fuzz/seeds/edi_schema", fuzz_edi_schema, likely);
 }
 
 int main(void) {
