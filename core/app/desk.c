@@ -24,6 +24,7 @@
 enum {
     BLOCKING_THREADS = 4,
     EXCHANGE_THREADS = 16,
+    ADMIN_CONNECTIONS = 1000, /* each may keep the memory of a head: people and tools, not the crowd */
     STOP_MS = 10000,
     EXIT_STORE_FAILED = 70,
     PEM_BYTES_MAX = 256 * 1024
@@ -318,6 +319,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     const http_server_options options = {
         .address = address,
         .threads = 1,
+        .connections = handler == admin_handle ? ADMIN_CONNECTIONS : 0,
         /* One loop serves tens of thousands a second; the processors are for the writer and the workers. */
         .loop = handler == facade_handle ? d->loop : NULL,
         .encoded_slash = handler == admin_handle,            /* an endpoint's name holds slashes */

@@ -6,8 +6,8 @@
  * touched. So nothing is assumed of what the library keeps there, only where the pool lies.
  *
  * That is known from the first request: its method stands at the start of the pool, unless empty lines came before it
- * (RFC 9112 §2.2), which then were whole pages. What the kernel has received tells that they were not. With TLS it
- * does not; there the library's sessions are what costs.
+ * (RFC 9112 §2.2), which then were whole pages. What the kernel has received tells that they were not: with TLS, too,
+ * which adds to what is said and takes nothing away (nothing is compressed), as long as the handshake is below a page.
  */
 #include "core/http/internal.h"
 
@@ -43,7 +43,7 @@ void idle_note_head(connection *c, const char *head, size_t size, uint64_t body)
     const http_server_options *options = &c->server->options;
     uint64_t received, before = c->accounted;
     c->accounted += size + body;
-    if (atomic_load(&c->pool) || !options->loop || options->tls_certificate || c->looks == LOOKS_MAX) return;
+    if (atomic_load(&c->pool) || !options->loop || c->looks == LOOKS_MAX) return;
     c->looks++;
     if ((uintptr_t)head % (uintptr_t)sysconf(_SC_PAGESIZE) != 0 || !has_received(c->fd, &received)) return;
     if (received >= before + size && received - before - size < SMALLEST_PAGE)
