@@ -33,9 +33,6 @@ void edi_check_unit(edi_checker *checker, const char *unit, span value);
 /* A new interchange begins: its delimiters and syntax hold from now on. */
 void edi_check_interchange(edi_checker *checker);
 
-/* At one look (check_plain.c): is nothing wrong with the elements of the segment in hand? False says nothing. */
-bool edi_check_plain(edi_checker *checker, const edi_segment_type *type, const edi_segment *segment);
-
 /* Elements (check_elements.c): presence, notes, repetitions, types, lengths, codes, dates of the segment in hand. */
 void edi_check_elements(edi_checker *checker, const edi_segment_type *type);
 

@@ -17,7 +17,7 @@ typedef struct check_pending {
     edi_fault fault;
 } check_pending;
 
-enum { PLAN_BITS = 6, PLAN_PARTS = 32, PLAN_CODES = 8, STEPS = 256, STEP_NEEDS = 4 };
+enum { PLAN_BITS = 6, PLAN_PARTS = 32, PLAN_CODES = 8, PLAN_HINTS = 64, STEPS = 256, STEP_NEEDS = 4 };
 
 typedef struct check_plan_code {
     const struct edi_code_keys *keys;
@@ -33,6 +33,7 @@ typedef struct check_plan {
 
     uint32_t digits, decimal, alpha, moments,
         times;       /* parts by kind: digits are the usual case of numbers and moments */
+    bool more;       /* more is asked than presence, lengths and digits */
     unsigned dated;  /* the date in a composite (2380), its format behind it; 0: none */
     unsigned period; /* the date of an element (1251), its format before it; 0: none */
     unsigned coded;
@@ -75,8 +76,9 @@ struct edi_checker {
     bool both_marks;            /* comma and point are decimal marks */
     edi_look look;              /* for its values */
     check_plan plans[1 << PLAN_BITS];
-    bool thorough;             /* no quick looks, no remembered steps */
-    char text[EDI_FAULT_TEXT]; /* the sentence of a value's fault */
+    const check_plan *hints[PLAN_HINTS]; /* the plan that was used last, by the id of the place */
+    bool thorough;                       /* no quick looks, no remembered steps */
+    char text[EDI_FAULT_TEXT];           /* the sentence of a value's fault */
 
     char unit[28], unit_value[40]; /* see edi_fault */
 
@@ -113,34 +115,40 @@ static inline size_t check_step_place(const edi_node *from, uint32_t key, uint64
 
 _Static_assert(STEPS == 256, "the highest eight bits are the place of a step");
 
-/* The one among the steps of this tag that the code of the segment in hand chooses. */
-const check_step *check_step_by_code(const edi_checker *checker, const check_step *head);
+/* The one among the steps of this tag that the code in the segment chooses. */
+const check_step *check_step_by_code(const edi_checker *checker, const check_step *head, span raw, size_t tag_len);
 
-/* Takes a step that was taken before; NULL: look for one (edi_check_segment). *left and *entered as there. For the
- * validator, inlined: every segment passes here. */
-static inline const edi_node *check_step_known(edi_checker *c, uint32_t key, size_t *left, size_t *entered) {
+/* A step for this segment (not a wrapped one) that was taken before, when all that it depends on holds; NULL: look for
+ * one (edi_check_segment). For the validator, inlined: every segment passes here. */
+static inline const check_step *check_step_find(const edi_checker *c, uint32_t key, span raw, size_t tag_len) {
     const edi_node *from = c->here;
     if (c->depth == 0 || c->pending_count > 0 || c->thorough) return NULL;
     const check_step *step = &c->steps[check_step_place(from, key, 0)];
     if (step->from != from || step->key != key) return NULL;
-    if (step->qualifier && !(step = check_step_by_code(c, step))) return NULL;
-    const edi_node *to = step->to;
-    uint32_t *count = &c->counts[to->id];
-    if (*count >= to->max) return NULL;
+    if (step->qualifier && !(step = check_step_by_code(c, step, raw, tag_len))) return NULL;
+    if (c->counts[step->to->id] >= step->to->max) return NULL;
     for (unsigned i = 0; i < step->needs; i++)
         if (c->counts[step->need[i].id] < step->need[i].count) return NULL;
-    ++*count;
+    return step;
+}
+
+/* The place that it leads to: of the loop's first segment, when it leads to a loop. */
+static inline const edi_node *check_step_place_of(const check_step *step) {
+    return step->to->children ? step->to->children : step->to;
+}
+
+/* Takes it. *entered: a loop began. */
+static inline void check_step_take(edi_checker *c, const check_step *step, size_t *entered) {
+    const edi_node *to = step->to;
+    c->counts[to->id]++;
     c->depth -= step->up;
-    *left = step->up;
     c->frames[c->depth - 1].at = to->index;
     c->lost = false;
     if (to->children) {
         check_enter(c, to);
         *entered = 1;
-        to = to->children;
     }
-    c->here = to;
-    return to;
+    c->here = check_step_place_of(step);
 }
 
 /* check_steps.c: remembers the step to a place that was found and costs nothing, before it is taken. */

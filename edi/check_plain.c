@@ -6,14 +6,14 @@
  * by the bits of its tokens (tokens.h). A "yes" says what check_elements.c would say after its long look: nothing to
  * tell. A "no" says nothing; the long look follows. So no rule stands here alone, and none is weaker than there.
  */
-#include "edi/check_internal.h"
+#include "edi/check_plain.h"
 #include "edi/schema_quick.h"
 #include "edi/value.h"
 
 /* No value that has tokens is longer. */
 enum { LONGEST = EDI_TOKENS_BYTES };
 
-/* The values of a segment that has tokens: number `part` stands between two of them. */
+/* The values of a segment. */
 typedef struct values {
     const char *base;
     const uint16_t *ends; /* of the tag, then of the parts from 1 on */
@@ -91,12 +91,24 @@ static bool plan_parts(check_plan *plan) {
     return presence_right(slots, present);
 }
 
-static __attribute__((noinline)) void make_plan(
-    check_plan *plan, const edi_segment_type *type, const edi_segment *segment, uint32_t seconds, uint32_t empty) {
-    *plan = (check_plan){.type = type, .seconds = seconds, .empty = empty, .parts = segment->parts};
+static void make_plan(check_plan *plan, const edi_segment_type *type, const plain_parts *parts) {
+    *plan = (check_plan){.type = type, .seconds = parts->seconds, .empty = parts->empty, .parts = parts->count};
     for (unsigned i = 0; i < PLAN_PARTS; i++)
         plan->range[i] = UINT16_MAX;
-    plan->possible = plan_parts(plan);
+    plan->possible = type->slots.quick && plan_parts(plan);
+    plan->more = plan->moments || plan->alpha || plan->coded || plan->dated || plan->period;
+}
+
+const check_plan *check_plan_find(edi_checker *c, const edi_node *node, const plain_parts *parts) {
+    uint64_t mixed =
+        ((uint64_t)(uintptr_t)node->segment >> 4 ^ (uint64_t)parts->seconds << 40 ^ (uint64_t)parts->empty << 32) *
+        UINT64_C(0x9E3779B97F4A7C15);
+    check_plan *plan = &c->plans[mixed >> (64 - PLAN_BITS)];
+    if (plan->type != node->segment || plan->seconds != parts->seconds || plan->empty != parts->empty ||
+        plan->parts != parts->count)
+        make_plan(plan, node->segment, parts);
+    c->hints[node->id % PLAN_HINTS] = plan;
+    return plan;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- values
@@ -126,7 +138,7 @@ static bool number_right(const values *v, const check_plan *plan, unsigned part)
            at + 1 < to - from;
 }
 
-static __attribute__((noinline)) EDI_HOT bool numbers_right(const values *v, const check_plan *plan, uint32_t which) {
+static inline bool numbers_right(const values *v, const check_plan *plan, uint32_t which) {
     for (; which; which &= which - 1)
         if (!number_right(v, plan, edi_first_bit(which) + 1U)) return false;
     return true;
@@ -159,22 +171,6 @@ static __attribute__((noinline)) EDI_HOT bool dated_right(const values *v, unsig
     return edi_formatted_date(value, format, iso);
 }
 
-/* No value is shorter or longer than its place allows. Eight at once, in what every machine has for that. */
-static inline bool lengths_right(const values *v, const check_plan *plan) {
-    typedef uint16_t eight __attribute__((vector_size(16)));
-    eight wrong = {0}, from, to, min, range;
-    for (unsigned i = 0; i < plan->parts; i += 8) {
-        memcpy(&from, v->ends + i, sizeof from);
-        memcpy(&to, v->ends + i + 1, sizeof to);
-        memcpy(&min, plan->min + i, sizeof min);
-        memcpy(&range, plan->range + i, sizeof range);
-        wrong |= (eight)(to - from - 1 - min > range); /* one that is too short is far above */
-    }
-    uint64_t both[2];
-    memcpy(both, &wrong, sizeof both);
-    return !(both[0] | both[1]);
-}
-
 static inline bool codes_right(const values *v, const check_plan *plan) {
     for (unsigned i = 0; i < plan->coded; i++) {
         span value = value_of(v, plan->codes[i].part);
@@ -183,27 +179,15 @@ static inline bool codes_right(const values *v, const check_plan *plan) {
     return true;
 }
 
-static inline check_plan *place_of(edi_checker *c, const edi_segment_type *type, uint32_t seconds, uint32_t empty) {
-    uint64_t mixed = ((uint64_t)(uintptr_t)type >> 4 ^ (uint64_t)seconds << 40 ^ (uint64_t)empty << 32) *
-                     UINT64_C(0x9E3779B97F4A7C15);
-    return &c->plans[mixed >> (64 - PLAN_BITS)];
-}
-
-EDI_HOT bool edi_check_plain(edi_checker *c, const edi_segment_type *type, const edi_segment *segment) {
-    const edi_tokens *t = segment->tokens;
-    if (!t || !type->slots.quick || segment->parts > PLAN_PARTS) return false;
-    uint32_t all = (uint32_t)edi_lowest(segment->parts);
-    uint32_t seconds = (uint32_t)edi_window(t->second, segment->token + 1) & all;
-    uint32_t empty = (uint32_t)edi_window(t->empty, segment->token + 1) & all;
-    uint32_t mixed = (uint32_t)edi_window(t->mixed, segment->token + 1) & all;
-    check_plan *plan = place_of(c, type, seconds, empty);
-    if (plan->type != type || plan->seconds != seconds || plan->empty != empty || plan->parts != segment->parts)
-        make_plan(plan, type, segment, seconds, empty);
-    values v = {.base = t->base, .ends = t->at + segment->token, .tokens = t, .mark = c->delimiters.decimal};
-    if (!plan->possible || !lengths_right(&v, plan) || !codes_right(&v, plan)) return false;
-    if (mixed & plan->digits && !numbers_right(&v, plan, mixed & plan->digits)) return false;
+EDI_HOT bool check_plan_values(const edi_checker *c, const check_plan *plan, const plain_parts *parts) {
+    const edi_tokens *t = parts->tokens;
+    values v = {.base = t->base, .ends = t->at + parts->token, .tokens = t, .mark = c->delimiters.decimal};
+    uint32_t numbers = parts->mixed & plan->digits;
+    if (numbers && !numbers_right(&v, plan, numbers)) return false;
+    if (!plan->more) return true;
+    if (plan->coded && !codes_right(&v, plan)) return false;
     if (plan->moments && !moments_right(&v, plan)) return false;
     if (plan->alpha && !letters_right(&v, plan)) return false;
-    if (plan->dated && !dated_right(&v, plan->dated, mixed)) return false;
+    if (plan->dated && !dated_right(&v, plan->dated, parts->mixed)) return false;
     return !plan->period || edi_period_exists(value_of(&v, plan->period), value_of(&v, plan->period - 1));
 }

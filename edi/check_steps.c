@@ -8,15 +8,14 @@
 #include "core/base/memory.h"
 #include "edi/check_internal.h"
 
-/* The code at a place of the segment in hand, as a number; false when it is longer than that or not plain. */
+/* The code at a place of a segment, as a number; false when it is longer than that or not plain. */
 static __attribute__((noinline)) bool code_at(
-    const edi_checker *c, unsigned element, unsigned component, uint64_t *code) {
-    const edi_segment *segment = edi_reader_segment(c->reader);
+    const edi_checker *c, span raw, size_t tag_len, unsigned element, unsigned component, uint64_t *code) {
     const edi_delimiters *d = &c->delimiters;
-    const char *at = segment->raw.data + segment->tag.len, *end = segment->raw.data + segment->raw.len;
+    const char *at = raw.data + tag_len, *end = raw.data + raw.len;
     size_t len = 0;
     *code = 0;
-    if (segment->wrapped || at >= end || *at != d->element) return false;
+    if (at >= end || *at != d->element) return false;
     while (element > 0 && at < end)
         element -= *at++ == d->element;
     for (; component > 1 && at < end && *at != d->element; at++)
@@ -29,9 +28,9 @@ static __attribute__((noinline)) bool code_at(
     return element == 0 && component == 1 && len > 0;
 }
 
-const check_step *check_step_by_code(const edi_checker *c, const check_step *head) {
+const check_step *check_step_by_code(const edi_checker *c, const check_step *head, span raw, size_t tag_len) {
     uint64_t code;
-    if (!code_at(c, head->qualifier, head->component, &code)) return NULL;
+    if (!code_at(c, raw, tag_len, head->qualifier, head->component, &code)) return NULL;
     const check_step *step = &c->steps[check_step_place(head->from, head->key, code)];
     bool same = step->from == head->from && step->key == head->key && step->code == code && step->to &&
                 step->qualifier == head->qualifier && step->component == head->component;
@@ -86,7 +85,9 @@ void check_step_remember(edi_checker *c, uint32_t key, size_t level, const edi_n
     if (to->forbidden || !fill(c, key, level, to, &step)) return;
     check_step *head = &c->steps[check_step_place(from, key, 0)];
     if (step.qualifier) { /* the head tells where the code stands */
-        if (!code_at(c, step.qualifier, step.component, &step.code)) return;
+        const edi_segment *segment = edi_reader_segment(c->reader);
+        if (segment->wrapped) return;
+        if (!code_at(c, segment->raw, segment->tag.len, step.qualifier, step.component, &step.code)) return;
         *head = (check_step){.from = from, .key = key, .qualifier = step.qualifier, .component = step.component};
         head = &c->steps[check_step_place(from, key, step.code)];
     }

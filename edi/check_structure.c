@@ -16,6 +16,8 @@ edi_checker *edi_checker_new(edi_reader *reader, edi_faults *faults) {
     edi_checker *c = xcalloc(1, sizeof *c);
     c->reader = reader;
     c->faults = faults;
+    for (size_t i = 0; i < PLAN_HINTS; i++)
+        c->hints[i] = &c->plans[0];
     return c;
 }
 

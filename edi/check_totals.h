@@ -36,6 +36,13 @@ static inline bool edi_balance_wants(const edi_balance *balance, uint32_t key) {
     return key == balance->line_key || key == balance->total_key || balance->kind >= EDI_TOTALS_CLAIM;
 }
 
+/* A segment that is counted and no more: then it was. */
+static inline bool edi_balance_counts(edi_balance *balance, uint32_t key) {
+    bool counted = balance->kind < EDI_TOTALS_CLAIM && key == balance->line_key;
+    balance->lines += counted;
+    return counted;
+}
+
 void edi_balance_segment(edi_balance *balance, edi_checker *checker, edi_reader *reader, uint32_t key);
 void edi_balance_end(edi_balance *balance, edi_checker *checker);
 

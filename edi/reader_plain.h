@@ -25,9 +25,11 @@ static inline bool knows_plain_tag(edi_reader *r, const char *tag, size_t len, u
     return true;
 }
 
-/* A segment that was found ahead, from the cursor to the token that ends it. */
+/* A segment that was found ahead: from the cursor to the token that ends it. */
 typedef struct plain_segment {
+    const char *start, *next; /* its first byte, and the one behind its terminator and line breaks */
     size_t tag_len, len;
+    uint32_t key;
     const edi_tokens *tokens; /* NULL: not all of it is plain, or nobody looks */
     unsigned token, parts;    /* as in edi_segment; without look the one token that there is, and 0 */
 } plain_segment;
@@ -64,44 +66,68 @@ static inline bool find_tokens(edi_reader *r, plain_segment *f) {
     unsigned parts = edi_first_bit(ends) + 1;
     f->tag_len = t->at[token] - offset;
     f->len = t->at[token + parts] - offset;
-    f->tokens = edi_window(t->odd, token + 1) & edi_lowest(parts) ? NULL : t;
+    f->tokens = edi_window(t->odd, token + 1) & (ends ^ (ends - 1)) ? NULL : t; /* bits up to the end */
     f->token = token;
     f->parts = parts;
     return true;
 }
 
-/* False: nothing was taken. */
-static inline __attribute__((always_inline)) bool reader_take_plain(edi_reader *r, bool learn) {
-    plain_segment f;
-    if (!(r->scan.look ? find_tokens(r, &f) : find_end(r, &f))) return false;
-    const char *start = r->data + r->cursor, *behind = start + f.len + 1, *next = behind;
+/* The segment at the cursor, when it is plain. Nothing is taken yet. */
+static inline __attribute__((always_inline)) bool reader_find_plain(edi_reader *r, bool learn, plain_segment *f) {
+    if (!(r->scan.look ? find_tokens(r, f) : find_end(r, f))) return false;
+    const char *start = r->data + r->cursor, *next = start + f->len + 1;
     uint32_t key;
-    if (f.tag_len - 2 > 1 || start[f.tag_len] != r->delimiters.tag || f.len > r->plain_max) return false;
+    if (f->tag_len - 2 > 1 || start[f->tag_len] != r->delimiters.tag || f->len > r->plain_max) return false;
     memcpy(&key, start, sizeof key);
-    key &= f.tag_len == 2 ? 0xFFFF : 0xFFFFFF;
-    if (!knows_plain_tag(r, start, f.tag_len, key, learn)) return false;
-    if (*next == '\r' && next[1] == '\n') next++;
-    if (*next == '\n') next++;
-    if (*next <= ' ') return false;
-    r->scan.token = f.token + f.parts + 1;
+    key &= f->tag_len == 2 ? 0xFFFF : 0xFFFFFF;
+    if (!knows_plain_tag(r, start, f->tag_len, key, learn)) return false;
+    if (*next <= ' ') { /* or no ASCII */
+        if (*next == '\r' && next[1] == '\n') next++;
+        if (*next == '\n') next++;
+        if (*next <= ' ') return false;
+    }
+    f->start = start;
+    f->next = next;
+    f->key = key;
+    return true;
+}
+
+/* Goes on behind it. */
+static inline void reader_pass_plain(edi_reader *r, const plain_segment *f) {
+    r->scan.token = f->token + f->parts + 1;
+    r->cursor = (size_t)(f->next - r->data);
+    r->totals.segments++;
+    r->levels[DOCUMENT].count++;
+}
+
+/* Makes what was passed the segment in hand. */
+static inline void reader_hold_plain(edi_reader *r, const plain_segment *f) {
+    const char *behind = f->start + f->len + 1;
     edi_segment *s = &r->segment;
-    s->tag = span_make(start, f.tag_len);
-    s->key = key;
-    s->raw = span_make(start, f.len);
-    s->after = span_make(behind, (size_t)(next - behind));
+    s->tag = span_make(f->start, f->tag_len);
+    s->key = f->key;
+    s->raw = span_make(f->start, f->len);
+    s->after = span_make(behind, (size_t)(f->next - behind));
     s->object = (span){NULL, 0};
-    s->offset = r->base + r->cursor;
-    s->number = ++r->totals.segments;
-    s->position = ++r->levels[DOCUMENT].count;
+    s->offset = r->base + (size_t)(f->start - r->data);
+    s->number = r->totals.segments;
+    s->position = r->levels[DOCUMENT].count;
     s->terminated = true;
     s->wrapped = s->binary = false;
-    s->tokens = f.tokens;
-    s->token = f.token;
-    s->parts = f.parts;
+    s->tokens = f->tokens;
+    s->token = f->token;
+    s->parts = f->parts;
     r->has_segment = true;
     r->elements_of = 0;
     r->clean_len = 0;
-    r->cursor = (size_t)(next - r->data);
+}
+
+/* False: nothing was taken. */
+static inline __attribute__((always_inline)) bool reader_take_plain(edi_reader *r, bool learn) {
+    plain_segment f;
+    if (!reader_find_plain(r, learn, &f)) return false;
+    reader_pass_plain(r, &f);
+    reader_hold_plain(r, &f);
     return true;
 }
 

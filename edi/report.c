@@ -27,7 +27,7 @@ void edi_report_read(edi_validator *v, edi_report *report) {
     edi_reader *reader = edi_validator_reader(v);
     edi_event event;
     *report = (edi_report){.valid = true};
-    while ((event = edi_validator_next(v)) != EDI_END) {
+    while ((event = edi_validator_next_told(v)) != EDI_END) {
         if (event == EDI_INTERCHANGE) {
             edi_standard standard = edi_reader_interchange(reader)->delimiters.standard;
             report->mixed |= report->standard != EDI_NONE && report->standard != standard;

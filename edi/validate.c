@@ -4,7 +4,7 @@
 #include "edi/validate.h"
 
 #include "core/base/memory.h"
-#include "edi/check_internal.h"
+#include "edi/check_plain.h"
 #include "edi/check_totals.h"
 #include "edi/reader_plain.h"
 #include "edi/writer.h"
@@ -20,6 +20,8 @@ typedef struct seen_set {
     uint64_t *slots;
     size_t count, room;
 } seen_set;
+
+static const uint32_t hl = EDI_TAG('H', 'L', 0, 0), ls = EDI_TAG('L', 'S', 0, 0), le = EDI_TAG('L', 'E', 0, 0);
 
 /* More numbers than these are not remembered: duplicates of later ones go unseen. */
 enum { SEEN_MAX = 1 << 19, BRACKETS_MAX = 16 };
@@ -375,7 +377,7 @@ typedef struct unit_rule {
 } unit_rule;
 
 static __attribute__((noinline)) void track_unit(edi_validator *v, uint32_t key) {
-    static const uint32_t trn = EDI_TAG('T', 'R', 'N', 0), hl = EDI_TAG('H', 'L', 0, 0);
+    static const uint32_t trn = EDI_TAG('T', 'R', 'N', 0);
     const unit_rule rules[] = {{"837", EDI_TAG('C', 'L', 'M', 0), 1, "CLM01", NULL, hl},
         {"835", trn, 2, "TRN02", NULL, 0}, {"276", trn, 2, "TRN02", NULL, hl}, {"277", trn, 2, "TRN02", NULL, hl},
         {"270", trn, 2, "TRN02", NULL, hl}, {"271", trn, 2, "TRN02", NULL, hl}, {"278", trn, 2, "TRN02", NULL, hl},
@@ -394,28 +396,61 @@ static __attribute__((noinline)) void track_unit(edi_validator *v, uint32_t key)
     }
 }
 
+/* Is the segment of a kind that the rules of this file, or totals, look at? */
+static inline bool has_rules(const edi_validator *v, uint32_t key) {
+    bool short_tag = v->x12 && key <= EDI_TAG(0xFF, 0xFF, 0, 0);
+    return edi_balance_wants(&v->balance, key) || (short_tag && (key == hl || key == ls || key == le));
+}
+
+static __attribute__((noinline)) void check_rules(edi_validator *v, uint32_t key) {
+    if (edi_balance_wants(&v->balance, key)) edi_balance_segment(&v->balance, v->checker, v->reader, key);
+    if (!v->x12) return;
+    if (key == hl) check_hierarchy(v);
+    if (key == ls) check_bracket(v, true);
+    if (key == le) check_bracket(v, false);
+}
+
 static inline __attribute__((always_inline)) void body_segment(edi_validator *v) {
     const edi_segment *segment = &v->reader->segment;
-    uint32_t key = segment->key;
+    const check_step *step = NULL;
     v->definition = NULL;
-    if (v->guided) track_unit(v, key);
-    v->node = check_step_known(v->checker, key, &v->left, &v->entered);
-    if (!v->node) v->node = edi_check_segment(v->checker, &v->left, &v->entered);
+    if (v->guided) track_unit(v, segment->key);
+    if (!segment->wrapped) step = check_step_find(v->checker, segment->key, segment->raw, segment->tag.len);
+    if (step) {
+        check_step_take(v->checker, step, &v->entered);
+        v->left = step->up;
+        v->node = check_step_place_of(step);
+    } else {
+        v->node = edi_check_segment(v->checker, &v->left, &v->entered);
+    }
     if (v->node) {
         v->definition = v->node->segment;
         if (v->options.places_only) return;
-        if (segment->terminated && (v->options.thorough || !edi_check_plain(v->checker, v->definition, segment)))
-            edi_check_elements(v->checker, v->definition);
+        bool right = !v->options.thorough &&
+                     check_plainly_right(v->checker, v->node, segment->tokens, segment->token, segment->parts);
+        if (segment->terminated && !right) edi_check_elements(v->checker, v->definition);
     } else if (v->options.places_only) {
         return;
     } else if (v->schema) {
         v->definition = edi_release_segment(v->schema->release, segment->tag);
     }
-    if (edi_balance_wants(&v->balance, key)) edi_balance_segment(&v->balance, v->checker, v->reader, key);
-    if (!v->x12 || key > EDI_TAG(0xFF, 0xFF, 0, 0)) return;
-    if (key == EDI_TAG('H', 'L', 0, 0)) check_hierarchy(v);
-    if (key == EDI_TAG('L', 'S', 0, 0)) check_bracket(v, true);
-    if (key == EDI_TAG('L', 'E', 0, 0)) check_bracket(v, false);
+    if (has_rules(v, segment->key)) check_rules(v, segment->key);
+}
+
+/* Passes segments as long as nothing can be said of them: nobody wants to know of each. */
+static inline __attribute__((always_inline)) void pass_right(edi_validator *v) {
+    edi_checker *c = v->checker;
+    edi_reader *r = v->reader;
+    plain_segment f;
+    if (v->guided || v->options.places_only || v->options.thorough) return;
+    while (r->plain_allowed && reader_find_plain(r, false, &f)) {
+        const check_step *step = check_step_find(c, f.key, span_make(f.start, f.len), f.tag_len);
+        if (!step || !check_plainly_right(c, check_step_place_of(step), f.tokens, f.token, f.parts)) break;
+        if (has_rules(v, f.key) && (f.key == hl || !edi_balance_counts(&v->balance, f.key))) break;
+        size_t entered;
+        check_step_take(c, step, &entered);
+        reader_pass_plain(r, &f);
+    }
 }
 
 static void end_document(edi_validator *v) {
@@ -456,7 +491,7 @@ static __attribute__((noinline)) edi_event other_event(edi_validator *v, edi_eve
     return edi_validator_next(v);
 }
 
-EDI_HOT edi_event edi_validator_next(edi_validator *v) {
+static inline __attribute__((always_inline)) edi_event next_event(edi_validator *v, bool segments) {
     if (v->faults.count > 0) {
         if (v->next_fault < v->faults.count) {
             v->fault = &v->faults.list[v->next_fault++];
@@ -468,11 +503,23 @@ EDI_HOT edi_event edi_validator_next(edi_validator *v) {
         v->holding = false;
         return v->held;
     }
+    if (!segments) pass_right(v);
     edi_event event = reader_next(v->reader);
     v->node = NULL;
     v->left = v->entered = 0;
     if (event != EDI_SEGMENT) return other_event(v, event);
     body_segment(v);
+    return event;
+}
+
+EDI_HOT edi_event edi_validator_next(edi_validator *v) {
+    return next_event(v, true);
+}
+
+EDI_HOT edi_event edi_validator_next_told(edi_validator *v) {
+    edi_event event;
+    while ((event = next_event(v, false)) == EDI_SEGMENT)
+        ;
     return event;
 }
 

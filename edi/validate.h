@@ -28,6 +28,10 @@ edi_validator *edi_validator_open(
 /* The next event, EDI_END at the end. */
 edi_event edi_validator_next(edi_validator *validator);
 
+/* The same without EDI_SEGMENT, for who wants to know what is wrong and how things nest: segments of documents with
+ * nothing wrong are passed at once. */
+edi_event edi_validator_next_told(edi_validator *validator);
+
 /* The fault of EDI_FAULT; lives until the next event. */
 const edi_fault *edi_validator_fault(const edi_validator *validator);
 

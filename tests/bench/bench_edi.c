@@ -84,7 +84,7 @@ static uint64_t work_elements(span file, edi_library *library) {
 static uint64_t work_validate(span file, edi_library *library) {
     uint64_t faults = 0;
     edi_validator *validator = edi_validator_new(file, library, NULL);
-    for (edi_event event; (event = edi_validator_next(validator)) != EDI_END;)
+    for (edi_event event; (event = edi_validator_next_told(validator)) != EDI_END;)
         faults += event == EDI_FAULT;
     edi_validator_free(validator);
     if (faults > 0) {

@@ -41,24 +41,34 @@ static void check_nesting(edi_event event, int *depth) {
     if (event == EDI_END && *depth) abort();
 }
 
-/* The short cuts of validation say what the long way says. */
+/* Both are at the same fault. */
+static void compare_faults(const edi_validator *one, const edi_validator *other) {
+    const edi_fault *a = edi_validator_fault(one), *b = edi_validator_fault(other);
+    if (a->code != b->code || a->offset != b->offset || strcmp(a->text, b->text) != 0) abort();
+}
+
+/* The short cuts of validation say what the long way says, and so does who leaves segments out. */
 static void validate_thoroughly(span file, edi_library *library) {
     edi_validate_options thorough = {.thorough = true};
     edi_validator *quick = edi_validator_new(file, library, NULL);
     edi_validator *slow = edi_validator_new(file, library, &thorough);
+    edi_validator *told = edi_validator_new(file, library, NULL);
     edi_event event;
     do {
         size_t left, entered, slow_left, slow_entered;
         event = edi_validator_next(quick);
         if (edi_validator_next(slow) != event) abort();
-        const edi_fault *a = edi_validator_fault(quick), *b = edi_validator_fault(slow);
-        if (event == EDI_FAULT && (a->code != b->code || a->offset != b->offset || strcmp(a->text, b->text) != 0))
-            abort();
+        if (event != EDI_SEGMENT && edi_validator_next_told(told) != event) abort();
+        if (event == EDI_FAULT) {
+            compare_faults(quick, slow);
+            compare_faults(told, slow);
+        }
         if (edi_validator_node(quick, &left, &entered) != edi_validator_node(slow, &slow_left, &slow_entered)) abort();
         if (left != slow_left || entered != slow_entered) abort();
     } while (event != EDI_END);
     edi_validator_free(quick);
     edi_validator_free(slow);
+    edi_validator_free(told);
 }
 
 static void read_twice(span file, edi_library *library) {
