@@ -41,17 +41,19 @@ typedef struct check_plan {
     uint16_t min[PLAN_PARTS], range[PLAN_PARTS]; /* lengths: the shortest, and how much longer it may be */
 } check_plan;
 
-/* From one place to the next (check_steps.c): what was found once is remembered. */
+/* From one place to the next (check_steps.c): what was found once is remembered, in one line of the cache. */
 typedef struct check_step {
-    const edi_node *from, *to;
-    uint32_t key;
+    const edi_node *from, *to, *place; /* place: of the loop's first segment, when `to` is a loop; else `to` */
+    uint64_t code;
+    uint32_t key, id, max;              /* id, max: of `to` */
     unsigned char qualifier, component; /* where the code stands that chose among places; 0: the tag alone did */
     unsigned char up, needs;            /* loops that end; places that must have been taken before */
-    uint64_t code;
     struct {
-        uint32_t id, count;
+        uint16_t id, count;
     } need[STEP_NEEDS];
 } check_step;
+
+_Static_assert(sizeof(check_step) == 64, "a step is a line of the cache");
 
 struct edi_checker {
     edi_reader *reader;
@@ -126,29 +128,23 @@ static inline const check_step *check_step_find(const edi_checker *c, uint32_t k
     const check_step *step = &c->steps[check_step_place(from, key, 0)];
     if (step->from != from || step->key != key) return NULL;
     if (step->qualifier && !(step = check_step_by_code(c, step, raw, tag_len))) return NULL;
-    if (c->counts[step->to->id] >= step->to->max) return NULL;
+    if (c->counts[step->id] >= step->max) return NULL;
     for (unsigned i = 0; i < step->needs; i++)
         if (c->counts[step->need[i].id] < step->need[i].count) return NULL;
     return step;
 }
 
-/* The place that it leads to: of the loop's first segment, when it leads to a loop. */
-static inline const edi_node *check_step_place_of(const check_step *step) {
-    return step->to->children ? step->to->children : step->to;
-}
-
 /* Takes it. *entered: a loop began. */
 static inline void check_step_take(edi_checker *c, const check_step *step, size_t *entered) {
-    const edi_node *to = step->to;
-    c->counts[to->id]++;
+    c->counts[step->id]++;
     c->depth -= step->up;
-    c->frames[c->depth - 1].at = to->index;
+    c->frames[c->depth - 1].at = step->to->index;
     c->lost = false;
-    if (to->children) {
-        check_enter(c, to);
+    if (step->to != step->place) {
+        check_enter(c, step->to);
         *entered = 1;
     }
-    c->here = check_step_place_of(step);
+    c->here = step->place;
 }
 
 /* check_steps.c: remembers the step to a place that was found and costs nothing, before it is taken. */

@@ -46,9 +46,9 @@ static bool add_needs(const edi_checker *c, size_t level, size_t to, check_step 
         const edi_node *node = &frame->loop->children[i];
         bool taken = level > 0 && i == frame->at && node->min == 1; /* it is where we stand */
         if (node->min == 0 || taken) continue;
-        if (step->needs == STEP_NEEDS) return false;
-        step->need[step->needs].id = node->id;
-        step->need[step->needs++].count = node->min;
+        if (step->needs == STEP_NEEDS || node->id > UINT16_MAX || node->min > UINT16_MAX) return false;
+        step->need[step->needs].id = (uint16_t)node->id;
+        step->need[step->needs++].count = (uint16_t)node->min;
     }
     return true;
 }
@@ -81,7 +81,13 @@ static bool fill(edi_checker *c, uint32_t key, size_t level, const edi_node *to,
 
 void check_step_remember(edi_checker *c, uint32_t key, size_t level, const edi_node *to) {
     const edi_node *from = c->here;
-    check_step step = {.from = from, .key = key, .to = to, .up = (unsigned char)(c->depth - 1 - level)};
+    check_step step = {.from = from,
+        .to = to,
+        .place = to->children ? to->children : to,
+        .key = key,
+        .id = to->id,
+        .max = to->max,
+        .up = (unsigned char)(c->depth - 1 - level)};
     if (to->forbidden || !fill(c, key, level, to, &step)) return;
     check_step *head = &c->steps[check_step_place(from, key, 0)];
     if (step.qualifier) { /* the head tells where the code stands */

@@ -446,7 +446,7 @@ static error *read_delimiters(json_reader *r, node interchange) {
 /* What add_plain may not copy unseen. */
 static void mark_special(json_reader *r) {
     json_segment_look_back(&r->look, &r->d);
-    json_quotes_begin(&r->quotes, &r->look, &r->d, r->walk.end);
+    json_quotes_begin(&r->quotes, &r->look, &r->d, r->suffix, r->walk.end);
     for (unsigned i = 0; i < 256; i++)
         r->special[i] = edi_is_delimiter(&r->d, (char)i) || (r->latin1 && i >= 0x80);
 }
@@ -601,6 +601,7 @@ static error *from_json(span json, const edi_text_options *options, buf *out, ed
 }
 
 error *edi_from_json(span json, buf *out) {
+    buf_expect(out, json.len / 2); /* what segments are in our JSON */
     error *err = from_json(json, NULL, out, NULL, NULL);
     if (out->data) buf_grew(out, 0); /* the terminator */
     return err;

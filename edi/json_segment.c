@@ -26,32 +26,31 @@ static inline char *copy(char *out, const char *from, size_t len) {
  * whether an array of components ends (1), and whether one begins (2). */
 static const struct {
     char text[8];
-    unsigned len;
+    uint64_t len;
 } between[] = {{"\",\"", 3}, {"\"],\"", 4}, {"\",[\"", 4}, {"\"],[\"", 5}};
 
-EDI_HOT char *json_segment_write(const edi_segment *segment, char *out) {
-    const edi_tokens *t = segment->tokens;
-    const uint16_t *ends = t->at + segment->token;
-    const char *tag = segment->raw.data;
+EDI_HOT char *json_segment_write(const char *start, const edi_tokens *t, unsigned token, unsigned parts, char *out) {
+    const uint16_t *ends = t->at + token;
     /* bit n: the part n, from 1 on, has another component behind it; has one before it */
-    uint64_t more = (edi_window(t->second, segment->token + 1) & edi_lowest(segment->parts)) << 1, inside = more << 1;
+    uint64_t more = (edi_window(t->second, token + 1) & edi_lowest(parts)) << 1, inside = more << 1;
     uint64_t closes = inside & ~more, opens = more & ~inside;
     memcpy(out, "{\"", 2);
-    memcpy(out + 2, tag, 4);
-    out += 2 + segment->tag.len;
+    memcpy(out + 2, start, 4);
+    out += 2 + (size_t)(t->base + ends[0] - start);
     memcpy(out, "\":[[", 4);
     out += 3 + (opens >> 1 & 1);
     *out++ = '"';
-    for (unsigned part = 1;; part++) {
-        unsigned from = ends[part - 1] + 1U;
-        out = copy(out, t->base + from, ends[part] - from);
-        if (part == segment->parts) break;
-        unsigned which = (closes >> part & 1) | (unsigned)(opens >> (part + 1) & 1) << 1;
+    const uint16_t *last = ends + parts;
+    for (uint64_t ended = closes >> 1, begun = opens >> 2;; ended >>= 1, begun >>= 1) {
+        unsigned from = *ends++ + 1U;
+        out = copy(out, t->base + from, *ends - from);
+        if (ends == last) break;
+        unsigned which = (ended & 1) | (unsigned)(begun & 1) << 1;
         memcpy(out, between[which].text, sizeof between[which].text);
         out += between[which].len;
     }
     *out++ = '"';
-    if (closes >> segment->parts & 1) *out++ = ']';
+    if (closes >> parts & 1) *out++ = ']';
     memcpy(out, "]}", 2);
     return out + 2;
 }
@@ -78,10 +77,16 @@ static json_glue make_glue(const char *text, char separator, const json_glue *ro
     return glue;
 }
 
-void json_quotes_begin(json_quotes *q, const edi_look *look, const edi_delimiters *d, const char *end) {
+void json_quotes_begin(json_quotes *q, const edi_look *look, const edi_delimiters *d, span suffix, const char *end) {
     const json_glue never = {.text = 1, .mask = 0};
     edi_tokens *tokens = q->tokens ? q->tokens : xcalloc(1, sizeof *tokens);
-    *q = (json_quotes){.tokens = tokens, .look = look, .end = end, .tag = d->tag, .composites = d->component != 0};
+    *q = (json_quotes){.tokens = tokens,
+        .look = look,
+        .end = end,
+        .suffix = suffix,
+        .tag = d->tag,
+        .terminator = d->terminator,
+        .composites = d->component != 0};
     for (size_t i = 0; i < 8; i++)
         q->glues[i / 4][i % 4] = never;
     q->glues[0][1] = make_glue(",", d->element, q->glues[0]);
@@ -181,7 +186,8 @@ static inline const char *read_segment(json_quotes *q, const char *at, unsigned 
     return behind + 2;
 }
 
-EDI_HOT const char *json_segment_read(json_quotes *q, const char *at, char **to) {
+/* One plain segment; NULL: there is none. */
+static inline const char *read_one(json_quotes *q, const char *at, char **to) {
     const edi_tokens *t = q->tokens;
     for (;;) {
         size_t offset = (size_t)((uintptr_t)at - (uintptr_t)t->base);
@@ -196,4 +202,20 @@ EDI_HOT const char *json_segment_read(json_quotes *q, const char *at, char **to)
         }
         if (!look_from(q, at)) return NULL;
     }
+}
+
+EDI_HOT size_t json_segments_read(json_quotes *q, const char **at, char **to, const char *end) {
+    size_t count = 0, room = json_segments_room(q);
+    char *out = *to;
+    for (const char *next = *at; (size_t)(end - out) >= room; next++) {
+        const char *behind = read_one(q, next, &out);
+        if (!behind) break;
+        *out++ = q->terminator;
+        if (q->suffix.len > 0) memcpy(out, q->suffix.data, q->suffix.len);
+        *to = out += q->suffix.len;
+        *at = next = behind;
+        count++;
+        if (*behind != ',') break;
+    }
+    return count;
 }

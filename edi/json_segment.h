@@ -15,8 +15,14 @@ static inline size_t json_segment_room(size_t len) {
     return 4 * len + 128;
 }
 
-/* Writes {"PO1":["1","5"]} to `out`, where there is json_segment_room; its end. The reader has found its tokens. */
-char *json_segment_write(const edi_segment *segment, char *out);
+/* Is a segment of this length short enough for that? */
+static inline bool json_segment_fits(size_t len) {
+    return len < EDI_TOKENS_BYTES;
+}
+
+/* Writes the segment at `start`, whose tag ends with token number `token` and that has so many parts, as
+ * {"PO1":["1","5"]} to `out`, where there is json_segment_room; its end. */
+char *json_segment_write(const char *start, const edi_tokens *tokens, unsigned token, unsigned parts, char *out);
 
 /* What may stand between two texts, and what follows from it. */
 typedef struct json_glue json_glue;
@@ -35,7 +41,8 @@ typedef struct json_quotes {
     const edi_look *look;
     const char *end;          /* of the text */
     unsigned next;            /* where the next segment is looked for */
-    char tag;                 /* stands behind one */
+    span suffix;              /* stands behind terminators */
+    char tag, terminator;     /* tag: stands behind one */
     bool composites;          /* there is a component separator */
     json_glue glues[2][4];    /* outside and inside of an array of components, by length */
     uint32_t tags[JSON_TAGS]; /* some that were found to be tags, each at its place */
@@ -44,15 +51,19 @@ typedef struct json_quotes {
 /* How to look at segments of these delimiters in JSON. */
 void json_segment_look_back(edi_look *look, const edi_delimiters *delimiters);
 
-/* Segments of these delimiters follow, in a text up to `end`. The look outlives it. */
-void json_quotes_begin(json_quotes *quotes, const edi_look *look, const edi_delimiters *delimiters, const char *end);
+/* Segments of these delimiters follow, in a text up to `end`. The look and the suffix outlive it. */
+void json_quotes_begin(
+    json_quotes *quotes, const edi_look *look, const edi_delimiters *delimiters, span suffix, const char *end);
 void json_quotes_free(json_quotes *quotes);
 
 /* What one plain segment may take, and what is written beyond its end. */
-enum { JSON_SEGMENT_ROOM = EDI_TOKENS_BYTES + 64 };
+static inline size_t json_segments_room(const json_quotes *quotes) {
+    return EDI_TOKENS_BYTES + 64 + quotes->suffix.len;
+}
 
-/* Reads {"PO1":["1","5"]} at `at`, with nothing but plain texts in it and no blanks, and writes PO1*1*5 to *out, where
- * there is JSON_SEGMENT_ROOM; *out moves. What stands behind it in the JSON, or NULL: not plain (then *out stays). */
-const char *json_segment_read(json_quotes *quotes, const char *at, char **out);
+/* Reads segments such as {"PO1":["1","5"]} from *at on, with nothing but plain texts in them and no blanks, as long as
+ * commas follow and there is room for one more up to `end`; writes PO1*1*5 with terminator and suffix to *out. How many
+ * they were; *at moves behind the last one, *out too. */
+size_t json_segments_read(json_quotes *quotes, const char **at, char **out, const char *end);
 
 #endif

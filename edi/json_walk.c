@@ -67,24 +67,21 @@ static error *walk_segment(json_reader *r) {
     return err ? err : json_walk_pass_on(r, false);
 }
 
+/* Does what comes look like a loop? No tag begins with a small letter. */
+static inline bool loop_ahead(const json_walk *walk) {
+    return walk->end - walk->at > 2 && walk->at[2] >= 'a';
+}
+
 /* The segments that come, as long as they are plain and follow each other without blanks; how many they are. The walk
  * stands behind the last one. */
 static size_t walk_plain(json_reader *r) {
     buf *out = r->out;
-    size_t count = 0, room = JSON_SEGMENT_ROOM + r->suffix.len;
-    for (const char *at = r->walk.at;; at++) {
-        if (out->capacity - out->len <= room && !buf_reserve(out, room)) break;
-        char *end = out->data + out->len;
-        const char *behind = json_segment_read(&r->quotes, at, &end);
-        if (!behind) break;
-        *end++ = r->d.terminator;
-        if (r->suffix.len > 0) memcpy(end, r->suffix.data, r->suffix.len);
-        out->len = (size_t)(end - out->data) + r->suffix.len;
-        r->walk.at = behind;
-        count++;
-        if (*behind != ',' || out->len >= r->enough) break;
-        at = behind;
-    }
+    size_t room = json_segments_room(&r->quotes), enough = r->enough + room;
+    if (loop_ahead(&r->walk) || !buf_reserve(out, room)) return 0;
+    char *end = out->data + out->len;
+    size_t count = json_segments_read(
+        &r->quotes, &r->walk.at, &end, out->data + (out->capacity - 1 < enough ? out->capacity - 1 : enough));
+    out->len = (size_t)(end - out->data);
     r->segments += count;
     return count;
 }

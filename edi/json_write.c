@@ -1,11 +1,8 @@
 /* edi/json_write.c: EDI to JSON. See json.h. */
 #include "core/base/base64.h"
 #include "core/base/memory.h"
-#include "edi/json.h"
-#include "edi/json_segment.h"
 #include "edi/json_tape.h"
-#include "edi/output.h"
-#include "edi/scan.h"
+#include "edi/json_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,62 +10,12 @@
 /* Binary data of one segment, written as base64. */
 #define BASE64_MAX ((size_t)2 << 30)
 
-enum { OUTSIDE_STEP = 4 << 20, STACK = EDI_DEPTH_MAX + 4, OPENINGS = 64, OPENING_MAX = 256 };
-
-/* How the array of a loop begins. */
-typedef struct opening {
-    const edi_node *loop;
-    size_t len;
-    char text[OPENING_MAX];
-} opening;
-
-typedef struct json_writer {
-    edi_output out;
-    bool compact, latin1;
-    edi_look look;
-    opening openings[OPENINGS];
-    bool special[256]; /* bytes of this interchange that do not stand for themselves in a JSON text */
-    span file;
-    edi_validate_options options;
-
-    edi_validator *validator;
-    edi_reader *reader;
-    edi_delimiters d;
-    uint64_t covered; /* bytes of the file that are accounted for */
-    bool refused;     /* the interchange in hand has no header that can be read */
-    bool first_interchange, first_content, first_document;
-    span suffix; /* what follows most terminators of this interchange */
-    bool in_group;
-
-    /* the loops that are open in the output: each is an object {"name":[[..],[..]]} in the list around it */
-    const edi_node *loops[STACK];
-    size_t depth;
-    bool first[STACK]; /* nothing yet in the list of that depth */
-    char document_reference[64], group_reference[64], interchange_reference[64];
-    uint64_t document_segments, group_documents, contents;
-} json_writer;
+enum { OUTSIDE_STEP = 4 << 20 };
 
 error *edi_sink_buf(void *context, span piece) {
     buf *out = context;
     buf_add(out, piece);
     return buf_check(out, "the output");
-}
-
-static inline void put(json_writer *w, span bytes) {
-    edi_put(&w->out, bytes);
-}
-
-#define PUT(w, literal) put(w, SPAN(literal))
-
-static inline void put_char(json_writer *w, char c) {
-    edi_put_char(&w->out, c);
-}
-
-static void line(json_writer *w, unsigned indent) {
-    if (w->compact) return;
-    put_char(w, '\n');
-    for (unsigned i = 0; i < indent; i++)
-        put_char(w, ' ');
 }
 
 static void put_escaped(json_writer *w, unsigned char c) {
@@ -138,7 +85,7 @@ static void put_bytes(json_writer *w, span text, bool decode) {
     if (clean < text.len) put(w, span_make(text.data + clean, text.len - clean));
 }
 
-static void put_text(json_writer *w, span text, bool decode) {
+void json_write_text(json_writer *w, span text, bool decode) {
     put_char(w, '"');
     put_bytes(w, text, decode);
     put_char(w, '"');
@@ -179,7 +126,7 @@ static bool holds(span text, char c) {
 static void put_components(json_writer *w, span element) {
     span part;
     if (!holds(element, w->d.component) || edi_part_count(element, w->d.component, w->d.release) == 1) {
-        put_text(w, element, true);
+        json_write_text(w, element, true);
         return;
     }
     put_char(w, '[');
@@ -187,7 +134,7 @@ static void put_components(json_writer *w, span element) {
     while (edi_next_part(&element, w->d.component, w->d.release, &part)) {
         if (!first) put_char(w, ',');
         first = false;
-        if (!put_plain(w, part)) put_text(w, part, true);
+        if (!put_plain(w, part)) json_write_text(w, part, true);
     }
     put_char(w, ']');
 }
@@ -230,14 +177,14 @@ static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_
             error_new(ERROR_INVALID, "not well-formed at byte %llu: the tag has a nesting indication that is none",
                 (unsigned long long)segment->offset);
     put_char(w, '{');
-    put_text(w, elements[-1], false);
+    json_write_text(w, elements[-1], false);
     PUT(w, ":[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0) put_char(w, ',');
         if (segment->binary && i + 1 == count) {
             put_base64(w, elements[i]);
         } else if (isa) {
-            put_text(w, elements[i], false);
+            json_write_text(w, elements[i], false);
         } else if (!put_plain(w, elements[i])) {
             put_element(w, elements[i]);
         }
@@ -245,7 +192,7 @@ static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_
     put_char(w, ']');
     if ((!isa && !is_canonical(w, segment)) || (isa && segment->wrapped)) {
         PUT(w, ",\"_raw\":");
-        put_text(w, segment->raw, false);
+        json_write_text(w, segment->raw, false);
     }
     if (!segment->terminated) PUT(w, ",\"_terminated\":false");
     if (segment->object.data) {
@@ -253,23 +200,19 @@ static __attribute__((noinline)) void put_any_segment(json_writer *w, const edi_
         put_base64(w, segment->object);
     } else if (!span_equal(segment->after, segment->terminated ? w->suffix : span_make("", 0))) {
         PUT(w, ",\"_after\":");
-        put_text(w, segment->after, false);
+        json_write_text(w, segment->after, false);
     }
     put_char(w, '}');
     w->covered = segment->offset + segment->raw.len + segment->terminated + segment->object.len + segment->after.len;
 }
 
-/* Nearly all segments are plain. */
-static inline void put_segment(json_writer *w, const edi_segment *segment) {
-    size_t room = json_segment_room(segment->raw.len);
-    char *end = NULL;
-    if (segment->tokens && room <= EDI_OUTPUT_ROOM && segment->after.len == w->suffix.len &&
-        (w->suffix.len == 0 || span_equal(segment->after, w->suffix)))
-        end = json_segment_write(segment, edi_output_room(&w->out, room));
-    if (!end) {
+void json_write_segment(json_writer *w, const edi_segment *segment) {
+    if (!segment->tokens || !json_segment_fits(segment->raw.len) || !span_equal(segment->after, w->suffix)) {
         put_any_segment(w, segment);
         return;
     }
+    char *room = edi_output_room(&w->out, json_segment_room(segment->raw.len));
+    char *end = json_segment_write(segment->raw.data, segment->tokens, segment->token, segment->parts, room);
     w->out.len = (size_t)(end - w->out.data);
     w->covered = segment->offset + segment->raw.len + 1 + segment->after.len;
 }
@@ -300,92 +243,19 @@ static void put_trailer(json_writer *w, uint64_t count, const char *reference) {
         return;
     }
     PUT(w, ",\"trailer\":");
-    put_segment(w, segment);
+    json_write_segment(w, segment);
 }
 
 /* -------------------------------------------------------------------------------------------------- loops and levels
  */
 
-static inline void item(json_writer *w) {
-    if (!w->first[w->depth]) put_char(w, ',');
-    w->first[w->depth] = false;
-    if (!w->compact) line(w, (unsigned)(4 + w->depth));
-}
-
-/* {"items":[[ */
-static void put_opening(json_writer *w, const edi_node *loop) {
-    char name[40];
-    size_t len = 0;
-    for (; loop->name[len] && len < sizeof name - 1; len++)
-        name[len] = loop->name[len] >= 'A' && loop->name[len] <= 'Z' ? (char)(loop->name[len] + 32) : loop->name[len];
-    PUT(w, "{");
-    put_text(w, span_make(name, len), false);
-    PUT(w, ":[[");
-}
-
-static void open_loop(json_writer *w, const edi_node *loop) {
-    opening *known = &w->openings[loop->id % OPENINGS];
-    item(w);
-    edi_output_room(&w->out, OPENING_MAX);
-    if (known->loop == loop) {
-        put(w, span_make(known->text, known->len));
-    } else {
-        size_t before = w->out.len;
-        put_opening(w, loop);
-        *known = (opening){.loop = loop, .len = w->out.len - before};
-        memcpy(known->text, w->out.data + before, known->len);
-    }
-    w->loops[w->depth++] = loop;
-    w->first[w->depth] = true;
-}
-
-/* Closes the lists of inner loops until `depth` are open. */
-static void close_loops(json_writer *w, size_t depth) {
-    while (w->depth > depth) {
-        w->depth--;
-        PUT(w, "]]}");
-    }
-}
-
-/* Loops that follow each other under one name share their array. */
-static __attribute__((noinline)) void change_loops(json_writer *w, const edi_node *node, size_t left, size_t entered) {
-    size_t target = w->depth >= left ? w->depth - left : 0;
-    if (!node || entered == 0) {
-        close_loops(w, target);
-        return;
-    }
-    const edi_node *loop = node->parent;
-    if (entered == 1 && left > 0 && w->depth > target && w->loops[target] == loop) {
-        close_loops(w, target + 1);
-        PUT(w, "],[");
-        w->first[w->depth] = true;
-        return;
-    }
-    close_loops(w, target);
-    for (size_t inner = entered < STACK ? entered : STACK; inner > 0 && w->depth + 1 < STACK; inner--) {
-        const edi_node *opened = loop; /* the outermost first */
-        for (size_t up = 1; up < inner && opened; up++)
-            opened = opened->parent;
-        if (opened) open_loop(w, opened);
-    }
-}
-
-EDI_HOT static void body_segment(json_writer *w) {
-    size_t left, entered;
-    const edi_node *node = edi_validator_node(w->validator, &left, &entered);
-    if (left + entered > 0) change_loops(w, node, left, entered);
-    item(w);
-    put_segment(w, edi_reader_segment(w->reader));
-    w->document_segments++;
-}
-
 static void put_delimiter(json_writer *w, const char *name, char c, bool *first) {
     if (!c) return;
     if (!*first) put_char(w, ',');
     *first = false;
-    put_text(w, span_of(name), false);
+    json_write_text(w, span_of(name), false);
     put_char(w, ':');
-    put_text(w, span_make(&c, 1), false);
+    json_write_text(w, span_make(&c, 1), false);
 }
 
 static void begin_interchange(json_writer *w) {
@@ -404,7 +274,7 @@ static void begin_interchange(json_writer *w) {
     }
     mark_special(w);
     PUT(w, "\"standard\":");
-    put_text(w, span_of(edi_standard_name(w->d.standard)), false);
+    json_write_text(w, span_of(edi_standard_name(w->d.standard)), false);
     if (w->latin1) PUT(w, ",\"charset\":\"latin-1\"");
     PUT(w, ",\"delimiters\":{");
     put_delimiter(w, "element", w->d.element, &first);
@@ -415,14 +285,14 @@ static void begin_interchange(json_writer *w) {
     w->suffix = segment->after;
     if (w->suffix.len > 0) {
         PUT(w, ",\"suffix\":");
-        put_text(w, w->suffix, false);
+        json_write_text(w, w->suffix, false);
     }
     if (i->una) {
         PUT(w, ",\"una\":");
-        put_text(w, span_make(w->file.data + i->offset, (size_t)(segment->offset - i->offset)), false);
+        json_write_text(w, span_make(w->file.data + i->offset, (size_t)(segment->offset - i->offset)), false);
     }
     PUT(w, "},\"header\":");
-    put_segment(w, segment);
+    json_write_segment(w, segment);
     keep_reference(w, w->interchange_reference, w->d.standard == EDI_X12 ? 13 : 5);
     PUT(w, ",\"content\":[");
     w->first_content = true;
@@ -440,7 +310,7 @@ static void next_content(json_writer *w) {
 static void begin_group(json_writer *w) {
     next_content(w);
     PUT(w, "{\"header\":");
-    put_segment(w, edi_reader_segment(w->reader));
+    json_write_segment(w, edi_reader_segment(w->reader));
     keep_reference(w, w->group_reference, w->d.standard == EDI_X12 ? 6 : 5);
     PUT(w, ",\"documents\":[");
     w->first_document = true;
@@ -452,11 +322,11 @@ static void begin_document(json_writer *w) {
     const edi_transaction *t = edi_reader_document(w->reader);
     next_content(w);
     PUT(w, "{\"type\":");
-    put_text(w, span_of(t->type), false);
+    json_write_text(w, span_of(t->type), false);
     PUT(w, ",\"version\":");
-    put_text(w, span_of(t->version), false);
+    json_write_text(w, span_of(t->version), false);
     PUT(w, ",\"header\":");
-    put_segment(w, edi_reader_segment(w->reader));
+    json_write_segment(w, edi_reader_segment(w->reader));
     keep_reference(w, w->document_reference, w->d.standard == EDI_X12 ? 2 : 1);
     PUT(w, ",\"segments\":[");
     w->depth = 0;
@@ -465,7 +335,7 @@ static void begin_document(json_writer *w) {
 }
 
 static void end_document(json_writer *w) {
-    close_loops(w, 0);
+    json_body_end(w);
     put_char(w, ']');
     put_trailer(w, w->document_segments + 1, w->document_reference);
     put_char(w, '}');
@@ -524,12 +394,12 @@ static error *write_event(json_writer *w, edi_event event) {
         break;
     case EDI_SERVICE:
         next_content(w);
-        put_segment(w, edi_reader_segment(w->reader));
+        json_write_segment(w, edi_reader_segment(w->reader));
         if (span_is(edi_reader_segment(w->reader)->tag, "UNO")) ++*(w->in_group ? &w->group_documents : &w->contents);
         break;
     case EDI_GROUP: begin_group(w); break;
     case EDI_DOCUMENT: begin_document(w); break;
-    case EDI_SEGMENT: body_segment(w); break;
+    case EDI_SEGMENT: json_body_segment(w); break;
     case EDI_DOCUMENT_END: end_document(w); break;
     case EDI_GROUP_END: end_group(w); break;
     case EDI_INTERCHANGE_END: end_interchange(w); break;

@@ -419,7 +419,7 @@ static inline __attribute__((always_inline)) void body_segment(edi_validator *v)
     if (step) {
         check_step_take(v->checker, step, &v->entered);
         v->left = step->up;
-        v->node = check_step_place_of(step);
+        v->node = step->place;
     } else {
         v->node = edi_check_segment(v->checker, &v->left, &v->entered);
     }
@@ -445,7 +445,7 @@ static inline __attribute__((always_inline)) void pass_right(edi_validator *v) {
     if (v->guided || v->options.places_only || v->options.thorough) return;
     while (r->plain_allowed && reader_find_plain(r, false, &f)) {
         const check_step *step = check_step_find(c, f.key, span_make(f.start, f.len), f.tag_len);
-        if (!step || !check_plainly_right(c, check_step_place_of(step), f.tokens, f.token, f.parts)) break;
+        if (!step || !check_plainly_right(c, step->place, f.tokens, f.token, f.parts)) break;
         if (has_rules(v, f.key) && (f.key == hl || !edi_balance_counts(&v->balance, f.key))) break;
         size_t entered;
         check_step_take(c, step, &entered);
@@ -540,6 +540,10 @@ const edi_node *edi_validator_node(const edi_validator *v, size_t *left, size_t 
     if (left) *left = v->left;
     if (entered) *entered = v->entered;
     return v->node;
+}
+
+edi_checker *edi_validator_quick(edi_validator *v) {
+    return v->faults.count > 0 || v->holding || !v->options.places_only ? NULL : v->checker;
 }
 
 const edi_segment_type *edi_validator_definition(const edi_validator *v) {

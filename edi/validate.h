@@ -44,6 +44,10 @@ const edi_schema *edi_validator_schema(const edi_validator *validator, bool *exa
 /* The place that the segment in hand takes in it (NULL: none), and how many loops ended and began before it. */
 const edi_node *edi_validator_node(const edi_validator *validator, size_t *left, size_t *entered);
 
+/* The checker, for who goes on by its and the reader's short ways himself and looks at places only; NULL while faults
+ * wait. */
+struct edi_checker *edi_validator_quick(edi_validator *validator);
+
 /* The definition of the segment in hand, also of service segments and of ones without place; NULL when unknown. */
 const edi_segment_type *edi_validator_definition(const edi_validator *validator);
 

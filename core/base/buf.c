@@ -5,6 +5,9 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+enum { LARGE_PAGE = 2 << 20, LARGE_FROM = 8 << 20 };
 
 /* How many more bytes may be added. The terminator must have room too, even without a limit. */
 static size_t room_left(const buf *b) {
@@ -27,6 +30,13 @@ char *buf_reserve(buf *b, size_t size) {
         b->capacity = capacity;
     }
     return b->data + b->len;
+}
+
+void buf_expect(buf *b, size_t size) {
+    if (size > room_left(b)) size = room_left(b);
+    if (size < LARGE_FROM || !buf_reserve(b, size)) return;
+    size_t skipped = (size_t)(-(uintptr_t)b->data & (LARGE_PAGE - 1));
+    if (skipped < b->capacity) (void)madvise(b->data + skipped, b->capacity - skipped, MADV_HUGEPAGE);
 }
 
 void buf_grew(buf *b, size_t size) {

@@ -27,6 +27,10 @@ void buf_printf(buf *b, const char *format, ...) __attribute__((format(printf, 2
 char *buf_reserve(buf *b, size_t size);
 void buf_grew(buf *b, size_t size);
 
+/* A hint that about `size` bytes will be added: much is allocated as one piece now, in large pages where the system has
+ * them, as a fault for every four kilobytes takes longer than what most writers write there. The maximum holds. */
+void buf_expect(buf *b, size_t size);
+
 /* Drops the first `size` bytes. */
 void buf_consume(buf *b, size_t size);
 void buf_clear(buf *b); /* keeps the memory */

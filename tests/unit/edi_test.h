@@ -5,6 +5,7 @@
 #define BANYAN_TEST_EDI_H
 
 #include "core/base/buf.h"
+#include "edi/json.h"
 #include "edi/validate.h"
 
 #include <setjmp.h>
@@ -79,6 +80,22 @@ static inline void expect_same_told(edi_validator *told, edi_event event, const 
     if (event == EDI_FAULT) assert_memory_equal(edi_validator_fault(told), fault, sizeof *fault);
 }
 
+/* The JSON is the same without short cuts, or refused alike. */
+static inline void expect_same_json(span file, edi_library *library) {
+    buf quick = BUF_MAX(1 << 26), slow = BUF_MAX(1 << 26);
+    edi_json_options options = {.compact = file.len % 2};
+    error *a = edi_to_json(file, library, &options, edi_sink_buf, &quick);
+    options.validate.thorough = true;
+    error *b = edi_to_json(file, library, &options, edi_sink_buf, &slow);
+    assert_true(!a == !b);
+    if (a) assert_string_equal(error_text(a), error_text(b));
+    if (!a) assert_true(span_equal(buf_span(&quick), buf_span(&slow)));
+    error_free(a);
+    error_free(b);
+    buf_free(&quick);
+    buf_free(&slow);
+}
+
 /* The short cuts of validation say what the long way says, fault by fault. The file comes twice, so that the steps of
  * its documents are remembered ones; line breaks behind it let the short cuts work up to its end. */
 static inline void expect_short_cuts_agree(span file, edi_library *library) {
@@ -110,6 +127,7 @@ static inline void expect_short_cuts_agree(span file, edi_library *library) {
     edi_validator_free(quick);
     edi_validator_free(slow);
     edi_validator_free(told);
+    expect_same_json(buf_span(&padded), library);
     buf_free(&padded);
 }
 

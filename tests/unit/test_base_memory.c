@@ -77,6 +77,23 @@ static void a_buffer_without_a_limit_still_grows(void **state) {
     buf_free(&b);
 }
 
+static void a_buffer_that_expects_much_keeps_its_content_and_its_maximum(void **state) {
+    (void)state;
+    static const size_t expected[] = {0, 100, 16 << 20, SIZE_MAX};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        buf b = BUF_MAX(20 << 20);
+        buf_add_text(&b, "before");
+        buf_expect(&b, expected[i]);
+        assert_true(expected[i] < 16 << 20 || b.capacity >= 16 << 20);
+        while (b.len < b.maximum)
+            buf_add_text(&b, "0123456789");
+        assert_memory_equal(b.data, "before0123456789", 16);
+        assert_false(b.overflow && b.len != b.maximum);
+        assert_null(buf_reserve(&b, 1));
+        buf_free(&b);
+    }
+}
+
 static void consuming_drops_bytes_from_the_front(void **state) {
     (void)state;
     buf b = BUF_MAX(100);
@@ -218,6 +235,7 @@ int main(void) {
         cmocka_unit_test(what_passes_the_maximum_is_dropped_and_told_once_at_the_end),
         cmocka_unit_test(a_buffer_grows_to_exactly_its_maximum),
         cmocka_unit_test(a_buffer_without_a_limit_still_grows),
+        cmocka_unit_test(a_buffer_that_expects_much_keeps_its_content_and_its_maximum),
         cmocka_unit_test(consuming_drops_bytes_from_the_front),
         cmocka_unit_test(reserved_room_is_filled_by_the_caller),
         cmocka_unit_test(taking_passes_the_memory_on_and_is_never_null),
