@@ -528,13 +528,23 @@ error *script_structure(call *c, http_response **response) {
 
 /* ---- what scripts may use ---- */
 
-/* A page of the reference: "name: summary", then "signature | what it does" a line. */
+static void add_example(json_t *function, span text) {
+    json_t *examples = json_object_get(function, "examples");
+    if (!examples) json_object_set_new(function, "examples", examples = json_array());
+    json_array_append_new(examples, json_stringn(text.data, text.len));
+}
+
+/* A page of the reference: "name: summary", then "signature | what it does" a line, with examples indented below. */
 static json_t *read_page(const embedded_file *file) {
-    json_t *module = json_object(), *functions = json_array();
+    json_t *module = json_object(), *functions = json_array(), *one = NULL;
     span rest = embedded_span(file), line;
     while (span_split(&rest, '\n', &line)) {
         span left = line, part;
         if (line.len == 0 || line.data[0] == '#') continue;
+        if (line.data[0] == ' ') {
+            if (one) add_example(one, span_trim(line));
+            continue;
+        }
         if (!json_object_get(module, "name") && span_split(&left, ':', &part)) {
             json_put_span(module, "name", span_trim(part));
             json_put_span(module, "summary", span_trim(left));
@@ -547,7 +557,7 @@ static json_t *read_page(const embedded_file *file) {
             name.len = i;
             break;
         }
-        json_t *one = json_object();
+        one = json_object();
         json_put_span(one, "name", name);
         json_put_span(one, "signature", signature);
         json_put_span(one, "summary", span_trim(left));

@@ -20,16 +20,19 @@ static span summary(span page, span name) {
     return line.len > prefix ? span_make(line.data + prefix, line.len - prefix) : line;
 }
 
-/* "hash.hex(bytes) | Bytes as hexadecimal digits." on two lines. */
+/* What functions and their examples are made of: "hash.hex(bytes) | Bytes as hexadecimal digits." on two lines,
+ * "  CODE --> RESULT" below it, "# sample: …" above all examples that read it. */
 static void show_page(span page, FILE *out) {
     bool first = true;
     while (page.len > 0) {
         const char *end = memchr(page.data, '\n', page.len);
         size_t len = end ? (size_t)(end - page.data) : page.len;
         span line = span_make(page.data, len);
-        const char *bar = memmem(line.data, line.len, " | ", 3);
+        bool example = span_starts(line, SPAN("  ")), given = span_starts(line, SPAN("# "));
+        const char *bar = example || given ? NULL : memmem(line.data, line.len, " | ", 3);
         size_t left = bar ? (size_t)(bar - line.data) : line.len;
-        fprintf(out, "%s%.*s\n", first ? "" : "  ", (int)left, line.data);
+        if (given) line = span_make(line.data + 2, left -= 2);
+        fprintf(out, "%s%.*s\n", first ? "" : example ? "      " : "  ", (int)left, line.data);
         if (bar) fprintf(out, "      %.*s\n", (int)(line.len - left - 3), bar + 3);
         if (first) fputc('\n', out);
         first = false;

@@ -2,7 +2,7 @@
  *
  *   decimal("19.90"), decimal(5)      + - * / // %, == < <=, tostring, ..
  *   d:round(2), d:round(2, "half-even"), d:divide(7, 2, "half-up"), d:abs(), d:sign(), d:scale(), d:integer(),
- * d:number() decimal.sum(list), decimal.is(value)
+ * d:number(), d:format(2, ",", "."), d:implied(2) decimal.sum(list), decimal.is(value), decimal.implied("1990", 2)
  *
  * Integers and floats mix in freely; a float counts as the shortest decimal that reads back as it. Rounding without a
  * mode is half-up, as on invoices.
@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static void make_metatable(lua_State *L);
 
@@ -183,6 +184,59 @@ static int divide_to(lua_State *L) {
     return 1;
 }
 
+/* d:format(digits, point, group): rounded half up; "1.234,50" with "," and ".". */
+static int formatted(lua_State *L) {
+    decimal value = value_check_decimal(L, 1);
+    char digits[DECIMAL_TEXT_SIZE];
+    luaL_Buffer out;
+    check(L, decimal_round(value, check_scale(L, 2, value.scale), ROUND_HALF_UP, &value));
+    const char *point = luaL_optstring(L, 3, "."), *group = luaL_optstring(L, 4, ""), *at = decimal_text(value, digits);
+    size_t whole = strcspn(at, ".");
+    luaL_buffinit(L, &out);
+    if (*at == '-') {
+        luaL_addchar(&out, *at++);
+        whole--;
+    }
+    for (size_t i = 0; i < whole; i++) {
+        if (i > 0 && (whole - i) % 3 == 0) luaL_addstring(&out, group);
+        luaL_addchar(&out, at[i]);
+    }
+    if (at[whole] == '.') {
+        luaL_addstring(&out, point);
+        luaL_addstring(&out, at + whole + 1);
+    }
+    luaL_pushresult(&out);
+    return 1;
+}
+
+/* d:implied(digits): 19.90 is "1990" with two. Raises where digits would be lost. */
+static int implied_text(lua_State *L) {
+    decimal value = value_check_decimal(L, 1), cut = {0, 0};
+    char digits[DECIMAL_TEXT_SIZE];
+    int scale = check_scale(L, 2, 0);
+    luaL_argcheck(L, scale >= 0, 2, "number of digits out of range");
+    check(L, decimal_round(value, scale, ROUND_DOWN, &cut));
+    if (decimal_compare(cut, value) != 0)
+        return luaL_error(L, "%s has more than %d digits behind the point", decimal_text(value, digits), scale);
+    cut.scale = 0;
+    lua_pushstring(L, decimal_text(cut, digits));
+    return 1;
+}
+
+/* decimal.implied(value, digits): "1990" is 19.90 with two. */
+static int of_implied(lua_State *L) {
+    decimal value = value_check_decimal(L, 1);
+    char digits[DECIMAL_TEXT_SIZE];
+    int scale = check_scale(L, 2, 0);
+    luaL_argcheck(L, scale >= 0, 2, "number of digits out of range");
+    if (value.scale != 0)
+        return luaL_error(
+            L, "%s has a point of its own where digits behind it are implied", decimal_text(value, digits));
+    value.scale = scale;
+    value_push_decimal(L, value);
+    return 1;
+}
+
 static int absolute(lua_State *L) {
     decimal value = value_check_decimal(L, 1);
     if (value.coefficient < 0) value.coefficient = -value.coefficient;
@@ -225,7 +279,8 @@ static int construct(lua_State *L) {
 
 static void make_metatable(lua_State *L) {
     static const luaL_Reg methods[] = {{"round", rounded}, {"divide", divide_to}, {"abs", absolute}, {"sign", sign},
-        {"scale", scale}, {"integer", integer}, {"number", number}, {NULL, NULL}};
+        {"scale", scale}, {"integer", integer}, {"number", number}, {"format", formatted}, {"implied", implied_text},
+        {NULL, NULL}};
     static const luaL_Reg events[] = {{"__add", add}, {"__sub", subtract}, {"__mul", multiply}, {"__div", divide},
         {"__idiv", divide_whole}, {"__mod", modulo}, {"__unm", negate}, {"__eq", equal}, {"__lt", less},
         {"__le", less_or_equal}, {"__tostring", text}, {"__concat", concatenate}, {"__tonumber", number}, {NULL, NULL}};
@@ -273,7 +328,7 @@ bool value_push_text(lua_State *L, int index) {
 }
 
 int library_decimal(lua_State *L) {
-    static const luaL_Reg functions[] = {{"sum", sum}, {"is", is_decimal}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"sum", sum}, {"is", is_decimal}, {"implied", of_implied}, {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_createtable(L, 0, 2);
     lua_pushcfunction(L, construct);

@@ -6,9 +6,12 @@
 --   date.to_zone("2026-11-23T16:15:20Z", "Europe/Berlin") → "2026-11-23T17:15:20+01:00"
 --   date.to_utc("2026-11-23T17:15:20", "Europe/Berlin") → "2026-11-23T16:15:20Z"; date.epoch(iso), date.from_epoch(seconds)
 --   date.add("2026-11-23", 14) → "2026-12-07"                date.days("2026-11-23", "2026-12-07") → 14
+--   date.add_months("2026-01-31", 1) → "2026-02-28"          date.month_end("2026-02-03") → "2026-02-28"
+--   date.add_workdays("2026-11-27", 2, holidays) → "2026-12-01"      date.week("2026-11-23") → "2026-W48"
 --
 -- Between scripts a date is text: "2026-11-23", or "2026-11-23T16:15" with a time. Text compares and sorts as it should.
--- A pattern is made of ccyy yy mm dd hh mi ss and anything else as it stands. Two-digit years are 1970 to 2069.
+-- A pattern is made of ccyy yy mm dd ddd (the day of the year, as in "Julian" dates) hh mi ss and anything else as it
+-- stands. Two-digit years are 1970 to 2069, unless a pivot says below which they are of this century.
 
 local clock = require "clock.core"
 
@@ -84,16 +87,18 @@ function M.valid(text)
   return split(text) ~= nil
 end
 
-local names = {ccyy = "year", yy = "short_year", mm = "month", dd = "day", hh = "hour", mi = "minute", ss = "second"}
+local names = {
+  ccyy = "year", yy = "short_year", mm = "month", dd = "day", ddd = "day_of_year", hh = "hour", mi = "minute", ss = "second",
+}
 
 local function next_part(pattern, from)
-  for _, part in ipairs {"ccyy", "yy", "mm", "dd", "hh", "mi", "ss"} do
+  for _, part in ipairs {"ccyy", "yy", "mm", "ddd", "dd", "hh", "mi", "ss"} do
     if pattern:sub(from, from + #part - 1) == part then return part end
   end
 end
 
 -- The date in ISO form, or nil and what is wrong with it.
-function M.try(text, pattern)
+function M.try(text, pattern, pivot)
   local found, at, from = {}, 1, 1
   text = tostring(text)
   while from <= #pattern do
@@ -109,20 +114,26 @@ function M.try(text, pattern)
     at, from = at + width, from + width
   end
   if at <= #text then return nil, "'" .. text .. "' is longer than " .. pattern end
-  if found.short_year then found.year = found.short_year + (found.short_year < 70 and 2000 or 1900) end
+  if found.short_year then found.year = found.short_year + (found.short_year < (pivot or 70) and 2000 or 1900) end
   local hour, minute, second = found.hour or 0, found.minute or 0, found.second or 0
   if not is_time(hour, minute, second) then return nil, "'" .. text .. "' is no time of day" end
   local time = string.format("%02d:%02d", hour, minute)
   if found.second then time = time .. string.format(":%02d", second) end
   if not found.year and found.hour then return time end
   local month, day = found.month or 1, found.day or 1
+  if found.day_of_year then
+    local year
+    if not found.year then return nil, "a day of the year needs its year" end
+    year, month, day = from_days(to_days(found.year, 1, 1) + found.day_of_year - 1)
+    if year ~= found.year then return nil, "'" .. text .. "' is not in the calendar" end
+  end
   if not is_date(found.year, month, day) then return nil, "'" .. text .. "' is not in the calendar" end
   local iso = string.format("%04d-%02d-%02d", found.year, month, day)
   return found.hour and iso .. "T" .. time or iso
 end
 
-function M.parse(text, pattern)
-  local iso, why = M.try(text, pattern)
+function M.parse(text, pattern, pivot)
+  local iso, why = M.try(text, pattern, pivot)
   if not iso then error(why, 2) end
   return iso
 end
@@ -140,6 +151,7 @@ function M.format(iso, pattern)
   local at = check(iso, 1)
   local values = {
     ccyy = string.format("%04d", at.year), yy = string.format("%02d", at.year % 100),
+    ddd = string.format("%03d", to_days(at.year, at.month, at.day) - to_days(at.year, 1, 1) + 1),
     mm = string.format("%02d", at.month), dd = string.format("%02d", at.day), hh = string.format("%02d", at.hour),
     mi = string.format("%02d", at.minute), ss = string.format("%02d", at.second),
   }
@@ -156,6 +168,45 @@ function M.add(iso, days)
   local at = check(iso, 1)
   local year, month, day = from_days(to_days(at.year, at.month, at.day) + days)
   return string.format("%04d-%02d-%02d", year, month, day) .. iso:sub(11)
+end
+
+local function show_day(year, month, day, iso)
+  return string.format("%04d-%02d-%02d", year, month, day) .. iso:sub(11)
+end
+
+-- The same day so many months later; where that month is too short, its last one.
+function M.add_months(iso, months)
+  local at = check(iso, 1)
+  if math.type(months) ~= "integer" then error("date.add_months takes whole months", 2) end
+  local count = at.year * 12 + at.month - 1 + months
+  local year, month = count // 12, count % 12 + 1
+  return show_day(year, month, math.min(at.day, days_in_month(year, month)), iso)
+end
+
+function M.month_end(iso)
+  local at = check(iso, 1)
+  return show_day(at.year, at.month, days_in_month(at.year, at.month), iso)
+end
+
+-- So many working days later (or earlier): Monday to Friday, without the days of the list.
+function M.add_workdays(iso, days, holidays)
+  check(iso, 1)
+  if math.type(days) ~= "integer" then error("date.add_workdays takes whole days", 2) end
+  local free = {}
+  for _, day in ipairs(holidays or {}) do free[day] = true end
+  local step = days < 0 and -1 or 1
+  while days ~= 0 do
+    iso = M.add(iso, step)
+    if M.weekday(iso) <= 5 and not free[iso:sub(1, 10)] then days = days - step end
+  end
+  return iso
+end
+
+-- The week of ISO 8601: it belongs to the year that has its Thursday.
+function M.week(iso)
+  local thursday = check(M.add(iso, 4 - M.weekday(iso)), 1)
+  local number = (to_days(thursday.year, thursday.month, thursday.day) - to_days(thursday.year, 1, 1)) // 7 + 1
+  return string.format("%04d-W%02d", thursday.year, number)
 end
 
 -- Whole days from the first to the second.

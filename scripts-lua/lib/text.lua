@@ -141,6 +141,11 @@ local plain = {
   ["‘"] = "'", ["’"] = "'", ["“"] = '"', ["”"] = '"', ["„"] = '"', ["…"] = "...", ["€"] = "EUR", ["\u{A0}"] = " ",
 }
 
+-- Central Europe, the Baltic and Turkey: each letter and its plain one.
+local more = "ĀAāaĂAăaĄAąaĆCćcČCčcĎDďdĐDđdĒEēeĖEėeĘEęeĚEěeĞGğgĢGģgĪIīiĮIįiİIıiĶKķkĹLĺlĻLļlĽLľlŃNńnŅNņnŇNňnŌOōoŐOőo"
+  .. "ŔRŕrŘRřrŚSśsŞSşsȘSșsŢTţtȚTțtŤTťtŪUūuŮUůuŰUűuŲUųuŹZźzŻZżz"
+for letter, letter_of_ascii in more:gmatch("([\xC2-\xDF][\x80-\xBF])(%a)") do plain[letter] = letter_of_ascii end
+
 function M.to_ascii(text, substitute)
   return (text:gsub(utf8.charpattern, function(character)
     if #character == 1 then return character end

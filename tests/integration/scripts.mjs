@@ -247,6 +247,7 @@ test("the reference tells just what there is", async () => {
   for (const module of modules) {
     assert.ok(module.name && module.summary, JSON.stringify(module));
     if (module.name === "globals") continue;
+    for (const one of module.functions) assert.ok(!/\w[({]/.test(one.signature) || one.examples.every((text) => / --> /.test(text)), one.signature);
     documented[module.name] = [...new Set(module.functions.filter((f) => f.name.startsWith(`${module.name}.`)).map((f) => f.name.slice(module.name.length + 1)))].sort();
   }
   const names = Object.keys(documented).filter((name) => name !== "test");

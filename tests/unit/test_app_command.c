@@ -195,7 +195,9 @@ static void overview_version_and_settings_answer_on_standard_output(void **state
         {"banyan version --json", "{\"name\":\"banyan\",\"version\":\""}, {"banyan help settings", "BANYAN_PUBLIC"},
         {"banyan help message", "message resend"}, {"banyan message --help", "message resend"},
         {"banyan help apply", "Usage: banyan apply"}, {"banyan help library", "COBOL copybooks"},
-        {"banyan help library hash", "hash.sha256(text)\n      SHA-256"}};
+        {"banyan help library hash", "hash.sha256(text)\n      SHA-256"},
+        {"banyan help library hash", "\n        hash.crc32(\"123456789\") --> 3421780262\n"},
+        {"banyan help library edi", "\n  given: local doc = message.edi"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *text;
         assert_int_equal(run_words(NULL, rows[i].words, &text), EXIT_DONE);

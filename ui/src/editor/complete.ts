@@ -7,6 +7,12 @@ export interface LibraryFunction {
   name: string; // "need", or "message.body"
   signature?: string | undefined;
   text: string;
+  examples: string[]; // "text.zeros(42, 6) --> "000042""
+}
+
+// As the editor tells of it: how it is called, what it does, the first examples.
+function describe({signature = "", text, examples}: LibraryFunction): string {
+  return [signature, text, examples.slice(0, 3).join("\n")].filter(Boolean).join("\n\n");
 }
 
 export interface LibraryModule {
@@ -131,11 +137,11 @@ export class Knowledge {
     const seen = new Set<string>();
     return {
       from,
-      options: found.flatMap(({name, signature, text}) => {
-        const label = name.split(/[.:]/).pop() ?? name;
+      options: found.flatMap((one) => {
+        const label = one.name.split(/[.:]/).pop() ?? one.name;
         if (seen.has(label)) return [];
         seen.add(label);
-        return [{label, type: "function", info: signature ? `${signature}\n\n${text}` : text}];
+        return [{label, type: "function", info: describe(one)}];
       }),
     };
   }
@@ -178,7 +184,7 @@ export class Knowledge {
       if (module.name === word && module.text) return module.text;
       for (const one of module.functions)
         if (one.name === word || `${module.name}.${one.name}` === word)
-          return one.signature ? `${one.signature}\n\n${one.text}` : one.text;
+          return describe(one);
     }
     return null;
   }
@@ -190,7 +196,7 @@ export class Knowledge {
     for (const module of this.modules)
       for (const one of module.functions)
         if ((one.name.split(/[.:]/).pop() ?? "") === last && word !== last)
-          return one.signature ? `${one.signature}\n\n${one.text}` : one.text;
+          return describe(one);
     return null;
   };
 }

@@ -279,6 +279,7 @@ export async function loadLibrary(): Promise<LibraryModule[]> {
                   name: text(one["name"]),
                   signature: text(one["signature"]) || undefined,
                   text: text(one["summary"] ?? one["text"]),
+                  examples: (Array.isArray(one["examples"]) ? one["examples"] : []).map(text),
                 },
               ]
             : [],
