@@ -157,7 +157,21 @@ static int push_date(lua_State *L, const edi_place *p, bool time) {
     return 1;
 }
 
-int edi_push_wanted(lua_State *L, const edi_place *p, edi_wanted kind) {
+static void copy_cut(char *to, size_t size, span text) {
+    size_t len = text.len < size ? text.len : size - 1;
+    if (len) memcpy(to, text.data, len);
+    to[len] = '\0';
+}
+
+void edi_note_missing(lua_State *L, span tag, span qualifier, size_t element, size_t position) {
+    sandbox_missing *m = &sandbox_of(L)->missing;
+    copy_cut(m->tag, sizeof m->tag, tag);
+    copy_cut(m->qualifier, sizeof m->qualifier, qualifier);
+    m->element = element;
+    m->position = position;
+}
+
+static int push_wanted(lua_State *L, const edi_place *p, edi_wanted kind) {
     switch (kind) {
     case WANT_TEXT: push_value(L, p); return 1;
     case WANT_NUMBER: return push_number(L, p, true);
@@ -167,4 +181,11 @@ int edi_push_wanted(lua_State *L, const edi_place *p, edi_wanted kind) {
     case WANT_NEEDED: return push_value(L, p) ? 1 : reject_place(L, p, "is missing");
     }
     return 0;
+}
+
+int edi_push_wanted(lua_State *L, const edi_place *p, edi_wanted kind) {
+    int count = push_wanted(L, p, kind);
+    if (lua_isnil(L, -1))
+        edi_note_missing(L, edi_view_tag(p->view, p->segment), (span){NULL, 0}, p->element, p->segment + 1);
+    return count;
 }

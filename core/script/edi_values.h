@@ -25,4 +25,8 @@ int edi_push_wanted(lua_State *L, const edi_place *p, edi_wanted kind);
  * left. */
 bool edi_push_decoded(lua_State *L, span text);
 
+/* Notes for the words of an error that a document has not got this: a segment, or an element of one (position from 1).
+ */
+void edi_note_missing(lua_State *L, span tag, span qualifier, size_t element, size_t position);
+
 #endif

@@ -1,12 +1,13 @@
 /* core/script/hint.c: see hint.h. */
 #include "core/script/hint.h"
 
+#include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/settings.h"
 
 #include <stdlib.h>
 
-enum { NAMES_MAX = 200, NAME_MAX = 80, SEARCHED_MAX = 256 * 1024 };
+enum { VALUES_MAX = 2000, SEARCHED_MAX = 1024 * 1024, DEPTH_SHOWN = 16 };
 
 static const struct {
     const char *words, *hint;
@@ -19,6 +20,9 @@ static const struct {
     {"(global 'os')", "scripts have no system; the module date has the time"},
     {"(global 'null')", "null is written nil, or json.null where JSON is to say it"},
     {"concatenate a nil value", "a value that is not there is nil: (value or \"\") stands for it"},
+    {"concatenate a table value", "a table has no text of its own: json.encode writes it, table.concat joins a list"},
+    {"(method 'trim')", "the module text has it: text.trim(value)"},
+    {"(method 'split')", "the module text has it: text.split(value, separator)"},
     {"field 'integer index'", "the list has no such element"},
     {"compare number with string", "tonumber(text) makes a number of a text"},
     {"compare string with number", "tonumber(text) makes a number of a text"},
@@ -39,51 +43,95 @@ static span missing_field(span text) {
     return end ? span_make(at, (size_t)(end - at)) : (span){NULL, 0};
 }
 
-/* The names of members in JSON, roughly: "name" in front of a colon. */
-static size_t names_of(span json, char names[NAMES_MAX][NAME_MAX]) {
+/* ---- members of the message's JSON ---- */
+
+/* Values in the order of their depth; `parent` is an index into the same list. */
+typedef struct member {
+    const json_t *value;
+    const char *name; /* NULL: an element of a list, or the whole */
+    size_t index;     /* in a list, from 1 */
+    size_t parent;
+} member;
+
+/* All members of a value, the nearest to the whole first. Of a list its first element stands for the others. */
+static size_t list_members(const json_t *whole, member found[VALUES_MAX]) {
     size_t count = 0;
-    if (json.len > SEARCHED_MAX) json.len = SEARCHED_MAX;
-    for (size_t i = 0; i < json.len && count < NAMES_MAX; i++) {
-        if (json.data[i] != '"') continue;
-        size_t from = ++i;
-        while (i < json.len && json.data[i] != '"')
-            i += json.data[i] == '\\' ? 2 : 1;
-        size_t len = i - from, next = i + 1;
-        while (next < json.len && (json.data[next] == ' ' || json.data[next] == '\n'))
-            next++;
-        if (i >= json.len || next >= json.len || json.data[next] != ':' || len == 0 || len >= NAME_MAX) continue;
-        memcpy(names[count], json.data + from, len);
-        names[count][len] = '\0';
-        bool again = false;
-        for (size_t k = 0; k < count && !again; k++)
-            again = strcmp(names[k], names[count]) == 0;
-        count += !again;
+    found[count++] = (member){.value = whole};
+    for (size_t i = 0; i < count; i++) {
+        const char *name;
+        json_t *value;
+        if (json_array_size(found[i].value) > 0 && count < VALUES_MAX)
+            found[count++] = (member){.value = json_array_get(found[i].value, 0), .index = 1, .parent = i};
+        json_object_foreach((json_t *)found[i].value, name, value) {
+            if (count == VALUES_MAX) break;
+            found[count++] = (member){.value = value, .name = name, .parent = i};
+        }
     }
     return count;
 }
 
-/* A member of the message's JSON that differs little from the one that is not there. */
+static bool is_identifier(const char *name) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    return *name && strspn(name, letters) > 0 &&
+           name[strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz_"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
+/* As a script writes it: json.lines[1].sku. */
+static void add_path(const member *found, size_t which, buf *out) {
+    size_t way[DEPTH_SHOWN], depth = 0;
+    for (; which > 0 && depth < DEPTH_SHOWN; which = found[which].parent)
+        way[depth++] = which;
+    buf_add_text(out, which > 0 ? "…" : "json");
+    while (depth > 0) {
+        const member *m = &found[way[--depth]];
+        if (!m->name)
+            buf_printf(out, "[%zu]", m->index);
+        else
+            buf_printf(out, is_identifier(m->name) ? ".%s" : "[\"%s\"]", m->name);
+    }
+}
+
+/* Where the message's JSON has a member of that name, or of one that differs little from it. */
 static bool add_near_member(span field, span payload, buf *out) {
     span text = span_trim(payload);
-    if (!span_starts(text, SPAN("{")) && !span_starts(text, SPAN("["))) return false;
-    char(*names)[NAME_MAX] = xcalloc(NAMES_MAX, sizeof *names), *word = xspandup(field);
-    const char *candidates[NAMES_MAX], *near = NULL;
-    size_t count = names_of(text, names);
-    bool there = false;
+    json_t *whole = NULL;
+    if (text.len > SEARCHED_MAX || (!span_starts(text, SPAN("{")) && !span_starts(text, SPAN("[")))) return false;
+    error_free(json_parse(text, &whole));
+    if (!whole) return false;
+    member *found = xcalloc(VALUES_MAX, sizeof *found);
+    const char **names = xcalloc(VALUES_MAX, sizeof *names), *near = NULL;
+    size_t count = list_members(whole, found), named = 0, which = 0;
     for (size_t i = 0; i < count; i++) {
-        candidates[i] = names[i];
-        there |= span_is(field, names[i]);
+        if (!found[i].name) continue;
+        names[named++] = found[i].name;
+        if (!near && span_is(field, found[i].name)) near = found[i].name;
     }
-    if (!there) near = settings_nearest(word, candidates, count);
-    if (near) buf_printf(out, "; the message has '%s'", near);
-    free(names);
+    char *word = xspandup(field);
+    if (!near) near = settings_nearest(word, names, named);
+    while (near && which < count && found[which].name != near)
+        which++;
+    if (near) {
+        buf_add_text(out, "; the message has ");
+        add_path(found, which, out);
+    }
     free(word);
+    free(names);
+    free(found);
+    json_decref(whole);
     return near != NULL;
 }
 
-void hint_add(span text, span payload, buf *out) {
+/* Is it about a nil whose origin Lua cannot name, or names by the variable that holds it? */
+static bool is_nameless_nil(span text) {
+    if (!holds(text, "nil value") && !holds(text, "nil with") && !holds(text, "with nil")) return false;
+    return !holds(text, "(field '") && !holds(text, "(global '") && !holds(text, "(method '");
+}
+
+void hint_add(span text, span payload, const char *missing, buf *out) {
     span field = missing_field(text);
     if (field.len > 0 && add_near_member(field, payload, out)) return;
+    if (*missing && is_nameless_nil(text)) buf_printf(out, "; asked for last and not there: %s", missing);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!holds(text, known[i].words)) continue;
         buf_printf(out, "; %s", known[i].hint);

@@ -8,7 +8,9 @@
 
 #include "core/base/buf.h"
 
-/* Adds "; …" to `out` when the error's text, and the message in hand, tell what was meant; nothing else. */
-void hint_add(span text, span payload, buf *out);
+/* Adds "; …" to `out` when the error's text, and the message in hand, tell what was meant; nothing else. `missing`
+ * names what a script asked a document for last and did not get ("segment N1 ST", "BEG04"); "" when there is nothing.
+ */
+void hint_add(span text, span payload, const char *missing, buf *out);
 
 #endif

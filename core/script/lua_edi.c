@@ -163,6 +163,7 @@ static int range_wanted(lua_State *L, edi_wanted kind) {
     edi_place p = check_place(L, r->view, 0, first, fallback);
     if (!find(r, tag, qualifier, &segment)) {
         if (kind != WANT_NEEDED) {
+            edi_note_missing(L, tag, qualifier, 0, 0);
             lua_pushnil(L);
             return 1;
         }
@@ -204,11 +205,14 @@ static int range_need(lua_State *L) {
 
 static int range_segment(lua_State *L) {
     range_handle *r = check_range(L);
+    span tag = check_tag(L, 2), qualifier = optional_qualifier(L, 3);
     size_t segment = r->range.first;
-    if (find(r, check_tag(L, 2), optional_qualifier(L, 3), &segment))
+    if (find(r, tag, qualifier, &segment)) {
         push_segment(L, 1, r->view, segment);
-    else
+    } else {
+        edi_note_missing(L, tag, qualifier, 0, 0);
         lua_pushnil(L);
+    }
     return 1;
 }
 
@@ -264,8 +268,12 @@ static int range_loops(lua_State *L) {
 }
 
 static int range_loop(lua_State *L) {
-    push_iterator(L, next_loop);
+    check_range(L);
+    span tag = check_tag(L, 2), qualifier = optional_qualifier(L, 3);
+    push_iterator(L, next_loop); /* it keeps tag and qualifier, and stays below its result */
+    lua_pushvalue(L, -1);
     lua_call(L, 0, 1);
+    if (lua_isnil(L, -1)) edi_note_missing(L, tag, qualifier, 0, 0);
     return 1;
 }
 
@@ -334,7 +342,8 @@ static int segment_qualified(lua_State *L) {
     holder *h = lua_touserdata(L, -1);
     arena_free(h->scratch);
     h->scratch = arena_new(4 * edi_view_raw(s->view, s->index).len + 65536);
-    edi_push_decoded(L, edi_view_qualified(s->view, h->scratch, s->index, (size_t)element, qualifier));
+    if (!edi_push_decoded(L, edi_view_qualified(s->view, h->scratch, s->index, (size_t)element, qualifier)))
+        edi_note_missing(L, edi_view_tag(s->view, s->index), qualifier, (size_t)element, s->index + 1);
     return 1;
 }
 

@@ -13,6 +13,7 @@
 
 enum {
     COLLECT_PAUSE = 1000, /* percent: most runs end before they hold ten times what the libraries do */
+    MISSING_WORDS_SIZE = 120,
     HINT_BYTES_MAX = 400,
     HOOK_INSTRUCTIONS = 1000,                /* between two looks at the clock */
     CACHE_BYTES_MAX = 32 * 1024 * 1024,      /* compiled sources kept */
@@ -157,6 +158,7 @@ void sandbox_reuse(sandbox *box, const sandbox_limits *limits) {
     json_decref(box->wanted);
     box->wanted = NULL;
     box->place[0] = '\0';
+    box->missing.tag[0] = '\0';
     sandbox_restart(box);
 }
 
@@ -188,6 +190,17 @@ static size_t place_length(span text) {
     return end > digits && end < text.len && text.data[end] == ':' ? end : 0;
 }
 
+/* "segment N1 ST", "PO104 (segment 9 of the document)", or "". */
+static void describe_missing(const sandbox_missing *m, char *words, size_t size) {
+    if (!m->tag[0])
+        *words = '\0';
+    else if (m->element == 0)
+        snprintf(words, size, "segment %s%s%s", m->tag, m->qualifier[0] ? " " : "", m->qualifier);
+    else
+        snprintf(words, size, "%s%02zu%s%s (segment %zu of the document)", m->tag, m->element,
+            m->qualifier[0] ? " " : "", m->qualifier, m->position);
+}
+
 /* The error's text, and in front of it the place in the script: Lua puts the place of the function that raised, which
  * may be one of the library. */
 static error *error_of_text(sandbox *box, span text) {
@@ -200,8 +213,10 @@ static error *error_of_text(sandbox *box, span text) {
             snprintf(box->place, sizeof box->place, "%.*s", (int)place.len, place.data);
     }
     buf hint = BUF_MAX(HINT_BYTES_MAX);
+    char missing[MISSING_WORDS_SIZE];
+    describe_missing(&box->missing, missing, sizeof missing);
     int length = text.len > 4000 ? 4000 : (int)text.len;
-    if (code == ERROR_INVALID) hint_add(text, box->payload, &hint);
+    if (code == ERROR_INVALID) hint_add(text, box->payload, missing, &hint);
     const char *place = box->place[0] ? box->place : box->function_place, *behind = buf_text(&hint);
     error *err = *place ? error_at(error_new(code, "%s: %.*s%s", place, length, text.data, behind), "%s", place)
                         : error_new(code, "%.*s%s", length, text.data, behind);

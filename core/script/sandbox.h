@@ -51,6 +51,12 @@ typedef struct sandbox_metatable {
     int reference;
 } sandbox_metatable;
 
+/* Plain pieces, because it is noted for each optional element that is not there. */
+typedef struct sandbox_missing {
+    char tag[8], qualifier[36]; /* NUL-terminated, cut; no tag: nothing was missed */
+    size_t element, position;   /* 0: the whole segment; of the segment in its document, from 1 */
+} sandbox_missing;
+
 typedef struct sandbox {
     lua_State *L;
     sandbox_metatable kinds[KIND_COUNT];
@@ -74,6 +80,7 @@ typedef struct sandbox {
     const char *script;          /* name of the script that is run; borrowed */
     const json_t *call;          /* the call in hand (host.h); borrowed, may be NULL */
     span payload;                /* its payload; borrowed */
+    sandbox_missing missing;     /* what an EDI document was asked for last and has not got, for hint.h */
     struct edi_library *schemas; /* borrowed; NULL where nothing is run (script_check) */
     struct coverage *coverage;   /* borrowed; NULL: lines are not counted */
     void *owner;                 /* for modules of the one who runs the sandbox (testing) */

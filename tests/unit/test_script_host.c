@@ -49,7 +49,7 @@ static void mistakes_are_told_with_what_was_meant(void **state) {
         const char *source, *words;
     } cases[] = {
         {M("function M.translate(m)\nreturn {json = m.json.byer.name}\nend"),
-            "main.lua:3: attempt to index a nil value (field 'byer'); the message has 'buyer'"},
+            "main.lua:3: attempt to index a nil value (field 'byer'); the message has json.buyer"},
         {M("function M.translate(m)\nreturn m.json\nend"),
             "is unknown; a table goes on as JSON with return {json = …}"},
         {M("function M.translate(m)\nfor x in {} do end\nend"), "ipairs: for i, line in ipairs(list) do"},
