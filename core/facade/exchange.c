@@ -376,9 +376,29 @@ uint64_t exchange_body_limit(const exchange *x) {
     return (uint64_t)(own > 0 ? own : x->services->body_bytes_max);
 }
 
+/* Is the body read here, or kept for somebody who is told nothing of its coding? */
+static bool is_read_here(const exchange *x) {
+    if (exchange_keeps_nothing(x)) return false;
+    if (x->script || json_object_get(json_get_object(x->endpoint->body, "request"), "schema")) return true;
+    return x->target && (!back_end_of(x->target->connection)->passes || x->endpoint->respond_status == 202);
+}
+
+/* Nobody here undoes a coding, so that none can be a bomb (HT-25, RFC 9110 §15.5.16). */
+static bool refuse_coded(exchange *x) {
+    span coding = http_request_header(x->request, "Content-Encoding");
+    if (!coding.data || http_name_equal(coding, SPAN("identity")) || !is_read_here(x)) return false;
+    http_response *response = answer_problem(
+        415, "unsupported-content", "The body is coded", "Send it as it is, without Content-Encoding.", x->id);
+    http_response_header(response, "Accept-Encoding", "identity");
+    exchange_track_refusal(x, MESSAGE_REJECTED, "The body has a Content-Encoding.");
+    exchange_respond(x, response);
+    return true;
+}
+
 static void take_body(exchange *x) {
     traffic_choose(x);
     x->shadowed = shadow_wants(x);
+    if (refuse_coded(x)) return;
     if (streams(x)) {
         enter(x);
         return;

@@ -152,6 +152,12 @@ static bool knows_repetitions(const estate_endpoint *endpoint) {
     return json_object_get(endpoint->body, "idempotency") || accepts(endpoint);
 }
 
+/* May a body be refused for its type or coding? */
+static bool reads_bodies(const estate_endpoint *endpoint) {
+    return json_object_get(endpoint->body, "request") || endpoint->script || endpoint->modern_script ||
+           accepts(endpoint);
+}
+
 static bool wants_key(const estate_endpoint *endpoint, const char *method) {
     const json_t *object = json_get_object(endpoint->body, "idempotency");
     bool changes = strcmp(method, "post") == 0 || strcmp(method, "patch") == 0;
@@ -280,7 +286,8 @@ static json_t *responses_of(json_t *schemas, const char *id, const estate_endpoi
         add_problem(responses, "404", "There is no such resource");
     if (has(endpoint, "response")) add_problem(responses, "406", "Accept does not take what is answered");
     if (!reads) add_problem(responses, "413", "The body is too large");
-    if (!reads && has(endpoint, "request")) add_problem(responses, "415", "The body is of a type that is not taken");
+    if (!reads && reads_bodies(endpoint))
+        add_problem(responses, "415", "The body is of a type that is not taken, or has a Content-Encoding");
     if (!reads && (has(endpoint, "request") || knows_repetitions(endpoint)))
         add_problem(responses, "422", "The body does not fit, or the Idempotency-Key belongs to another request");
     if (!reads && has(endpoint, "idempotency"))

@@ -576,6 +576,11 @@ test("a fixed answer needs neither back-end nor script (F40)", async () => {
   assert.deepEqual([words.headers.get("content-type"), await words.text()], ["text/x-note", "closed"]);
 });
 
+test("HT-25: a coded body passes to the back-end with its Content-Encoding", async () => {
+  const sent = await json("/old/coded", {method: "POST", headers: {"Content-Encoding": "gzip"}, body: "coded"});
+  assert.deepEqual([sent.headers["content-encoding"], sent.body], ["gzip", "coded"]);
+});
+
 // A function that a script lacks is not looked for with each request, but with each version of the script.
 test("a script may have one function, the other, and get one later", async () => {
   const script = (source) => us.apply({scripts: [{name: "halves", source}]});

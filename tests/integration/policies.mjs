@@ -305,6 +305,24 @@ test("media types that are not taken are refused before the body is read", async
   assert.equal(refused.headers["accept-post"], "text/plain, image/*");
 });
 
+test("HT-25: a coded body is 415 where it would be read or kept, and passes to a back-end that may undo the coding", async () => {
+  await us.apply({endpoints: [
+    {route: "POST /coded/script", access: "public", script: "whatever"},
+    {route: "POST /coded/kept", access: "public", legacy: {connection: "files", path: "coded-{message.id}"}},
+    {route: "POST /coded/schema", access: "public", request: {schema: {type: "object"}}, respond: {status: 200, body: "taken"}},
+    {route: "POST /coded/fixed", access: "public", respond: {status: 200, body: "not read"}},
+  ], scripts: [{name: "whatever", source: "return {request = function(req) return req:respond{status = 200, body = req.headers.accept, content_type = 'text/html'} end}"}]});
+  const send = (path, coding) => call("POST", path, {"content-type": "application/json", ...(coding && {"content-encoding": coding})}, "{}");
+  for (const path of ["/coded/script", "/coded/kept", "/coded/schema"]) {
+    for (const coding of ["gzip", "br", "gzip, identity", "x"]) {
+      const refused = await send(path, coding);
+      assert.deepEqual([refused.status, refused.headers["accept-encoding"], refused.body.type], [415, "identity", "/problems/unsupported-content"], `${path} ${coding}`);
+    }
+    for (const coding of [undefined, "identity"]) assert.ok((await send(path, coding)).status < 300, `${path} ${coding}`);
+  }
+  assert.equal((await send("/coded/fixed", "gzip")).status, 200);
+});
+
 test("policies that do not hold together are refused with their place", async () => {
   const faults = async (more) => {
     const answer = await us.api("POST", "/api/v1/apply", {endpoints: [file("GET /fault/{name}", more)]});
