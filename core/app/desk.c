@@ -19,11 +19,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     BLOCKING_THREADS = 4,
     EXCHANGE_THREADS = 16,
+    DESCRIPTORS = 65536,
+    PUBLIC_CONNECTIONS = 10000,
     ADMIN_CONNECTIONS = 1000, /* each may keep the memory of a head: people and tools, not the crowd */
     STOP_MS = 10000,
     EXIT_STORE_FAILED = 70,
@@ -307,6 +310,22 @@ static void note_shown(desk *d, shown *s, http_server *server) {
     estate_release(now);
 }
 
+/* Half of the descriptors that this process may have is for clients, an eighth for the admin side; the rest is for
+ * files, workers and back-ends. Many systems give 1,024 until one asks for more. */
+static unsigned connections_within(bool of_admin) {
+    struct rlimit limit = {.rlim_cur = 1024};
+    unsigned wanted = of_admin ? ADMIN_CONNECTIONS : PUBLIC_CONNECTIONS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    rlim_t share = limit.rlim_cur / (of_admin ? 8 : 2);
+    if (share >= wanted) return wanted;
+    log_warning("the %s listener takes %u connections instead of %u: the process may have %llu open files (ulimit -n)",
+        of_admin ? "admin" : "public", (unsigned)share, wanted, (unsigned long long)limit.rlim_cur);
+    return (unsigned)share;
+}
+
 static error *listen_on(desk *d, const char *address, const char *certificate_name, const char *authority_name,
     bool certificates_optional, void (*handler)(void *, http_request *), void *context, http_server **out) {
     char *certificate = NULL, *key = NULL, *authority = NULL;
@@ -319,7 +338,7 @@ static error *listen_on(desk *d, const char *address, const char *certificate_na
     const http_server_options options = {
         .address = address,
         .threads = 1,
-        .connections = handler == admin_handle ? ADMIN_CONNECTIONS : 0,
+        .connections = connections_within(handler == admin_handle),
         /* One loop serves tens of thousands a second; the processors are for the writer and the workers. */
         .loop = handler == facade_handle ? d->loop : NULL,
         .encoded_slash = handler == admin_handle,            /* an endpoint's name holds slashes */

@@ -104,10 +104,14 @@ static void close_connection(connection *c) {
 /* Called by the library when a connection was accepted and, while its socket is still open, when it ended. */
 void connection_notice(
     void *context, struct MHD_Connection *handle, void **state, enum MHD_ConnectionNotificationCode code) {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         open_connection(context, handle, state);
-    else
-        close_connection(*state);
+        return;
+    }
+    close_connection(*state);
+    /* When there were as many as may be, or no descriptor was left, the library has stopped to accept, and begins again
+     * when it is run the next time. */
+    server_look_again(context);
 }
 
 void connection_answer_raw(connection *c, int status) {

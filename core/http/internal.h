@@ -134,6 +134,8 @@ struct http_request {
 /* server.c */
 /* Resumes a suspended connection; on a loop the library does not wake its poller by itself. From any thread. */
 void server_resume(http_server *server, struct MHD_Connection *handle);
+/* The library has something to do that no socket tells of. */
+void server_look_again(http_server *server);
 
 /* connection.c */
 void connection_notice(

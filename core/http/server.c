@@ -202,8 +202,12 @@ static void nothing(void *context) {
 }
 
 void server_resume(http_server *server, struct MHD_Connection *handle) {
-    http_loop *loop = server->options.loop;
     MHD_resume_connection(handle);
+    server_look_again(server);
+}
+
+void server_look_again(http_server *server) {
+    http_loop *loop = server->options.loop;
     if (atomic_exchange(&server->resumed, true)) return; /* the loop is about to look */
     if (loop && http_loop_is_here(loop))
         http_loop_hurry(loop);

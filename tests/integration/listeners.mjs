@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import {execFileSync, spawnSync} from "node:child_process";
-import {readFileSync, writeFileSync} from "node:fs";
+import {chmodSync, readdirSync, readFileSync, writeFileSync} from "node:fs";
+import {connect} from "node:net";
 import {join} from "node:path";
 import {after, before, test} from "node:test";
 
-import {Appliance} from "./appliance.lib.mjs";
+import {Appliance, until} from "./appliance.lib.mjs";
 
 let us;
 const at = (name) => join(us.directory, name);
@@ -168,4 +169,25 @@ test("limits.body holds for endpoints that do not say how much they take", async
   assert.equal(await post("/wide", 20481), 413);
   await restart({});
   assert.equal(await post("/in", 3 << 20), String(3 << 20)); // ten megabytes, if nobody says anything
+});
+
+test("HT-18: with few descriptors it takes fewer connections, says so, and serves again when the crowd has gone", async () => {
+  const few = new Appliance();
+  const wrapped = join(few.directory, "few");
+  writeFileSync(wrapped, `#!/bin/sh\nulimit -n 240\nexec '${few.program}' "$@"\n`);
+  chmodSync(wrapped, 0o755);
+  few.program = wrapped;
+  await few.start();
+  await few.apply({endpoints: [{route: "GET /hello", access: "public", respond: {status: 200, body: "hello"}}]});
+  assert.match(few.log, /public listener takes 120 connections instead of 10000.*ulimit -n/);
+  const port = new URL(few.public).port;
+  const crowd = Array.from({length: 300}, () => connect(port, "127.0.0.1").on("error", () => {}));
+  const descriptors = () => readdirSync(`/proc/${few.process.pid}/fd`).length;
+  await until("as many are served as may be", () => descriptors() >= 120);
+  assert.equal((await fetch(`${few.admin}/healthz`)).status, 200);
+  assert.ok(descriptors() < 200, "some are left for everything else");
+  for (const one of crowd) one.destroy();
+  assert.equal(await (await fetch(`${few.public}/hello`, {signal: AbortSignal.timeout(20000)})).text(), "hello");
+  assert.doesNotMatch(few.log, / error /);
+  await few.remove();
 });

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 
-enum { CONNECTIONS = 400, KIB_EACH = 36 };
+enum { CONNECTIONS = 400, KIB_EACH = 36, SMALL = 8 };
 
 static http_loop *loop;
 static http_server *server;
@@ -28,8 +28,12 @@ static void handle(void *context, http_request *request) {
 
 static void start_with(const char *certificate, const char *key) {
     must(http_loop_start(&loop));
-    const http_server_options options = {
-        .address = "127.0.0.1:0", .loop = loop, .handler = handle, .tls_certificate = certificate, .tls_key = key};
+    const http_server_options options = {.address = "127.0.0.1:0",
+        .loop = loop,
+        .head_timeout_ms = 2000,
+        .handler = handle,
+        .tls_certificate = certificate,
+        .tls_key = key};
     must(http_server_start(&options, &server));
 }
 
@@ -172,6 +176,60 @@ static void bodies_and_pipelines_are_no_obstacle(void **state) {
     close(fd);
 }
 
+static int start_small(void **state) {
+    (void)state;
+    must(http_loop_start(&loop));
+    const http_server_options options = {
+        .address = "127.0.0.1:0", .loop = loop, .handler = handle, .connections = SMALL, .idle_timeout_ms = 600000};
+    must(http_server_start(&options, &server));
+    return 0;
+}
+
+/* HT-18 */
+static void who_waits_behind_the_limit_is_served_when_others_go(void **state) {
+    client here[SMALL], waiting[SMALL];
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < SMALL; i++) {
+            here[i] = join();
+            ask(&here[i], "GET /?here HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nhere");
+        }
+        for (int i = 0; i < SMALL; i++)
+            waiting[i] = join();
+        for (int i = 0; i < SMALL; i++)
+            leave(&here[i]);
+        for (int i = 0; i < SMALL; i++)
+            ask(&waiting[i], "GET /?waited HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nwaited");
+        for (int i = 0; i < SMALL; i++)
+            leave(&waiting[i]);
+    }
+}
+
+/* HT-29: before the first byte, in the middle of a record's head, and of the first flight. */
+static void a_handshake_that_stalls_is_cut_off_and_holds_up_nobody(void **state) {
+    static const span stalled[] = {{"", 0}, {"\x16\x03", 2}, {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11}};
+    enum { STALLED = sizeof stalled / sizeof *stalled };
+    client idle = join();
+    int fds[STALLED];
+    (void)state;
+    for (int i = 0; i < STALLED; i++) {
+        fds[i] = raw_connect(http_server_port(server));
+        raw_send(fds[i], stalled[i]);
+    }
+    ask(&idle, "GET /?first HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nfirst");
+    client late = join();
+    ask(&late, "GET /?late HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nlate");
+    for (int i = 0; i < STALLED; i++) {
+        buf answer = BUF_MAX(65536);
+        assert_true(raw_read(fds[i], &answer, NULL));
+        buf_free(&answer);
+        close(fds[i]);
+    }
+    ask(&idle, "GET /?second HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nsecond");
+    leave(&late);
+    leave(&idle);
+}
+
 #define with_server(test) cmocka_unit_test_setup_teardown(test, start, stop)
 #define with_tls(test) cmocka_unit_test_setup_teardown(test, start_tls, stop)
 
@@ -180,6 +238,8 @@ int main(void) {
         with_server(idle_connections_give_their_memory_back),
         with_server(a_page_of_empty_lines_before_a_request_does_no_harm),
         with_server(bodies_and_pipelines_are_no_obstacle),
+        cmocka_unit_test_setup_teardown(who_waits_behind_the_limit_is_served_when_others_go, start_small, stop),
+        with_tls(a_handshake_that_stalls_is_cut_off_and_holds_up_nobody),
         with_tls(idle_connections_give_their_memory_back),
         with_tls(a_page_of_empty_lines_before_a_request_does_no_harm),
     };
