@@ -196,8 +196,9 @@ static void look_at_source(engine *e, const char *name) {
     estate *snapshot = config_estate(e->options.config);
     const estate_connection *connection = estate_find_connection(snapshot, name);
     int64_t pause_ms = longest_sleep_ms;
+    bool more = false;
     if (connection && connection->enabled && connection->source) {
-        poll_source(e, snapshot, connection);
+        more = poll_source(e, snapshot, connection);
         pause_ms = connection->poll_ms;
     }
     dispatcher *d = e->dispatcher;
@@ -205,8 +206,9 @@ static void look_at_source(engine *e, const char *name) {
     source_state *state = map_get(d->sources, span_of(name));
     if (state) {
         state->busy = false;
-        state->due_ms = state->stirred ? 0 : clock_monotonic_ms() + pause_ms;
-        if (state->stirred) {
+        bool at_once = more || state->stirred;
+        state->due_ms = at_once ? 0 : clock_monotonic_ms() + pause_ms;
+        if (at_once) {
             d->woken = true;
             pthread_cond_signal(&d->wake_dispatcher);
         }

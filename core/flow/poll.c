@@ -6,6 +6,7 @@
 #include "core/base/crash.h"
 #include "core/base/io.h"
 #include "core/base/log.h"
+#include "core/base/map.h"
 #include "core/base/memory.h"
 #include "core/flow/intake.h"
 
@@ -13,14 +14,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ENTRIES_PER_LIST = 500, INLINE_BYTES = 64 * 1024 };
+enum { ENTRIES_PER_LIST = 500, TAKEN_PER_LOOK = 2000, INLINE_BYTES = 64 * 1024 };
 
 typedef struct pick_up {
     engine *engine;
     const estate_connection *connection;
     size_t taken;
-    char *left; /* what stays at the source as it is, in words; NULL: nothing */
+    map *refused;   /* names that this look has tried and left */
+    error *spoiled; /* why, of the first of them that stays at fault; NULL: none */
+    char *left;     /* what stays at the source as it is, in words; NULL: nothing */
 } pick_up;
+
+static char present;
 
 static error *ask(
     pick_up *p, frame_operation operation, json_t *take_members, int take_fd, frame *reply, json_t **answer) {
@@ -132,31 +137,41 @@ static bool is_of_entry(const error *err) {
     }
 }
 
-static error *take_listed(pick_up *p, const char *pattern) {
+/* One that was tried in vain stays in the listing, and must not be in the way of those behind it. */
+static error *try_entry(pick_up *p, const json_t *entry) {
+    span name = span_of(json_get_text(entry, "name", ""));
+    if (map_get(p->refused, name)) return NULL;
+    error *err = take_entry(p, entry);
+    if (!err || (!is_passing(err) && !is_of_entry(err))) return err;
+    map_put(p->refused, name, &present);
+    if (is_passing(err)) {
+        log_failure(LOG_INFO, "not picked up", err);
+    } else if (p->spoiled) {
+        error_free(err);
+    } else {
+        p->spoiled = err;
+    }
+    return NULL;
+}
+
+/* Takes the next ones that the pattern has, behind those that were refused. *more: there may be others. */
+static error *take_listed(pick_up *p, const char *pattern, bool *more) {
     json_t *answer = NULL;
-    error *spoiled = NULL;
     frame reply;
-    json_t *members = json_pack("{s:s?, s:i}", "pattern", pattern, "limit", ENTRIES_PER_LIST);
+    json_t *members =
+        json_pack("{s:s?, s:I}", "pattern", pattern, "limit", (json_int_t)(map_count(p->refused) + ENTRIES_PER_LIST));
     error *err = ask(p, OPERATION_LIST, members, -1, &reply, &answer);
     if (err) return err;
     frame_clear(&reply);
     const json_t *entries = json_get_array(answer, "entries");
     const char *left = json_get_text(answer, "left", NULL);
+    size_t before = p->taken + map_count(p->refused);
     if (left && !p->left) p->left = xstrdup(left);
-    for (size_t i = 0; i < json_array_size(entries) && !err; i++) {
-        err = take_entry(p, json_array_get(entries, i));
-        if (err && is_passing(err)) {
-            log_failure(LOG_INFO, "not picked up", err);
-            err = NULL;
-        } else if (err && is_of_entry(err)) {
-            error_free(spoiled);
-            spoiled = err;
-            err = NULL;
-        }
-    }
+    for (size_t i = 0; i < json_array_size(entries) && !err; i++)
+        err = try_entry(p, json_array_get(entries, i));
+    /* A listing with nothing new in it will not get better by asking again. */
+    *more = json_get_bool(answer, "more", false) && p->taken + map_count(p->refused) > before;
     json_decref(answer);
-    if (!err) return spoiled;
-    error_free(spoiled);
     return err;
 }
 
@@ -173,21 +188,40 @@ static void watch_source(pick_up *p) {
     error_free(err); /* the next look asks again */
 }
 
-void poll_source(engine *e, estate *snapshot, const estate_connection *connection) {
-    pick_up p = {.engine = e, .connection = connection, .taken = 0};
+/* What all flows of the connection take; *more when it was too much for one look. */
+static error *take_all(pick_up *p, const estate *snapshot, bool *more) {
     error *err = NULL;
     bool everything = false;
-    for (size_t f = 0; f < snapshot->flow_count && !err; f++) {
+    *more = false;
+    for (size_t f = 0; f < snapshot->flow_count && !err && !everything; f++) {
         const estate_flow *flow = &snapshot->flows[f];
-        if (flow->from != connection || !flow->enabled || everything) continue;
+        if (flow->from != p->connection || !flow->enabled) continue;
         everything = flow->pattern == NULL;
-        err = take_listed(&p, flow->pattern);
+        bool others = true;
+        while (others && !err && p->taken < TAKEN_PER_LOOK)
+            err = take_listed(p, flow->pattern, &others);
+        *more = *more || others;
     }
+    return err;
+}
+
+bool poll_source(engine *e, estate *snapshot, const estate_connection *connection) {
+    pick_up p = {.engine = e, .connection = connection, .refused = map_new()};
+    bool more = false;
+    error *err = take_all(&p, snapshot, &more);
+    more = more && !err;
     if (!err && connection->adapter->watch) watch_source(&p);
+    if (!err) {
+        err = p.spoiled;
+        p.spoiled = NULL;
+    }
     if (!err) health_left(e->health, connection->name, p.left);
-    free(p.left);
     bool changed = health_note(e->health, connection->name, err);
     if (err && changed) log_warning("cannot collect from %s", error_text(err));
     if (!err && changed) log_info("connection %s works again", connection->name);
     error_free(err);
+    error_free(p.spoiled);
+    free(p.left);
+    map_free(p.refused, NULL);
+    return more;
 }

@@ -63,6 +63,7 @@ must_check error *restored_look(engine *e);
 void work_failed(work *w, error *take);
 
 /* Collects from a source all that can be picked up now. */
-void poll_source(engine *e, estate *snapshot, const estate_connection *connection);
+/* True when there is more at the source than one look takes: it is to be looked at again at once. */
+bool poll_source(engine *e, estate *snapshot, const estate_connection *connection);
 
 #endif
