@@ -41,9 +41,14 @@ static bool is_final(error_code code) {
     return code == ERROR_INVALID || code == ERROR_REJECTED || code == ERROR_CORRUPT || code == ERROR_UNSUPPORTED;
 }
 
+/* Which attempt this is since somebody set it going by hand: from there the policy counts anew. */
+static int attempt_of(const claimed_job *job) {
+    return job->attempt - (int)json_get_integer(job->detail, "before", 0);
+}
+
 /* A script's mistake may be mended meanwhile, so that translations are tried again whatever their error was. */
 static bool is_over(const claimed_job *job, error_code code, const estate_retry *retry) {
-    if (job->attempt >= retry->attempts) return true;
+    if (attempt_of(job) >= retry->attempts) return true;
     return is_final(code) && !(strcmp(job->kind, "translate") == 0 && code == ERROR_INVALID);
 }
 
@@ -56,10 +61,10 @@ static void try_again(work *w, store_change *change, const error *why, const est
     const claimed_job *job = w->job;
     char at[CLOCK_TEXT_SIZE];
     int64_t wait_ms = error_wait_ms(why) < WAIT_MOST_MS ? error_wait_ms(why) : WAIT_MOST_MS;
-    int64_t delay_ms = delay_of(retry, job->attempt);
+    int64_t delay_ms = delay_of(retry, attempt_of(job));
     int64_t run_at = clock_wall_ms() + (wait_ms > delay_ms ? wait_ms : delay_ms);
     char *reason =
-        xasprintf("attempt %d failed: %s; next at %s", job->attempt, error_text(why), clock_format(run_at, at));
+        xasprintf("attempt %d failed: %s; next at %s", attempt_of(job), error_text(why), clock_format(run_at, at));
     store_note_job(change, job->id, job->attempt, job->detail);
     store_retry_job(change, job->id, job->attempt, run_at, error_text(why));
     if (job->message[0]) {

@@ -28,7 +28,7 @@ typedef struct processing {
     json_t *passed; /* flow without a script → documents that it takes, by their number */
     json_t *closed; /* ids of documents that an acknowledgement in this message has answered */
     size_t jobs, refused;
-    char reason[REASON_ROOM]; /* of the first refusal */
+    char reason[REASON_ROOM]; /* of the first refusal, or a remark; "": none */
 } processing;
 
 static const char *message_id(const processing *p) {
@@ -38,6 +38,12 @@ static const char *message_id(const processing *p) {
 static void refuse(processing *p, const char *kind, const char *text) {
     if (p->refused++ == 0) snprintf(p->reason, sizeof p->reason, "%s", text);
     store_add_event(p->change, message_id(p), kind, text, NULL);
+}
+
+/* People see it, in the timeline and as the reason of the message. */
+static void remark(processing *p, const char *text) {
+    if (!*p->reason) snprintf(p->reason, sizeof p->reason, "%s", text);
+    store_add_event(p->change, message_id(p), "remark", text, NULL);
 }
 
 /* ---- what the message says of itself ---- */
@@ -450,36 +456,52 @@ static error *send_acknowledgements(processing *p) {
 
 /* ---- the end ---- */
 
-/* The same interchange from the same sender with the same bytes is processed once; others only share a number. */
-static void claim_interchange(processing *p) {
+/* The same interchange from the same sender with the same bytes is processed once; others only share a number, which
+ * is a mistake of its sender that people should see. */
+static error *claim_interchange(processing *p) {
     const json_t *first = document_at(p, 0);
     const char *control = first ? json_get_text(first, "interchange_control", NULL) : NULL;
-    if (!control || p->refused > 0 || json_get_bool(p->w->job->detail, "again", false)) return;
-    char *key = xasprintf("%s|%s|%s|%s|%s", json_get_text(first, "standard", ""), json_get_text(first, "sender", ""),
-        json_get_text(first, "receiver", ""), control, json_get_text(p->message, "sha256", ""));
+    char other[ID_SIZE], text[REASON_ROOM];
+    if (!control || p->refused > 0 || json_get_bool(p->w->job->detail, "again", false)) return NULL;
+    char *number = xasprintf("%s|%s|%s|%s|", json_get_text(first, "standard", ""), json_get_text(first, "sender", ""),
+        json_get_text(first, "receiver", ""), control);
+    char *key = xasprintf("%s%s", number, json_get_text(p->message, "sha256", ""));
+    error *err = store_claimed_below(p->w->engine->options.store, "interchange", number, other);
+    if (!err && strcmp(other, message_id(p)) != 0) {
+        snprintf(text, sizeof text, "interchange %s came before with another content, as message %s", control, other);
+        remark(p, text);
+    }
+    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
+        error_free(err);
+        err = NULL;
+    }
     store_claim_key(p->change, "interchange", key, message_id(p));
+    free(number);
     free(key);
+    return err;
 }
 
 /* What is wrong with an envelope that does not refuse what is in it: it goes on, and people see it. */
 static void note_remark(processing *p) {
     char text[REASON_ROOM];
     if (p->refused > 0 || json_array_size(json_get_array(p->findings, "errors")) == 0) return;
-    store_add_event(p->change, message_id(p), "remark", first_fault(p, NULL, text), NULL);
+    remark(p, first_fault(p, NULL, text));
 }
 
-static void conclude(processing *p) {
+static error *conclude(processing *p) {
     note_remark(p);
+    error *err = claim_interchange(p);
+    if (err) return err;
     message_status status = MESSAGE_COMPLETED;
     if (p->jobs > 0)
         status = MESSAGE_PROCESSING;
     else if (p->refused > 0)
         status = MESSAGE_REJECTED;
     store_set_facts(p->change, message_id(p), NULL, p->partner ? p->partner->name : NULL, NULL);
-    store_set_status(p->change, message_id(p), status, p->refused ? p->reason : NULL);
+    store_set_status(p->change, message_id(p), status, *p->reason ? p->reason : NULL);
     store_finish_job(p->change, p->w->job->id, p->w->job->attempt);
-    claim_interchange(p);
     call_scope_raise(&p->w->scope, p->change);
+    return NULL;
 }
 
 static error *note_duplicate(processing *p, const char *original) {
@@ -502,8 +524,8 @@ static error *decide(processing *p) {
     if (!err) pass_on(p);
     if (!err && document_count(p) == 0) route_message(p);
     if (!err && acknowledged) err = send_acknowledgements(p);
+    if (!err) err = conclude(p);
     if (err) return err;
-    conclude(p);
     store_commit_result result = {.conflict = ""};
     store_change *change = p->change;
     p->change = NULL;

@@ -28,7 +28,7 @@ static error *revive_jobs(resending *r, bool *any) {
         store_revive_job(r->change, json_get_text(job, "id", ""));
         *any = true;
     }
-    if (*any) store_set_status(r->change, r->original, MESSAGE_PROCESSING, NULL);
+    if (*any) store_set_status(r->change, r->original, MESSAGE_PROCESSING, "set going again by hand");
     json_decref(jobs);
     return err;
 }

@@ -131,7 +131,9 @@ error *apply_extend_job(applier *a, const step *s) {
 }
 
 static const char READ_JOB_STATE[] = "select state from jobs where id = ?1";
-static const char REVIVE_JOB[] = "update jobs set state = 0, due_at = ?2 where id = ?1";
+static const char REVIVE_JOB[] =
+    "update jobs set state = 0, due_at = ?2, "
+    "detail = json_set(json_remove(coalesce(detail, '{}'), '$.crashes'), '$.before', attempt) where id = ?1";
 
 error *apply_revive_job(applier *a, const step *s) {
     error *err = NULL;

@@ -134,7 +134,28 @@ error *apply_set_delivered(applier *a, const step *s) {
 static const char READ_OPEN_JOBS[] =
     "select exists (select 1 from jobs where message = ?1 and kind not in ('receipt', 'overdue'))";
 
-/* Nothing is left to do for it: what is still on its way ends well; what ended otherwise keeps its end. */
+/* What was refused of a message, or is to be remarked, while the rest of it went on (store_settle). */
+static const char READ_REMARK[] =
+    "select text from events where message = ?1 and kind in ('invalid', 'foreign', 'misaddressed', 'unrouted', "
+    "'unmatched', 'remark') order by position limit 1";
+
+/* *reason (owned, NULL: none) is the first such line of the timeline. */
+static error *read_remark(applier *a, int64_t seq, char **reason) {
+    error *err = NULL;
+    *reason = NULL;
+    sqlite3_stmt *statement = database_statement(a->db, READ_REMARK, &err);
+    if (err) return err;
+    bind_integer(statement, 1, seq);
+    if (database_next(a->db, statement, "read what was refused", &err)) {
+        const char *text = column_text(statement, 0);
+        *reason = text ? xstrdup(text) : NULL;
+    }
+    database_reset(statement);
+    return err;
+}
+
+/* Nothing is left to do for it: what is still on its way ends well; what ended otherwise keeps its end. Only a message
+ * that has a reason now can have one to keep: that of a failed attempt goes, that of a refused document stays. */
 error *apply_settle_message(applier *a, const step *s) {
     int64_t seq = 0;
     message_state state = {.reason = NULL};
@@ -148,7 +169,10 @@ error *apply_settle_message(applier *a, const step *s) {
     if (!err && !open) err = read_state(a, seq, &state);
     if (err || open) return err;
     bool on_its_way = state.status == MESSAGE_RECEIVED || state.status == MESSAGE_PROCESSING;
-    if (on_its_way) err = change_status(a, seq, MESSAGE_COMPLETED, NULL);
+    char *reason = NULL;
+    if (on_its_way && state.reason) err = read_remark(a, seq, &reason);
+    if (on_its_way && !err) err = change_status(a, seq, MESSAGE_COMPLETED, reason);
+    free(reason);
     free(state.reason);
     return err;
 }

@@ -51,13 +51,16 @@ error *apply_drop_artifact(applier *a, const step *s) {
  */
 
 static const char READ_CLAIM[] = "select message from claims where scope = ?1 and key = ?2";
+/* '}' is what follows '|'. */
+static const char READ_CLAIM_BELOW[] =
+    "select message from claims where scope = ?1 and key >= ?2 and key < substr(?2, 1, length(?2) - 1) || '}' limit 1";
 
-error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SIZE]) {
+static error *find_claim(store *s, const char *sql, const char *scope, const char *key, char id[ID_SIZE]) {
     database *db = NULL;
     bool found = false;
     error *err = store_reader_take(s, &db);
     if (err) return err;
-    sqlite3_stmt *row = database_statement(db, READ_CLAIM, &err);
+    sqlite3_stmt *row = database_statement(db, sql, &err);
     if (!err) {
         bind_text(row, 1, scope);
         bind_text(row, 2, key);
@@ -68,4 +71,12 @@ error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SI
     store_reader_return(s, db);
     if (!err && !found) err = error_new(ERROR_NOT_FOUND, "nobody has claimed %s", key);
     return err;
+}
+
+error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SIZE]) {
+    return find_claim(s, READ_CLAIM, scope, key, id);
+}
+
+error *store_claimed_below(store *s, const char *scope, const char *prefix, char id[ID_SIZE]) {
+    return find_claim(s, READ_CLAIM_BELOW, scope, prefix, id);
 }

@@ -172,7 +172,9 @@ void store_add_message(store_change *change, const store_message *message, paylo
 void store_set_status(store_change *change, const char *message_id, message_status status, const char *reason);
 /* It has left: waiting for its acknowledgements, or completed when none is due. */
 void store_set_delivered(store_change *change, const char *message_id);
-/* Completed, unless a job of it remains or it ended otherwise: to be said after its job is finished. */
+/* Completed, unless a job of it remains or it ended otherwise: to be said after its job is finished. When a part of it
+ * was refused or remarked (events of the kinds invalid, foreign, misaddressed, unrouted, unmatched, remark), the first
+ * of these stays its reason. */
 void store_settle(store_change *change, const char *message_id);
 /* Several at once: flow, partner, filename as they become known; NULL leaves a column as it is. */
 void store_set_facts(
@@ -200,7 +202,9 @@ void store_hold_job(store_change *change, const char *job_id, int attempt, const
 void store_note_job(store_change *change, const char *job_id, int attempt, const json_t *detail);
 /* The lease lasts until now + lease_ms: for work that takes longer than was thought. */
 void store_extend_job(store_change *change, const char *job_id, int attempt, int64_t lease_ms);
-/* A dead or waiting job runs now (operator); its attempts are counted on. ERROR_CONFLICT when it is leased. */
+/* A dead or waiting job runs now (operator). Its attempts are counted on, so that they stay told apart; "before" in its
+ * detail says how many there were, and its "crashes" are forgotten: its retry policy begins anew. ERROR_CONFLICT when
+ * it is leased. */
 void store_revive_job(store_change *change, const char *job_id);
 
 /* Jobs of that message and kind that nobody is working on are not to be done any more. */
@@ -351,6 +355,8 @@ must_check error *store_find_by_key(
 
 /* The message that has this key; ERROR_NOT_FOUND. */
 must_check error *store_claimed(store *s, const char *scope, const char *key, char id[ID_SIZE]);
+/* Who has claimed any key that begins with `prefix`, which ends with '|'. ERROR_NOT_FOUND: nobody. */
+must_check error *store_claimed_below(store *s, const char *scope, const char *prefix, char id[ID_SIZE]);
 
 /* What is kept under that key; ERROR_NOT_FOUND. To be cleared after success. */
 must_check error *store_kept_answer(store *s, const char *scope, const char *key, store_answer *answer);

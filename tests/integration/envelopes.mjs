@@ -87,6 +87,25 @@ test("an interchange whose trailer is only inexact goes on, acknowledged, with a
   assert.match(answer, /AK9\*A\*2\*2\*2~/);
   assert.match(passed, /PO120-1[^]*PO120-2/);
   assert.ok((await appliance.events(message.id)).some((e) => e.kind === "remark" && /IEA01 says 2/.test(e.text)));
+  assert.match(message.reason, /IEA01 says 2/);
+});
+
+test("a message that goes on in part keeps what was refused of it as its reason", async () => {
+  const {message, passed} = await exchange("partly.edi", text(orders(121)).replace("SE*5*0001", "SE*9*0001"));
+  assert.equal(message.status, "completed");
+  assert.match(message.reason, /^850 0001: /);
+  assert.match(passed, /PO121-2/);
+  assert.doesNotMatch(passed, /PO121-1/);
+});
+
+test("an interchange number that comes again with another content goes on, with a remark that names the first", async () => {
+  const first = await exchange("number-1.edi", text(orders(122)));
+  const second = await exchange("number-2.edi", text(orders(122)).replace("PO1*1*10", "PO1*1*11"));
+  const third = await exchange("number-3.edi", text(orders(122)));
+  assert.equal(first.message.reason ?? null, null);
+  assert.equal(second.message.status, "completed");
+  assert.equal(second.message.reason, `interchange 000000122 came before with another content, as message ${first.message.id}`);
+  assert.equal(third.message.status, "duplicate");
 });
 
 test("an EDIFACT interchange that CONTRL refuses does not go on", async () => {

@@ -170,6 +170,23 @@ test("FI-04: a source is looked at when its directory stirs, long before the nex
   }
 });
 
+test("resend: what its retry policy gave up has all its attempts again", async () => {
+  mkdirSync(folder("twice"), {recursive: true});
+  mkdirSync(folder("occupied"), {recursive: true});
+  writeFileSync(join(folder("occupied"), "same.txt"), "mine");
+  await appliance.apply({
+    connections: [{name: "twice", kind: "file", directory: folder("twice"), poll: "200ms"}, {name: "occupied", kind: "file", directory: folder("occupied")}],
+    flows: [{name: "twice", from: {connection: "twice"}, to: [{connection: "occupied", path: "{filename}"}], retry: {attempts: 2, first: "20ms"}}],
+  });
+  writeFileSync(join(folder("twice"), "same.txt"), "yours");
+  const given = await appliance.message("it is given up", (m) => m.filename === "same.txt" && m.direction === "out" && m.status === "failed");
+  const kinds = async () => (await appliance.events(given.id)).map((e) => e.kind).filter((kind) => ["retry", "failed", "resent"].includes(kind));
+  assert.deepEqual(await kinds(), ["retry", "failed"]);
+  assert.equal((await appliance.api("POST", `/api/v1/messages/${given.id}/resend`)).status, 202);
+  await until("it is given up again", async () => (await kinds()).filter((kind) => kind === "failed").length === 2);
+  assert.deepEqual(await kinds(), ["retry", "failed", "resent", "retry", "failed"]);
+});
+
 test("resend: what was delivered is sent again as a message of its own, with the first as its parent", async () => {
   const first = await appliance.message("a delivered message", (m) => m.direction === "out" && m.filename === "first.bin" && m.status === "completed");
   renameSync(join(folder("out"), "done", "first.bin"), join(folder("out"), "done", "first.old"));

@@ -278,6 +278,7 @@ static void a_dead_job_is_kept_and_revived_but_not_a_leased_one(void **state) {
     must(store_commit(s, change, NULL));
     assert_int_equal(claim_one(60000, &got), 1);
     assert_int_equal(got.attempt, 2);
+    assert_int_equal(json_get_integer(got.detail, "before", 0), 1); /* its policy counts from here */
     claimed_job_free(&got);
     change = store_change_new();
     store_revive_job(change, id_new(unknown));
