@@ -106,7 +106,12 @@ static inline size_t check_first_child(const edi_checker *c, size_t level) {
 bool check_qualifies(edi_checker *checker, const edi_node *node);
 
 /* A loop begins with the segment in hand. */
-void check_enter(edi_checker *checker, const edi_node *loop);
+static inline void check_enter(edi_checker *c, const edi_node *loop) {
+    uint32_t *counts = &c->counts[loop->children[0].id];
+    c->frames[c->depth++] = (check_frame){.loop = loop, .mark = c->pending_count};
+    memset(counts, 0, loop->child_count * sizeof *counts);
+    counts[0] = 1;
+}
 
 /* check_steps.c: where a step is remembered. */
 static inline size_t check_step_place(const edi_node *from, uint32_t key, uint64_t code) {

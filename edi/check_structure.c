@@ -255,13 +255,6 @@ static bool occurs_below(const edi_node *loop, uint32_t key) {
 
 /* ------------------------------------------------------------------------------------------------------- taking it */
 
-EDI_HOT void check_enter(edi_checker *c, const edi_node *loop) {
-    check_frame *frame = &c->frames[c->depth++];
-    *frame = (check_frame){.loop = loop, .mark = c->pending_count};
-    memset(&c->counts[loop->children[0].id], 0, loop->child_count * sizeof *c->counts);
-    c->counts[loop->children[0].id] = 1;
-}
-
 /* Closes inner loops, tells what was passed by, and opens the loop that the segment begins. Returns the node of the
  * segment itself. */
 static const edi_node *take(edi_checker *c, const candidate *place, size_t *left, size_t *entered) {

@@ -601,7 +601,7 @@ static error *from_json(span json, const edi_text_options *options, buf *out, ed
 }
 
 error *edi_from_json(span json, buf *out) {
-    buf_expect(out, json.len / 2); /* what segments are in our JSON */
+    buf_expect(out, json.len); /* no more, but for odd suffixes; pages that stay empty cost nothing */
     error *err = from_json(json, NULL, out, NULL, NULL);
     if (out->data) buf_grew(out, 0); /* the terminator */
     return err;

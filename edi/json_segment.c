@@ -5,54 +5,11 @@
 
 #include <stdlib.h>
 
-enum { STRIDE = 16 };
-
 void json_segment_look(edi_look *look, const edi_delimiters *d) {
     bool plain[128] = {false};
     for (unsigned c = ' '; c < 0x7F; c++)
         plain[c] = c != '"' && c != '\\' && !edi_is_delimiter(d, (char)c);
     edi_look_make(look, d->element, d->component, plain);
-}
-
-/* Copies in strides: up to fifteen bytes more are read and written. */
-static inline char *copy(char *out, const char *from, size_t len) {
-    memcpy(out, from, STRIDE);
-    for (size_t at = STRIDE; at < len; at += STRIDE)
-        memcpy(out + at, from + at, STRIDE);
-    return out + len;
-}
-
-/* What stands between two texts: the first closes, what is between them, the second opens. Which one follows from
- * whether an array of components ends (1), and whether one begins (2). */
-static const struct {
-    char text[8];
-    uint64_t len;
-} between[] = {{"\",\"", 3}, {"\"],\"", 4}, {"\",[\"", 4}, {"\"],[\"", 5}};
-
-EDI_HOT char *json_segment_write(const char *start, const edi_tokens *t, unsigned token, unsigned parts, char *out) {
-    const uint16_t *ends = t->at + token;
-    /* bit n: the part n, from 1 on, has another component behind it; has one before it */
-    uint64_t more = (edi_window(t->second, token + 1) & edi_lowest(parts)) << 1, inside = more << 1;
-    uint64_t closes = inside & ~more, opens = more & ~inside;
-    memcpy(out, "{\"", 2);
-    memcpy(out + 2, start, 4);
-    out += 2 + (size_t)(t->base + ends[0] - start);
-    memcpy(out, "\":[[", 4);
-    out += 3 + (opens >> 1 & 1);
-    *out++ = '"';
-    const uint16_t *last = ends + parts;
-    for (uint64_t ended = closes >> 1, begun = opens >> 2;; ended >>= 1, begun >>= 1) {
-        unsigned from = *ends++ + 1U;
-        out = copy(out, t->base + from, *ends - from);
-        if (ends == last) break;
-        unsigned which = (ended & 1) | (unsigned)(begun & 1) << 1;
-        memcpy(out, between[which].text, sizeof between[which].text);
-        out += between[which].len;
-    }
-    *out++ = '"';
-    if (closes >> parts & 1) *out++ = ']';
-    memcpy(out, "]}", 2);
-    return out + 2;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- back
@@ -112,7 +69,7 @@ static __attribute__((noinline)) bool look_from(json_quotes *q, const char *at) 
     while (t->bytes < EDI_TOKENS_BYTES && q->end - at >= t->bytes + EDI_BLOCK + EDI_TOKENS_MARGIN)
         edi_tokens_add(t, q->look, 0);
     for (unsigned i = 0; i < 3; i++)
-        t->at[t->count + i] = (uint16_t)(t->bytes + i * STRIDE);
+        t->at[t->count + i] = (uint16_t)(t->bytes + i * JSON_STRIDE);
     return t->bytes > 0;
 }
 
@@ -164,7 +121,7 @@ static inline const char *read_segment(json_quotes *q, const char *at, unsigned 
     *out++ = q->tag;
     for (quotes += 2;; quotes += 2) { /* texts, and arrays of texts, up to the end */
         unsigned open = quotes[0], close = quotes[1], gap = quotes[2] - close - 1U;
-        out = copy(out, base + open + 1, close - open - 1);
+        out = json_strides(out, base + open + 1, close - open - 1);
         behind = base + close + 1;
         if (gap > 3) break;
         const json_glue *glue = row + gap;

@@ -20,9 +20,51 @@ static inline bool json_segment_fits(size_t len) {
     return len < EDI_TOKENS_BYTES;
 }
 
+enum { JSON_STRIDE = 16 };
+
+/* Copies in strides: up to fifteen bytes more are read and written. */
+static inline char *json_strides(char *out, const char *from, size_t len) {
+    memcpy(out, from, JSON_STRIDE);
+    for (size_t at = JSON_STRIDE; at < len; at += JSON_STRIDE)
+        memcpy(out + at, from + at, JSON_STRIDE);
+    return out + len;
+}
+
+/* What stands between two texts: the first closes, what is between them, the second opens. Which one follows from
+ * whether an array of components ends (1), and whether one begins (2). */
+static const struct {
+    char text[8];
+    uint64_t len;
+} json_between[] = {{"\",\"", 3}, {"\"],\"", 4}, {"\",[\"", 4}, {"\"],[\"", 5}};
+
 /* Writes the segment at `start`, whose tag ends with token number `token` and that has so many parts, as
  * {"PO1":["1","5"]} to `out`, where there is json_segment_room; its end. */
-char *json_segment_write(const char *start, const edi_tokens *tokens, unsigned token, unsigned parts, char *out);
+static inline char *json_segment_write(
+    const char *start, const edi_tokens *t, unsigned token, unsigned parts, char *out) {
+    const uint16_t *ends = t->at + token;
+    /* bit n: the part n, from 1 on, has another component behind it; has one before it */
+    uint64_t more = (edi_window(t->second, token + 1) & edi_lowest(parts)) << 1, inside = more << 1;
+    uint64_t closes = inside & ~more, opens = more & ~inside;
+    memcpy(out, "{\"", 2);
+    memcpy(out + 2, start, 4);
+    out += 2 + (size_t)(t->base + ends[0] - start);
+    memcpy(out, "\":[[", 4);
+    out += 3 + (opens >> 1 & 1);
+    *out++ = '"';
+    const uint16_t *last = ends + parts;
+    for (uint64_t ended = closes >> 1, begun = opens >> 2;; ended >>= 1, begun >>= 1) {
+        unsigned from = *ends++ + 1U;
+        out = json_strides(out, t->base + from, *ends - from);
+        if (ends == last) break;
+        unsigned which = (ended & 1) | (unsigned)(begun & 1) << 1;
+        memcpy(out, json_between[which].text, sizeof json_between[which].text);
+        out += json_between[which].len;
+    }
+    *out++ = '"';
+    if (closes >> parts & 1) *out++ = ']';
+    memcpy(out, "]}", 2);
+    return out + 2;
+}
 
 /* What may stand between two texts, and what follows from it. */
 typedef struct json_glue json_glue;

@@ -34,9 +34,12 @@ char *buf_reserve(buf *b, size_t size) {
 
 void buf_expect(buf *b, size_t size) {
     if (size > room_left(b)) size = room_left(b);
-    if (size < LARGE_FROM || !buf_reserve(b, size)) return;
+    size_t needed = b->len + size + 1;
+    if (size < LARGE_FROM || needed <= b->capacity) return;
+    b->data = xrealloc(b->data, needed);
+    b->capacity = needed;
     size_t skipped = (size_t)(-(uintptr_t)b->data & (LARGE_PAGE - 1));
-    if (skipped < b->capacity) (void)madvise(b->data + skipped, b->capacity - skipped, MADV_HUGEPAGE);
+    if (skipped < needed) (void)madvise(b->data + skipped, needed - skipped, MADV_HUGEPAGE);
 }
 
 void buf_grew(buf *b, size_t size) {
