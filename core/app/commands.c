@@ -78,6 +78,7 @@ const command *const command_tables[] = {
     access_commands,
     offer_commands,
     script_commands,
+    version_commands,
     edi_commands,
     schema_commands,
     keeping_commands,

@@ -15,6 +15,7 @@ extern const command offer_commands[];   /* cmd_offers.c: cert offer, offers, ac
 extern const command edi_commands[];     /* cmd_edi.c: edi */
 extern const command schema_commands[];  /* cmd_schema.c: schema */
 extern const command script_commands[];  /* cmd_script.c: script */
+extern const command version_commands[]; /* cmd_versions.c: script versions, show, publish, rollback */
 extern const command keeping_commands[]; /* cmd_keeping.c: backup, restore */
 
 /* All tables, NULL at the end, in the order in which help lists them. */

@@ -214,6 +214,34 @@ test("LU-20: going back is one call, and is a version itself", async () => {
   assert.equal(answer.status, 404);
 });
 
+test("banyan script publishes, lists, shows and goes back on the command line, by its exit codes", () => {
+  const file = join(appliance.directory, "told.lua");
+  const told = (word) => `return {translate = function(m) return {body = "${word}"} end}\n`;
+  writeFileSync(file, told("one"));
+  writeFileSync(join(appliance.directory, "told_test.lua"), `local test = require "test"
+test.case("it says one", function() test.equal(test.run_text("translate", "x").body, "one") end)
+`);
+  const made = appliance.run("script", "publish", "--note", "the first", file);
+  assert.deepEqual([made.code, made.out], [0, "told is version 1 now\n"], made.err);
+  writeFileSync(file, told("two"));
+  const refused = appliance.run("script", "publish", file);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /it says one: .*expected "one"/);
+  assert.equal(appliance.run("script", "publish", "--force", "--note", "at my risk", file).out, "told is version 2 now\n");
+  assert.equal(appliance.run("script", "show", "told").out, told("two"));
+  assert.equal(appliance.run("script", "show", "told", "1").out, told("one"));
+  assert.equal(appliance.run("script", "rollback", "told", "1").out, "told is version 3 now\n");
+  assert.equal(appliance.run("script", "show", "told").out, told("one"));
+  const listed = JSON.parse(appliance.run("script", "versions", "--json", "told").out);
+  assert.deepEqual(listed.map((v) => [v.version, v.note, v.current]), [[3, "back to version 1", true], [2, "at my risk", false], [1, "the first", false]]);
+  assert.match(appliance.run("script", "versions", "told").out, /VERSION +PUBLISHED +BY +RUNS +NOTE\n3 /);
+  assert.equal(appliance.run("script", "rollback", "told", "9").code, 3);
+  writeFileSync(file, "this is no Lua");
+  const broken = appliance.run("script", "publish", "--force", file);
+  assert.notEqual(broken.code, 0);
+  assert.match(broken.err, /told\.lua:1/);
+});
+
 test("forced publishing overrides tests, but nothing that does not compile", async () => {
   await call("PUT", "shorten/draft", {source: first, tests});
   assert.equal((await call("POST", "shorten/publish", {force: true, note: "at my risk"})).version, 4);
