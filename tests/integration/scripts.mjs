@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import {after, before, test} from "node:test";
-import {mkdirSync, readFileSync, renameSync, writeFileSync} from "node:fs";
+import {mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
 
 import {Appliance, until} from "./appliance.lib.mjs";
@@ -152,6 +152,9 @@ test("tests run on a draft, with the lines that ran", async () => {
 
 test("a replay shows what a draft would change on real messages, in groups, and sends nothing", async () => {
   const count = (await appliance.messages()).length;
+  const written = () => readdirSync(folder("out")).filter((name) => name.endsWith(".json")).map((name) => [name, readFileSync(join(folder("out"), name), "utf8")]);
+  const [before, jobs] = [written(), (await appliance.get("/api/v1/jobs")).items.length];
+  assert.ok(before.length >= 3);
   const same = await call("POST", "shorten/replay", {source: first, last: 10});
   assert.deepEqual({compared: same.compared, same: same.same, groups: same.groups}, {compared: 3, same: 3, groups: []});
   const changed = await call("POST", "shorten/replay", {last: 10});
@@ -165,6 +168,8 @@ test("a replay shows what a draft would change on real messages, in groups, and 
   assert.equal(rejecting.same, 2);
   assert.deepEqual([rejecting.groups[0].kind, rejecting.groups[0].count, rejecting.groups[0].example.after], ["rejected", 1, "empty"]);
   assert.equal((await appliance.messages()).length, count);
+  assert.deepEqual(written(), before);
+  assert.equal((await appliance.get("/api/v1/jobs")).items.length, jobs);
 });
 
 test("banyan script replay tells the same on the command line, and by its exit code", () => {
