@@ -53,6 +53,9 @@ static const struct key_rule {
     {EDI_EDIFACT, "RECADV", "RFF", "ON", 1, 2, "po"},
     {EDI_EDIFACT, "CONTRL", "UCI", NULL, 1, 1, "interchange"},
     {EDI_TRADACOMS, "ORDERS", "ORD", NULL, 1, 1, "po"},
+    {EDI_TRADACOMS, "INVOIC", "IRF", NULL, 1, 1, "invoice"},
+    {EDI_TRADACOMS, "INVOIC", "ODD", NULL, 2, 1, "po"},
+    {EDI_TRADACOMS, "CREDIT", "CRF", NULL, 1, 1, "credit"},
 };
 
 enum { RULES = sizeof rules / sizeof rules[0] };

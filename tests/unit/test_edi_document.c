@@ -43,6 +43,31 @@ static void documents_carry_what_they_are_tracked_by(void **state) {
     buf_free(&file);
 }
 
+static void documents_of_tradacoms_are_found_by_their_keys(void **state) {
+    (void)state;
+    static const char file[] =
+        "STX=ANA:1+1:A+2:B+260315:130233+7'MHD=1+ORDERS:9'CLO=:77'ORD=B11::260310'OLD=1+:1'OTR=1'MTR=6'"
+        "MHD=2+INVOIC:9'CLO=:77'IRF=I7+260315+260315'ODD=1+B?+11'MTR=5'MHD=3+CREDIT:9'CRF=C7+260315+260315'MTR=3'END="
+        "3'";
+    edi_documents found;
+    edi_documents_read(SPAN(file), test_library(), NULL, &found);
+    static const struct {
+        size_t document;
+        const char *name, *value;
+    } rows[] = {{0, "po", "B11"}, {1, "invoice", "I7"}, {1, "po", "B+11"}, {2, "credit", "C7"}};
+    assert_int_equal(found.count, 3);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const edi_document *document = &found.list[rows[i].document];
+        bool there = false;
+        assert_true(document->known);
+        for (size_t k = 0; k < document->key_count; k++)
+            there |= strcmp(document->keys[k].name, rows[i].name) == 0 &&
+                     strcmp(document->keys[k].value, rows[i].value) == 0;
+        assert_true(there);
+    }
+    edi_documents_free(&found);
+}
+
 /* What the acknowledgement refuses as a whole is no valid document of a file (ED-01, ED-10). */
 static void documents_share_the_fate_of_their_envelope(void **state) {
     (void)state;
@@ -354,6 +379,7 @@ static void delimiters_in_data_are_released_or_refused_with_their_place(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_carry_what_they_are_tracked_by),
+        cmocka_unit_test(documents_of_tradacoms_are_found_by_their_keys),
         cmocka_unit_test(documents_share_the_fate_of_their_envelope),
         cmocka_unit_test(a_document_alone_is_a_valid_file),
         cmocka_unit_test(the_view_finds_segments_loops_and_values),

@@ -50,6 +50,9 @@ static void every_well_formed_file_comes_back_byte_for_byte(void **state) {
         "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+\xE4\xF6\xFC'UNT+3+1'UNZ+1+1'",
         "UNB+UNOC:3+S+R+260101:1200+1'UNH+1+XYZ:D:96A:UN'FTX+\xC3\xA4'UNT+03+1'UNZ+0001+1'",
         "STX=ANA:1+500:A+501:B+070315:130233+7+P+ORDHDR+B'MHD=1+ORDHDR:9'TYP=0430'MTR=3'END=1'",
+        "STX=ANA:1+500:A+501:B+070315:130233+7'\r\nMHD=1+ORDERS:9'\r\nCLO=:77:D?'OR'\r\nORD=B1::070310'\r\nOLD=1+:A=1++"
+        "+12'"
+        "\r\nDNB=1+1++128:X?+Y'\r\nOLD=2+:2'\r\nOTR=2'\r\nMTR=8'\r\nEND=1'\r\n",
         ISA_FIXED "TA1*000000001*260101*1200*A*000~IEA*0*000000001~",
         ISA_FIXED "\nGS*PO*S*R*20260101*1200*1*X*004010~\nST*850*0001~\nBEG*00*SA*A1**2026\n0101~\nN1~\nPO1*****~\nSE*"
                   "5*0001~\nGE*1*1~\nIEA*1*000000001",

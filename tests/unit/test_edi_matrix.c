@@ -212,7 +212,7 @@ static void a_hundred_thousand_lines_are_one_document(void **state) {
 /* ---- TRADACOMS ---- */
 
 #define STX "STX=ANA:1+5000000000000:A+5010000000000:B+070315:130233+7+P+ORDHDR+B'"
-#define ONE(number) "MHD=" number "+ORDHDR:9'TYP=0430'MTR=3'"
+#define ONE(number) "MHD=" number "+UTLHDR:3'TYP=0430'MTR=3'"
 
 static void a_tradacoms_transmission_counts_its_messages(void **state) {
     (void)state;
@@ -221,20 +221,56 @@ static void a_tradacoms_transmission_counts_its_messages(void **state) {
         {STX "BAT=A'" ONE("1") "EOB=1'BAT=B'" ONE("2") "EOB=1'END=2'", ""},
         {STX "BAT=A'" ONE("1") ONE("2") "EOB=1'END=2'", "group-count@EOB01"},
         {STX "BAT=A'" ONE("1") "EOB=1'END=4'", "interchange-count@END01"},
-        {STX ONE("1") "MHD=2+ORDERS:9'CLO=1'MTR=4'END=2'", "document-count@MTR01"},
+        {STX ONE("1") "MHD=2+UTLBIL:3'CLO=1'MTR=4'END=2'", "document-count@MTR01"},
         {STX ONE("1") ONE("3") ONE("4") "END=3'", "document-reference@MHD01"},
-        {STX ONE("1") "MHD=2+ORDERS:9'CLO=1'END=2'", "document-trailer-missing@END"},
+        {STX ONE("1") "MHD=2+UTLBIL:3'CLO=1'END=2'", "document-trailer-missing@END"},
         {"STX=ANA:1+5000000000000:A'" ONE("1") "END=1'",
             "element-missing@STX03 element-missing@STX04 element-missing@STX05"},
         {"STX=ANA:1+:+5010000000000:B+071315:130233+7'" ONE("1") "END=1'",
             "?trailing-separator@STX02 element-missing@STX02 value-date@STX04-1"},
-        {STX "MHD=1+ORDHDR'TYP=A?'B?=C'MTR=3'END=1'", "element-missing@MHD02-2"},
+        {STX "MHD=1+UTLHDR'TYP=A?'B?=C'MTR=3'END=1'", "element-missing@MHD02-2"},
     };
     EXPECT("TRADACOMS", rows);
 }
 
+#undef STX
+#define STX(type) "STX=ANA:1+5000000000000:A+5010000000000:B+260315:130233+7++" type "'"
+#define PARTIES "SDT=5010000000000:0012'CDT=5000000000000'"
+#define ORDER_FILE(body) STX("ORDHDR") "MHD=1+ORDERS:9'CLO=:77:DEPOT'ORD=B11::260310'" body "END=1'"
+#define INVOICE_FILE(line, sums)                                                                                       \
+    STX("INVFIL") "MHD=1+INVOIC:9'CLO=5000000000283'IRF=I7+260315+260315'" line sums "MTR=8'END=1'"
+#define ILINE "ODD=1+B11+D5:260314'ILD=1+1+5010000000123++:A7+12+3+10000+30000+S+20000'"
+#define ISUMS "STL=1+S+20000+1+300+++++300++300+60++360'TLR=1+300+++++300++300+60++360'"
+
+static void files_of_tradacoms_are_held_against_their_messages(void **state) {
+    (void)state;
+    static const row rows[] = {
+        {STX("ORDHDR") "MHD=1+ORDHDR:9'TYP=0430+NEW-ORDERS'" PARTIES "FIL=12+1+260315'MTR=6'END=1'", ""},
+        {STX("ORDHDR") "MHD=1+ORDHDR:9'TYP=0430'SDT=5010000000000'FIL=12+1+260315'MTR=5'END=1'", "segment-missing@CDT"},
+        {STX("ORDHDR") "MHD=1+ORDTLR:9'OFT=2'MTR=3'END=1'", ""},
+        {ORDER_FILE("DIN=260316'OLD=1+5010000000123++:A7+12+60'DNB=1+1++TEXT'OTR=1'MTR=8'"), "value-long@DNB04-1"},
+        {ORDER_FILE("DIN=260316'OLD=1+5010000000123++:A7+12+60'DNB=1+1++128:TEXT'OTR=1'MTR=8'"), ""},
+        {ORDER_FILE("DIN=260230'OLD=1+501000000012++:A7+12+60'OTR=1'MTR=7'"), "value-date@DIN01 value-short@OLD02-1"},
+        {ORDER_FILE("OTR=0'MTR=5'"), "loop-missing@OLD"},
+        {ORDER_FILE("OLD=1+:1'ILD=1+1'OTR=1'MTR=7'"), "segment-not-in-set@ILD"},
+        {INVOICE_FILE(ILINE, ISUMS), ""},
+        {INVOICE_FILE("ODD=1+B11'ODD=2+B12'", ISUMS), "loop-missing@ILD loop-missing@ILD"},
+        {INVOICE_FILE(ILINE, "STL=1+S+x+1+300+++++300++300+60++360'TLR=1'"),
+            "value-number@STL03 element-missing@TLR02 element-missing@TLR07 element-missing@TLR09 "
+            "element-missing@TLR10 "
+            "element-missing@TLR12"},
+        {STX("CREHDR") "MHD=1+CREDIT:9'CLO=5000000000283'CRF=C7+260315+260315'CLD=1+5010000000123++++2+5000+10000+Z+0+"
+                       "23'"
+                       "CST=1+Z+0+1+100+++100++100+0++100'CTR=1+100+++100++100+0++100'MTR=7'END=1'",
+            ""},
+        {STX("CREHDR") "MHD=1+RSGRSG:2'RSG=7+5000000000000'MTR=3'END=1'", ""},
+    };
+    EXPECT("TRADACOMS messages", rows);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_tradacoms_are_held_against_their_messages),
         cmocka_unit_test(claims_stand_below_subscriber_and_patient_and_parties_are_told_apart),
         cmocka_unit_test(a_wrong_component_separator_is_suspected),
         cmocka_unit_test(the_decimal_mark_is_that_of_una),

@@ -546,8 +546,8 @@ static void what_is_not_edi_is_said_to_be_none(void **state) {
 
 static void tradacoms_is_read_and_counted(void **state) {
     (void)state;
-    static const expectation rows[] = {{"STX=ANA:1+500:A+501:B+070315:130233+7+P+ORDHDR+B'MHD=1+ORDHDR:9'TYP=0430'MTR="
-                                        "3'MHD=2+ORDERS:9'CLO=1'MTR=4'END=2'",
+    static const expectation rows[] = {{"STX=ANA:1+500:A+501:B+070315:130233+7+P+ORDHDR+B'MHD=1+UTLHDR:3'TYP=0430'MTR="
+                                        "3'MHD=2+UTLBIL:3'CLO=1'MTR=4'END=2'",
         "document-count@MTR01"}};
     EXPECT_ALL(rows);
 }

@@ -12,7 +12,7 @@ typedef struct maker {
     size_t chain_len;
     unsigned segments, levels;
     unsigned level_of[EDI_DEPTH_MAX + 2]; /* HL01 of the open loops */
-    char element, component, terminator;
+    char tag, element, component, terminator;
 } maker;
 
 static void put_value(maker *m, const edi_slot *slot) {
@@ -106,7 +106,7 @@ static void put_segment(maker *m, const edi_node *node) {
     for (size_t i = 0; i < slots->count && want >> (i + 1); i++) {
         const edi_slot *slot = &slots->list[i];
         span code = chooser->qualifier == i + 1 ? chooser->qualifiers.list[0].code : (span){NULL, 0};
-        buf_add_char(&m->out, m->element);
+        buf_add_char(&m->out, i == 0 ? m->tag : m->element);
         if (!(want >> (i + 1) & 1)) continue;
         if (level && i == 0) {
             buf_printf(&m->out, "%u", m->level_of[node->depth] = ++m->levels);
@@ -164,6 +164,7 @@ static void make_document(maker *m, const edi_node *target) {
     const edi_schema *s = m->schema;
     bool x12 = s->standard == EDI_X12;
     m->element = x12 ? '*' : '+';
+    m->tag = s->standard == EDI_TRADACOMS ? '=' : m->element;
     m->component = ':';
     m->terminator = x12 ? '~' : '\'';
     m->segments = m->levels = 0;
@@ -177,6 +178,8 @@ static void make_document(maker *m, const edi_node *target) {
             "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260101*1200*^*00501*000000001*0*P*:~"
             "GS*%s*SENDER*RECEIVER*20260101*1200*1*X*%s~ST*%s*0001~",
             s->group ? s->group : "ZZ", s->version, s->type);
+    } else if (s->standard == EDI_TRADACOMS) {
+        buf_printf(&m->out, "STX=ANA:1+1:SENDER+2:RECEIVER+260101:120000+1'MHD=1+%s:%s'", s->type, s->version);
     } else {
         buf_printf(&m->out, "UNB+UNOC:3+SENDER+RECEIVER+260101:1200+1'UNH+1+%s:%.1s:%s:UN'", s->type, s->version,
             s->version + 1);
@@ -184,6 +187,8 @@ static void make_document(maker *m, const edi_node *target) {
     put_loop(m, &s->root);
     if (x12) {
         buf_printf(&m->out, "SE*%u*0001~GE*1*1~IEA*1*000000001~", m->segments + 2);
+    } else if (s->standard == EDI_TRADACOMS) {
+        buf_printf(&m->out, "MTR=%u'END=1'", m->segments + 2);
     } else {
         buf_printf(&m->out, "UNT+%u+1'UNZ+1+1'", m->segments + 2);
     }
