@@ -429,10 +429,13 @@ static void a_reader_that_is_too_slow_is_dropped(void **state) {
     close(fd);
 }
 
+/* Of a server that is about to cut somebody off: longer than a busy machine lets this test wait between two steps. */
+enum { PATIENCE_MS = 1500 };
+
 static void a_head_that_does_not_come_is_cut_off(void **state) {
     (void)state;
     http_server_stop(server, 0);
-    start_server((http_server_options){.head_timeout_ms = 300, .idle_timeout_ms = 300});
+    start_server((http_server_options){.head_timeout_ms = PATIENCE_MS, .idle_timeout_ms = PATIENCE_MS});
     int silent = raw_connect(http_server_port(server)), slow = raw_connect(http_server_port(server));
     int idle = raw_connect(http_server_port(server));
     raw_send(slow, SPAN("GET / HT"));
@@ -475,7 +478,7 @@ static void idle_connections_go_early_when_it_is_crowded(void **state) {
 static void a_body_that_crawls_is_cut_off(void **state) {
     (void)state;
     http_server_stop(server, 0);
-    start_server((http_server_options){.transfer_timeout_ms = 300});
+    start_server((http_server_options){.transfer_timeout_ms = PATIENCE_MS});
     int fd = raw_connect(http_server_port(server));
     raw_send(fd, SPAN("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome"));
     buf answer = BUF_MAX(65536);
@@ -490,7 +493,7 @@ static void a_body_that_crawls_is_cut_off(void **state) {
 static void a_reader_of_an_answer_that_crawls_is_cut_off(void **state) {
     (void)state;
     http_server_stop(server, 0);
-    start_server((http_server_options){.transfer_timeout_ms = 300});
+    start_server((http_server_options){.transfer_timeout_ms = PATIENCE_MS});
     buf request = BUF_MAX(32 << 20);
     buf_add_text(&request, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n");
     char *room = buf_reserve(&request, 20000000);
