@@ -166,6 +166,7 @@ function M.decode(bytes, schema, reject_it)
     return schema:decode(bytes, reject_it and true or false)
   end
   if type(schema) ~= "table" then error("record: the schema is a " .. type(schema) .. ", not a table", 2) end
+  if text.starts(bytes, "\xEF\xBB\xBF") then bytes = bytes:sub(4) end
   for number, line in ipairs(text.lines(bytes)) do
     local fields, kind = fields_for(schema, line)
     if line:find("%S") then

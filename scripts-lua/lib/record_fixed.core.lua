@@ -315,6 +315,9 @@ end
 -- fail(words, where) is called with the first fault and does not return.
 function M.decode(schema, bytes, fail_with)
   local rows, at, number = {}, 1, 0
+  -- The mark that editors write before UTF-8 is no data; packed numbers may begin with the same bytes.
+  local plain = schema.line ~= "" and not (schema.charset and is_ebcdic(schema.charset))
+  if plain and bytes:sub(1, 3) == "\xEF\xBB\xBF" then at = 4 end
   while at <= #bytes do
     local record, after = next_record(schema, bytes, at)
     number = number + 1

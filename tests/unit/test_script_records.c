@@ -95,6 +95,16 @@ static void expect_text(const char *schema, const char *statements, const char *
     free(full);
 }
 
+static void a_byte_order_mark_before_fixed_records_is_no_data(void **state) {
+    (void)state;
+    expect_read("schema 'format: fixed\\nline: lf\\nsku text 3'",
+        "\xEF\xBB\xBF"
+        "ABC\nDEF\n",
+        "[{\"sku\":\"ABC\"},{\"sku\":\"DEF\"}]");
+    expect_text("schema 'format: fixed\\nsku text 3'",
+        "return require('record').decode(bytes('EFBBBF') .. 'ABC', {{'sku', 3}})[1].sku", "ABC");
+}
+
 static void numbers_of_cobol_keep_every_digit(void **state) {
     (void)state;
     static const struct {
@@ -319,6 +329,7 @@ static void character_sets_go_both_ways(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_records_keep_their_types),
+        cmocka_unit_test(a_byte_order_mark_before_fixed_records_is_no_data),
         cmocka_unit_test(records_of_several_kinds_are_told_apart),
         cmocka_unit_test(lists_and_groups_nest),
         cmocka_unit_test(numbers_of_cobol_keep_every_digit),
