@@ -190,16 +190,17 @@ static error *write_details(answer *a, fault_run run) {
 static error *write_document(answer *a, const judged_document *document) {
     const char *codes[CODES_MAX];
     size_t count = 0;
+    fault_run faults = judgement_faults(a->judged, document);
     edi_transaction header = judgement_header(a->judged, document);
     edi_writer_segment(a->writer, "AK2");
     edi_writer_text(a->writer, header.type);
     edi_writer_text(a->writer, header.control);
     if (a->later) edi_writer_text(a->writer, a->implementation ? header.version : NULL);
     error *err = edi_writer_end(a->writer);
-    if (!err && !a->options->no_detail) err = write_details(a, document->faults);
+    if (!err && !a->options->no_detail) err = write_details(a, faults);
     if (err) return err;
-    for (size_t i = 0; i < document->faults.count; i++) {
-        const edi_fault *fault = &a->judged->faults[document->faults.first + i];
+    for (size_t i = 0; i < faults.count; i++) {
+        const edi_fault *fault = &a->judged->faults[faults.first + i];
         const char *guide = edi_fault_kind_of(fault->code)->x12_999, *code = judgement_ak5(fault);
         bool of_guide = a->implementation && guide && guide[0] == 'I' && strcmp(code, "5") == 0;
         add_code(codes, &count, of_guide ? "I5" : code);
@@ -430,8 +431,9 @@ static error *write_ucs(edi_writer *w, const judgement *j, fault_run run) {
 static error *write_ucm(
     edi_writer *w, const judgement *j, const judged_document *document, const edi_acknowledge_options *options) {
     const edi_fault *own = NULL;
-    for (size_t i = 0; i < document->faults.count && !own; i++) {
-        const edi_fault *fault = &j->faults[document->faults.first + i];
+    fault_run faults = judgement_faults(j, document);
+    for (size_t i = 0; i < faults.count && !own; i++) {
+        const edi_fault *fault = &j->faults[faults.first + i];
         bool service = fault->tag[0] == 'U' && fault->tag[1] == 'N' && strcmp(fault->tag, "UNS") != 0;
         if (edi_fault_kind_of(fault->code)->level == EDI_LEVEL_DOCUMENT || service) own = fault;
     }
@@ -449,7 +451,7 @@ static error *write_ucm(
     edi_writer_text(w, document->rejected ? "4" : "7");
     if (own && document->rejected) put_service_error(w, own);
     error *err = edi_writer_end(w);
-    if (!err && document->rejected && !options->no_detail) err = write_ucs(w, j, document->faults);
+    if (!err && document->rejected && !options->no_detail) err = write_ucs(w, j, faults);
     return err;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* An answer names at most so many faults of one document; more help nobody. */
-enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 16000 };
+enum { DOCUMENT_FAULTS_MAX = 500, FAULTS_MAX = 16000, RUN_MOST = (1 << 30) - 1 };
 
 #define GROW(list, count, room)                                                                                        \
     if ((count) == (room)) {                                                                                           \
@@ -84,8 +84,13 @@ static void take_fault(judgement *j, const edi_fault *fault, bool in_interchange
     edi_level owner = owner_of(fault, in_group, in_document);
     if (owner == EDI_LEVEL_DOCUMENT) {
         judged_document *document = &j->documents[j->document_count - 1];
+        if (!document->faulty) {
+            GROW(j->runs, j->run_count, j->run_room)
+            j->runs[j->run_count++] = (fault_run){.count = 0};
+            document->run = (uint32_t)j->run_count & RUN_MOST;
+        }
         document->faulty = true;
-        add_fault(j, &document->faults, fault, DOCUMENT_FAULTS_MAX);
+        add_fault(j, &j->runs[j->run_count - 1], fault, DOCUMENT_FAULTS_MAX);
     } else if (owner == EDI_LEVEL_GROUP) {
         add_fault(j, &j->groups[j->group_count - 1].faults, fault, DOCUMENT_FAULTS_MAX);
     } else {
@@ -107,31 +112,44 @@ static bool is_acknowledgement(const char *type) {
     return strcmp(type, "997") == 0 || strcmp(type, "999") == 0 || strcmp(type, "CONTRL") == 0;
 }
 
-static uint32_t keep_header(judgement *j, const edi_transaction *header) {
-    const char *const texts[] = {
-        header->type, header->version, header->release, header->association, header->agency, header->control};
-    size_t start = j->headers.len;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        buf_add(&j->headers, span_make(texts[i], strlen(texts[i]) + 1));
-    return (uint32_t)start;
+static void keep_text(judgement *j, const char *text) {
+    buf_add(&j->headers, span_make(text, strlen(text) + 1));
+}
+
+/* What kind of document it is stands once for all that follow each other. */
+static void keep_header(judgement *j, const edi_transaction *header, judged_document *document) {
+    const char *const kind[] = {header->type, header->version, header->release, header->association, header->agency};
+    size_t start = j->headers.len, before = j->document_count ? j->documents[j->document_count - 1].kind : start;
+    for (size_t i = 0; i < sizeof kind / sizeof kind[0]; i++)
+        keep_text(j, kind[i]);
+    size_t len = j->headers.len - start;
+    bool same = before + len <= start && memcmp(j->headers.data + before, j->headers.data + start, len) == 0;
+    if (same) j->headers.len = start;
+    document->kind = (uint32_t)(same ? before : start);
+    document->control = (uint32_t)j->headers.len;
+    keep_text(j, header->control);
+}
+
+static const char *read_text(const char *text, char *room, size_t size) {
+    size_t len = strlen(text) + 1;
+    memcpy(room, text, len < size ? len : size);
+    return text + len;
 }
 
 edi_transaction judgement_header(const judgement *j, const judged_document *document) {
     edi_transaction header = {0};
-    struct {
-        char *room;
-        size_t size;
-    } texts[] = {{header.type, sizeof header.type}, {header.version, sizeof header.version},
-        {header.release, sizeof header.release}, {header.association, sizeof header.association},
-        {header.agency, sizeof header.agency}, {header.control, sizeof header.control}};
     if (j->headers.overflow) return header; /* four gigabytes of control numbers */
-    const char *text = j->headers.data + document->header;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        size_t len = strlen(text) + 1;
-        memcpy(texts[i].room, text, len < texts[i].size ? len : texts[i].size);
-        text += len;
-    }
+    const char *text = read_text(j->headers.data + document->kind, header.type, sizeof header.type);
+    text = read_text(text, header.version, sizeof header.version);
+    text = read_text(text, header.release, sizeof header.release);
+    text = read_text(text, header.association, sizeof header.association);
+    read_text(text, header.agency, sizeof header.agency);
+    read_text(j->headers.data + document->control, header.control, sizeof header.control);
     return header;
+}
+
+fault_run judgement_faults(const judgement *j, const judged_document *document) {
+    return document->run ? j->runs[document->run - 1] : (fault_run){.count = 0};
 }
 
 void judgement_read(judgement *j, span file, edi_library *library, const edi_acknowledge_options *options) {
@@ -162,8 +180,10 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
             break;
         case EDI_DOCUMENT:
             GROW(j->documents, j->document_count, j->document_room)
-            j->documents[j->document_count++] = (judged_document){.header = keep_header(j, edi_reader_document(reader)),
-                .group = in_group ? (uint32_t)(j->group_count - 1) : JUDGED_NO_GROUP};
+            j->documents[j->document_count] =
+                (judged_document){.group = in_group ? (uint32_t)(j->group_count - 1) : JUDGED_NO_GROUP};
+            keep_header(j, edi_reader_document(reader), &j->documents[j->document_count]);
+            j->document_count++;
             if (in_group) j->groups[j->group_count - 1].document_count++;
             j->interchanges[j->interchange_count - 1].document_count++;
             if (!is_acknowledgement(edi_reader_document(reader)->type))
@@ -202,6 +222,7 @@ void judgement_read(judgement *j, span file, edi_library *library, const edi_ack
 void judgement_free(judgement *j) {
     free(j->faults);
     free(j->documents);
+    free(j->runs);
     buf_free(&j->headers);
     free(j->groups);
     free(j->interchanges);

@@ -11,12 +11,12 @@ typedef struct fault_run {
     uint32_t first, count;
 } fault_run;
 
-/* Small, since a file may hold a million of them. */
+/* Small, since a file may hold a million of them: judgement_header and judgement_faults tell what it stands for. */
 typedef struct judged_document {
-    uint32_t header;  /* where in `headers` its texts begin: see judgement_header */
-    uint32_t group;   /* in the list of groups; JUDGED_NO_GROUP: none */
-    fault_run faults; /* of the document and its segments and elements */
-    bool rejected, faulty;
+    uint32_t kind, control; /* where in `headers` these texts of it begin */
+    uint32_t group;         /* in the list of groups; JUDGED_NO_GROUP: none */
+    uint32_t run : 30;      /* in `runs`, counted from 1: faults of it and its segments and elements; 0: none */
+    uint32_t rejected : 1, faulty : 1;
 } judged_document;
 
 #define JUDGED_NO_GROUP UINT32_MAX
@@ -40,9 +40,13 @@ typedef struct judgement {
     edi_fault *faults; /* errors only, in the order of the levels' runs */
     size_t fault_count, fault_room;
     edi_library *library; /* borrowed */
-    buf headers; /* of documents: type, version, release, association, agency and control number, each with its NUL */
+    /* Of documents: their control numbers, and type, version, release, association and agency where these are other
+     * than those of the document before; each text with its NUL. */
+    buf headers;
     judged_document *documents;
     size_t document_count, document_room;
+    fault_run *runs; /* of documents */
+    size_t run_count, run_room;
     judged_group *groups;
     size_t group_count, group_room;
     judged_interchange *interchanges;
@@ -56,6 +60,7 @@ void judgement_free(judgement *j);
 
 /* What a document's header says; its offset is not kept. */
 edi_transaction judgement_header(const judgement *j, const judged_document *document);
+fault_run judgement_faults(const judgement *j, const judged_document *document);
 
 /* The code that an acknowledgement gives a fault of the envelope: its kind's, or that of the header's element. */
 const char *judgement_ta1(const edi_fault *fault);
