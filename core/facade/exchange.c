@@ -386,7 +386,8 @@ static bool is_read_here(const exchange *x) {
 /* Nobody here undoes a coding, so that none can be a bomb (HT-25, RFC 9110 §15.5.16). */
 static bool refuse_coded(exchange *x) {
     span coding = http_request_header(x->request, "Content-Encoding");
-    if (!coding.data || http_name_equal(coding, SPAN("identity")) || !is_read_here(x)) return false;
+    if (!coding.data || !http_request_has_body(x->request) || http_name_equal(coding, SPAN("identity"))) return false;
+    if (!is_read_here(x)) return false;
     http_response *response = answer_problem(
         415, "unsupported-content", "The body is coded", "Send it as it is, without Content-Encoding.", x->id);
     http_response_header(response, "Accept-Encoding", "identity");

@@ -307,7 +307,7 @@ test("media types that are not taken are refused before the body is read", async
 
 test("HT-25: a coded body is 415 where it would be read or kept, and passes to a back-end that may undo the coding", async () => {
   await us.apply({endpoints: [
-    {route: "POST /coded/script", access: "public", script: "whatever"},
+    {route: "/coded/script", access: "public", script: "whatever"},
     {route: "POST /coded/kept", access: "public", legacy: {connection: "files", path: "coded-{message.id}"}},
     {route: "POST /coded/schema", access: "public", request: {schema: {type: "object"}}, respond: {status: 200, body: "taken"}},
     {route: "POST /coded/fixed", access: "public", respond: {status: 200, body: "not read"}},
@@ -321,6 +321,7 @@ test("HT-25: a coded body is 415 where it would be read or kept, and passes to a
     for (const coding of [undefined, "identity"]) assert.ok((await send(path, coding)).status < 300, `${path} ${coding}`);
   }
   assert.equal((await send("/coded/fixed", "gzip")).status, 200);
+  assert.equal((await call("GET", "/coded/script", {"content-encoding": "gzip"})).status, 200, "there is no body to be coded");
 });
 
 test("policies that do not hold together are refused with their place", async () => {
