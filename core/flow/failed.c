@@ -85,25 +85,35 @@ static void give_up(work *w, store_change *change, const error *why, message_sta
     json_decref(detail);
 }
 
+static error *note_failure(work *w, const error *why) {
+    const claimed_job *job = w->job;
+    estate_retry retry = retry_of(job->detail);
+    store_change *change = store_change_new();
+    if (json_get_integer(job->detail, "crashes", 0) >= CRASHES_MAX)
+        give_up(w, change, why, MESSAGE_QUARANTINED);
+    else if (is_over(job, error_code_of(why), &retry))
+        give_up(w, change, why, MESSAGE_FAILED);
+    else
+        try_again(w, change, why, &retry);
+    return store_commit(w->engine->options.store, change, NULL);
+}
+
 void work_failed(work *w, error *take) {
     const claimed_job *job = w->job;
     if (atomic_load(&w->engine->abandoned)) {
         log_failure(LOG_INFO, "left to the next start", take);
         return;
     }
-    estate_retry retry = retry_of(job->detail);
-    error_code code = error_code_of(take);
-    store_change *change = store_change_new();
     int64_t crashes = json_get_integer(job->detail, "crashes", 0);
-    if (is_poison(job, code)) json_object_set_new(job->detail, "crashes", json_integer(++crashes));
-    if (crashes >= CRASHES_MAX)
-        give_up(w, change, take, MESSAGE_QUARANTINED);
-    else if (is_over(job, code, &retry))
-        give_up(w, change, take, MESSAGE_FAILED);
-    else
-        try_again(w, change, take, &retry);
+    if (is_poison(job, error_code_of(take))) json_object_set_new(job->detail, "crashes", json_integer(crashes + 1));
     log_warning(
         "job %s (%s) of message %s, attempt %d: %s", job->id, job->kind, job->message, job->attempt, error_text(take));
+    error *err = note_failure(w, take);
+    /* The commit that found the disk full has given the reserve up, so that there is room for this. */
+    if (err && error_code_of(err) == ERROR_FULL) {
+        error_free(err);
+        err = note_failure(w, take);
+    }
     error_free(take);
-    log_failure(LOG_WARNING, "a failed job could not be noted", store_commit(w->engine->options.store, change, NULL));
+    log_failure(LOG_WARNING, "a failed job could not be noted", err);
 }

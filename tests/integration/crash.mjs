@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import {after, describe, test} from "node:test";
 import {spawnSync} from "node:child_process";
 import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync} from "node:fs";
+import {createServer} from "node:http";
 import {tmpdir} from "node:os";
 import {join} from "node:path";
 
@@ -226,4 +227,37 @@ test("a full disk refuses intake with 503 before it is acknowledged, serves what
   assert.equal((await victim.end("SIGTERM")).code, 0);
   await victim.start();
   assert.equal((await victim.admin("GET", "/api/v1/stats")).body.messages.by_status.processing, accepted + 1);
+});
+
+test("a delivery that fails while the disk is full is tried again as its policy says, not when its lease ends", async (t) => {
+  const disk = mountSmall(t, "200m");
+  if (!disk) return;
+  let asked = 0, release;
+  const held = new Promise((done) => (release = done));
+  const partner = createServer((request, answer) => {
+    const first = ++asked === 1;
+    request.resume().on("end", async () => {
+      if (first) await held;
+      answer.writeHead(first ? 503 : 200).end();
+    });
+  });
+  await new Promise((done) => partner.listen(0, "127.0.0.1", done));
+  t.after(() => partner.close());
+  const victim = victimOf({directory: join(disk, "banyan"), environment: {BANYAN_LIMITS_FREE: "8MiB"}});
+  mkdirSync(victim.directory);
+  await victim.start();
+  const applied = await victim.admin("POST", "/api/v1/apply", {
+    connections: [{name: "partner", kind: "http", url: `http://127.0.0.1:${partner.address().port}`}],
+    endpoints: [{route: "POST /send", legacy: {connection: "partner", path: "in"}, respond: {status: 202}, retry: {first: "100ms", attempts: 3}}],
+  });
+  assert.equal(applied.status, 200, JSON.stringify(applied.body));
+  assert.equal((await victim.call("public", "POST", "/send", "an order")).status, 202);
+  await until("the partner is asked", () => asked === 1);
+  const filler = join(disk, "filler");
+  spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4k"]); // to the last page
+  release();
+  await until("the disk is found full", () => /the disk is full/.test(victim.log));
+  rmSync(filler);
+  await until("it is delivered", async () => (await victim.admin("GET", "/api/v1/stats")).body.messages.by_status.completed === 1);
+  assert.equal(asked, 2);
 });
