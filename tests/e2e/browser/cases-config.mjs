@@ -276,6 +276,35 @@ export const configuration = [
     },
   ],
   [
+    "a partner's guide is written in a field of many lines, checked while typing, saved, and tells which partner uses it",
+    async () => {
+      const page = await open();
+      expect(/status of (404|422)/);
+      await go(page, "#/config/schemas");
+      await change(page, "DELETE", "partners/e2e-guided");
+      await change(page, "DELETE", "schemas/e2e-guide");
+      await page.click("main a:has-text('New schema')");
+      await page.waitForSelector("#object-form textarea");
+      await settled(page);
+      const source = page.locator("#object-form textarea").first();
+      assert(Number(await source.getAttribute("rows")) >= 10, "the field of the source is a few lines high");
+      await field(page, "Name").fill("e2e-guide");
+      await source.fill("overlay guide of X12 004010 850\nXYZ forbidden\n");
+      await page.waitForSelector(".field-fault:has-text('e2e-guide.schema:2')");
+      await source.fill('overlay guide of X12 004010 850\nREF[DP] required "<b>the department</b>"\n');
+      await page.waitForSelector(".field-fault", {state: "detached"});
+      await press(page, "Save");
+      await page.waitForSelector("h1:has-text('e2e-guide')");
+      await settled(page);
+      await page.waitForSelector("main:has-text('<b>the department</b>')");
+      equal(await change(page, "PUT", "partners/e2e-guided", {schemas: ["e2e-guide"]}), 200, "making a partner that uses it");
+      await go(page, "#/config/schemas");
+      await go(page, "#/config/schemas/e2e-guide");
+      await page.waitForSelector("main a[href='#/config/partners/e2e-guided']");
+      await discard(page, "partners/e2e-guided", "schemas/e2e-guide");
+    },
+  ],
+  [
     "the overview says which back-end is cut off, since when, and when it is tried again",
     async () => {
       const page = await open();

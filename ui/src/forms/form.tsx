@@ -189,6 +189,7 @@ function Field(props: FieldProps): JSX.Element {
 
 function Input({
   schema,
+  name,
   value,
   change,
   fixed,
@@ -263,7 +264,9 @@ function Input({
       />
     );
   }
-  if (!schema.type || schema.type === "object") return <Any {...common} schema={schema} value={value} change={change} />;
+  if (!schema.type || schema.type === "object") {
+    return <Any {...common} schema={schema} value={value} change={change} lines={name === "source" ? SOURCE_LINES : FEW_LINES} />;
+  }
   return (
     <input
       {...common}
@@ -276,23 +279,28 @@ function Input({
   );
 }
 
+// How many lines a text field shows: it grows with what is in it.
+const FEW_LINES = {least: 1, most: 14};
+const SOURCE_LINES = {least: 14, most: 30};
+
 interface AnyProps {
   id: string;
   schema: Schema;
   value: Json | undefined;
   change: (value: Json | undefined) => void;
   disabled: boolean;
+  lines: {least: number; most: number};
   "aria-describedby": string | undefined;
   "aria-invalid": "true" | undefined;
 }
 
 // A setting of any shape: text as it is, what has a structure as JSON.
-function Any({value, change, schema: _schema, ...common}: AnyProps): JSX.Element {
+function Any({value, change, schema: _schema, lines, ...common}: AnyProps): JSX.Element {
   const structured = value !== null && typeof value === "object";
   const draft = useSignal<string | null>(null);
   const shown =
     draft.value ?? (value === undefined || value === null ? "" : structured ? JSON.stringify(value, null, 2) : String(value));
-  const rows = Math.min(14, Math.max(1, shown.split("\n").length));
+  const rows = Math.min(lines.most, Math.max(lines.least, shown.split("\n").length));
   return (
     <textarea
       {...common}

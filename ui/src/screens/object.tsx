@@ -85,7 +85,7 @@ export function ObjectPage({kind, name}: {kind: Kind; name: string}): JSX.Elemen
           {kind.name === "certificates" && item["has_private_key"] === true && <OfferTools name={name} />}
           {kind.name === "partners" && <Offers partner={name} />}
           {kind.name === "notifications" && <NotificationTest name={name} />}
-          {["stations", "partners", "connections", "policies", "scripts", "certificates"].includes(kind.name) && (
+          {["stations", "partners", "connections", "policies", "scripts", "schemas", "certificates"].includes(kind.name) && (
             <UsedBy kind={kind.name} name={name} />
           )}
         </>

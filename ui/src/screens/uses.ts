@@ -14,6 +14,7 @@ export const references: {[setting: string]: string} = {
   calls: "connections",
   flow: "flows",
   script: "scripts",
+  schemas: "schemas",
   table: "tables",
   key: "certificates",
   keys: "certificates",
