@@ -255,7 +255,9 @@ static void every_failure_to_decrypt_has_one_answer(void **state) {
     for (int damage = 0; damage < 3; damage++) {
         char *copy = xspandup(buf_span(&body));
         size_t len = body.len;
-        if (damage == 1) copy[len - 1] = (char)(copy[len - 1] ^ 0x55); /* the padding */
+        /* A bit changed in the block before the last one changes in the padding, too: to more than a block's length.
+         * (One in the last block makes any padding of it, a good one every 256th time.) */
+        if (damage == 1) copy[len - 17] = (char)(copy[len - 17] ^ 0x40);
         if (damage == 2) copy[len - 17] = (char)(copy[len - 17] ^ 0x7f);
         json_t *told =
             unpack(damage == 0 ? &other : &theirs, (json_t *)(uintptr_t)headers, span_make(copy, len), 0, &documents);
