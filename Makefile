@@ -34,7 +34,6 @@ PROGRAM  := $(BUILD)/banyan
 LIBRARY  := $(BUILD)/libbanyan.a
 # Folders that travel inside the binary: TABLE=FOLDER, each a `const embedded_file TABLE[]` (core/base/embedded.h).
 EMBED    := embedded_migrations=core/store/migrations
-EMBED    += embedded_schemas=edi/schemas
 EMBED    += embedded_lua=scripts-lua/lib
 EMBED    += embedded_templates=scripts-lua/templates
 EMBED    += embedded_reference=scripts-lua/reference

@@ -1,11 +1,11 @@
 // build.mjs: bundles the admin UI into a directory, ready to be embedded: node build.mjs ../build/ui
 //
 // Writes index.html, app.js, app.css, icon.svg, licenses.txt, and the parts that app.js loads on demand (part-*.js: the editor, the
-// plots, the reader of YAML), each also compressed (app.js.gz). The server answers with an ETag made of the content, so a browser asks
+// plots, the reader of YAML); compressed (app.js.gz) unless that would hardly be smaller. The server answers with an ETag made of the content, so a browser asks
 // once a visit and never runs an old script against a new API.
 
 import {build} from "esbuild";
-import {copyFile, mkdir, readFile, writeFile} from "node:fs/promises";
+import {copyFile, mkdir, readFile, rm, writeFile} from "node:fs/promises";
 import {existsSync} from "node:fs";
 import {dirname, join, resolve} from "node:path";
 import {fileURLToPath} from "node:url";
@@ -66,11 +66,14 @@ if (total > LIMIT_BYTES) {
 }
 console.log(`  ui   ${(total / 1024).toFixed(1)} KiB compressed, and ${(later / 1024).toFixed(1)} KiB on demand`);
 
-// What a file is as gzip, also written beside it unless it would hardly be smaller.
+// What a file is as gzip, which takes its place unless it would hardly be smaller.
 async function compress(name) {
   const bytes = await readFile(join(out, name));
   const packed = gzipSync(bytes, {level: 9});
-  if (packed.length < bytes.length * 0.9) await writeFile(join(out, `${name}.gz`), packed);
+  if (packed.length < bytes.length * 0.9) {
+    await writeFile(join(out, `${name}.gz`), packed);
+    await rm(join(out, name));
+  }
   return packed;
 }
 

@@ -1,8 +1,8 @@
 /* core/base/embedded.h: files that travel inside the binary.
  *
- * The Makefile turns each folder of its EMBED list (EDI schemas, migrations, Lua modules, the built UI) into one
+ * The Makefile turns each folder of its EMBED list (migrations, Lua modules, the built UI) into one
  * table, by pkg/build/embed.sh. The tables are constant and live as long as the program. A room that has one declares
- * it itself: `extern const embedded_file embedded_schemas[];`.
+ * it itself: `extern const embedded_file embedded_lua[];`.
  */
 #ifndef BANYAN_BASE_EMBEDDED_H
 #define BANYAN_BASE_EMBEDDED_H

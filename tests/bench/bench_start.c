@@ -52,7 +52,7 @@ static void measure_size(const char *parent) {
     char *command = xasprintf("strip -o %s/banyan %s", directory, bench_program());
     char *stripped = xasprintf("%s/banyan", directory);
     if (system(command) == 0 && stat(stripped, &about) == 0)
-        printf("%-36s %8.1f MiB   target < 5 MiB\n", "program, stripped", (double)about.st_size / 1048576);
+        printf("%-36s %8.2f MB    target < 5 MB\n", "program, stripped", (double)about.st_size / 1e6);
     bench_remove(directory);
     free(directory);
     free(command);
