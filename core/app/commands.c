@@ -182,13 +182,18 @@ static int run_help(const command_line *line) {
     }
     if (strcmp(words[0], "library") == 0 && count <= 2 && library_help(count == 2 ? words[1] : NULL, stdout))
         return EXIT_DONE;
-    if (count == 1 && (estate_help(words[0], stdout) || help_page(words[0], stdout))) return EXIT_DONE;
+    if (count == 1 && estate_help(words[0], stdout)) {
+        if (strcmp(words[0], "scripts") == 0) printf("\n`banyan help library` tells what a script may use.\n");
+        return EXIT_DONE;
+    }
+    if (count == 1 && help_page(words[0], stdout)) return EXIT_DONE;
     const command *chosen = find(count, words, &taken);
     if (chosen) {
         command_help(chosen);
         return EXIT_DONE;
     }
-    return count == 1 && is_group(words[0]) ? group_help(words[0], stdout) : unknown(count, words);
+    if (count == 1 && is_group(words[0])) return group_help(words[0], stdout);
+    return count == 1 && library_help(words[0], stdout) ? EXIT_DONE : unknown(count, words);
 }
 
 static int dispatch(int argc, char **argv) {

@@ -141,8 +141,24 @@ static error *check_name(span text) {
         text.data, NAME_MAX_BYTES);
 }
 
+/* What YAML takes for a number or a truth value was often meant as text. */
+static error *not_text(const setting *s, const json_t *value) {
+    switch (s->type) {
+    case SETTING_CHOICE: return error_new(ERROR_INVALID, "must be one of: %s", s->choices);
+    case SETTING_DURATION: return error_new(ERROR_INVALID, "must be a duration such as 500ms, 30s, 5m, 2h or 7d");
+    case SETTING_SIZE: return error_new(ERROR_INVALID, "must be a size such as 65536, 64KiB, 10MiB or 1GiB");
+    default: break;
+    }
+    if (json_is_integer(value))
+        return error_new(
+            ERROR_INVALID, "must be text: write it in quotes, \"%lld\"", (long long)json_integer_value(value));
+    return error_new(ERROR_INVALID, json_is_object(value) || json_is_array(value) || json_is_null(value)
+                                        ? "must be text"
+                                        : "must be text: write it in quotes");
+}
+
 static error *check_text_value(const setting *s, const json_t *value) {
-    if (!json_is_string(value)) return error_new(ERROR_INVALID, "must be text");
+    if (!json_is_string(value)) return not_text(s, value);
     span text = span_make(json_string_value(value), json_string_length(value));
     int64_t number;
     error *err = NULL;

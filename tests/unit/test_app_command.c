@@ -196,6 +196,7 @@ static void overview_version_and_settings_answer_on_standard_output(void **state
         {"banyan help message", "message resend"}, {"banyan message --help", "message resend"},
         {"banyan help apply", "Usage: banyan apply"}, {"banyan help library", "COBOL copybooks"},
         {"banyan help library hash", "hash.sha256(text)\n      SHA-256"},
+        {"banyan help record", "schema:decode(bytes)"}, {"banyan help scripts", "`banyan help library` tells"},
         {"banyan help library hash", "\n        hash.crc32(\"123456789\") --> 3421780262\n"},
         {"banyan help library edi", "\n  given: local doc = message.edi"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
