@@ -126,7 +126,11 @@ static void ask_courier(file_call *c) {
 static bool wants_settings(const file_call *c, const frame *reply, const error *err) {
     if (!c->bare) return false;
     if (err) return error_code_of(err) == ERROR_UNREACHABLE && error_wait_ms(err) == 0;
-    return span_equal(frame_get(reply, TAG_JSON, 0), SPAN(COURIER_WANTS_SETTINGS));
+    json_t *head;
+    error_free(frame_get_json(reply, &head));
+    bool wants = json_get_bool(head, "wants_settings", false);
+    json_decref(head);
+    return wants;
 }
 
 /* Once more, into a file. */

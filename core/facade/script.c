@@ -98,7 +98,7 @@ static void keep_outcome(exchange *x, json_t *take) {
 static bool take_outcome(exchange *x, frame *reply, error *failure) {
     json_t *outcome = NULL;
     error *err = failure ? failure : frame_get_error(reply);
-    if (reply && frame_get(reply, TAG_JSON, 0).data) {
+    if (reply && frame_get(reply, TAG_HEAD, 0).data) {
         error *unread = frame_get_json(reply, &outcome);
         if (err)
             error_free(unread);

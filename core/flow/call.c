@@ -88,7 +88,7 @@ static error *answer_schema(const call_scope *scope, const json_t *head, frame *
     const char *name = json_get_text(head, "name", "");
     const estate_schema *schema = estate_find_schema(scope->estate, name);
     if (!schema) return error_new(ERROR_NOT_FOUND, "there is no schema \"%s\"", name);
-    frame_put(answer, TAG_JSON, SPAN("{}"));
+    frame_put_empty(answer);
     frame_put(answer, TAG_PAYLOAD, schema->source);
     return NULL;
 }
@@ -221,7 +221,7 @@ static error *call_worker(worker_pool *pool, worker_request *request, call_scope
     error *err = w.failure ? w.failure : frame_get_error(reply);
     if (!err)
         err = frame_get_json(reply, head);
-    else if (frame_get(reply, TAG_JSON, 0).data)
+    else if (frame_get(reply, TAG_HEAD, 0).data)
         error_free(frame_get_json(reply, head)); /* what a script logged before it failed */
     if (err) frame_clear(reply);
     return err;

@@ -414,7 +414,9 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
     error *err = frame_get_json(request, &head);
     if (err) return err;
     if (!has_settings(head) && !is_current(self, head)) {
-        frame_put(reply, TAG_JSON, SPAN(COURIER_WANTS_SETTINGS));
+        json_t *wish = json_pack("{s:b}", "wants_settings", true);
+        frame_put_json(reply, wish);
+        json_decref(wish);
         json_decref(head);
         return NULL;
     }
@@ -428,7 +430,7 @@ static error *run_errand(worker *w, void *context, frame *request, frame *reply)
         err = attempt(&e, head);
     }
     if (err && spoils_session(err)) close_session(self);
-    if (!err && !frame_get(reply, TAG_JSON, 0).data) frame_put(reply, TAG_JSON, SPAN("{}"));
+    if (!err && !frame_get(reply, TAG_HEAD, 0).data) frame_put_empty(reply);
     json_decref(head);
     return err;
 }

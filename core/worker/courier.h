@@ -1,6 +1,6 @@
 /* core/worker/courier.h: what the desk asks of a courier, and the courier's main loop.
  *
- * Every request's TAG_JSON has {"connection": name, "kind": adapter, "revision": n, "settings": {...}, "secrets":
+ * Every request's TAG_HEAD has {"connection": name, "kind": adapter, "revision": n, "settings": {...}, "secrets":
  * {...}, "timeout_ms": n}; a courier keeps the adapter's session open until connection or revision change. The call's
  * frame is marked `secret` when there are any. A request may leave settings and secrets out, for they are as long as
  * the work is short: when no session of that connection and revision is open, the reply is {"wants_settings": true},
@@ -31,8 +31,6 @@
 #define BANYAN_CORE_WORKER_COURIER_H
 
 #include "core/worker/frame.h"
-
-#define COURIER_WANTS_SETTINGS "{\"wants_settings\":true}"
 
 /* Serves requests until the desk closes the channel; called in a fresh worker process, in its sandbox. Returns the exit
  * status. */

@@ -8,6 +8,7 @@
 
 #include "core/base/io.h"
 #include "core/base/memory.h"
+#include "core/worker/head.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -80,29 +81,39 @@ void frame_clear(frame *f) {
     frame_init(f, f->kind, f->operation, f->id);
 }
 
-void frame_put(frame *f, frame_tag tag, span bytes) {
+/* Room for a field's bytes; NULL when the frame overflows. */
+static char *put_field(frame *f, frame_tag tag, size_t len) {
     char header[FIELD_HEADER_SIZE] = {0};
-    if (f->overflow || bytes.len > FRAME_BYTES_MAX - FIELD_HEADER_SIZE ||
-        !buf_reserve(&f->fields, FIELD_HEADER_SIZE + bytes.len)) {
+    if (f->overflow || len > FRAME_BYTES_MAX - FIELD_HEADER_SIZE || !buf_reserve(&f->fields, FIELD_HEADER_SIZE + len)) {
         f->overflow = true;
-        return;
+        return NULL;
     }
     store16(header, (uint16_t)tag);
-    store32(header + 4, (uint32_t)bytes.len);
+    store32(header + 4, (uint32_t)len);
     buf_add(&f->fields, span_make(header, sizeof header));
-    buf_add(&f->fields, bytes);
+    char *at = buf_reserve(&f->fields, len);
+    buf_grew(&f->fields, len);
+    return at;
+}
+
+void frame_put(frame *f, frame_tag tag, span bytes) {
+    char *at = put_field(f, tag, bytes.len);
+    if (at && bytes.len) memcpy(at, bytes.data, bytes.len);
 }
 
 void frame_put_json(frame *f, const json_t *value) {
-    char *text = json_text(value, false);
-    size_t length = strlen(text);
-    frame_put(f, TAG_JSON, span_make(text, length));
-    if (f->secret) explicit_bzero(text, length);
-    free(text);
+    char *at = put_field(f, TAG_HEAD, head_size(value));
+    if (at) head_write(at, value);
+}
+
+void frame_put_empty(frame *f) {
+    json_t *nothing = json_object();
+    frame_put_json(f, nothing);
+    json_decref(nothing);
 }
 
 void frame_put_error(frame *f, const error *err) {
-    span head = f->overflow ? span_make(NULL, 0) : frame_get(f, TAG_JSON, 0);
+    span head = f->overflow ? span_make(NULL, 0) : frame_get(f, TAG_HEAD, 0);
     char *kept = head.data ? xspandup(head) : NULL;
     span text = span_of(error_text(err)), where = span_of(error_where(err));
     clear_content(f);
@@ -116,7 +127,7 @@ void frame_put_error(frame *f, const error *err) {
         snprintf(wait, sizeof wait, "%lld", (long long)error_wait_ms(err));
         frame_put(f, TAG_ERROR_WAIT, span_of(wait));
     }
-    if (kept) frame_put(f, TAG_JSON, span_make(kept, head.len));
+    if (kept) frame_put(f, TAG_HEAD, span_make(kept, head.len));
     free(kept);
 }
 
@@ -149,14 +160,14 @@ span frame_get(const frame *f, frame_tag tag, size_t index) {
 }
 
 error *frame_get_json(const frame *f, json_t **value) {
-    span text = frame_get(f, TAG_JSON, 0);
+    span bytes = frame_get(f, TAG_HEAD, 0);
     *value = NULL;
-    if (!text.data) return error_new(ERROR_INVALID, "a frame lacks its head");
-    error *err = json_parse(text, value);
+    if (!bytes.data) return error_new(ERROR_INVALID, "a frame lacks its head");
+    error *err = head_read(bytes, value);
     if (!err && !json_is_object(*value)) {
         json_decref(*value);
         *value = NULL;
-        err = error_new(ERROR_INVALID, "the head of a frame is not an object");
+        err = error_new(ERROR_INVALID, "it is not an object");
     }
     return error_wrap(err, "head of a frame");
 }
@@ -416,7 +427,7 @@ static error *end_frame(frame_channel *channel) {
     span rest = buf_span(&in->content.fields), bytes;
     unsigned tag;
     while (next_field(&rest, &tag, &bytes))
-        if (tag < TAG_JSON || tag > TAG_ERROR_WAIT) return malformed(channel, "unknown field");
+        if (tag < TAG_HEAD || tag > TAG_ERROR_WAIT) return malformed(channel, "unknown field");
     if (rest.len) return malformed(channel, "the lengths of its fields do not add up");
     channel->partial = NULL;
     if (channel->in_last)

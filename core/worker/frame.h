@@ -65,7 +65,7 @@ typedef enum frame_operation {
 } frame_operation;
 
 typedef enum frame_tag {
-    TAG_JSON = 1,   /* the operation's head, an object */
+    TAG_HEAD = 1,   /* the operation's head, a JSON object as head.h writes it */
     TAG_PAYLOAD,    /* bytes, when they do not come as a descriptor */
     TAG_ERROR_CODE, /* name of the code: the reply is a failure */
     TAG_ERROR_TEXT,
@@ -89,6 +89,7 @@ void frame_clear(frame *f); /* frees the fields, closes the descriptors */
 
 void frame_put(frame *f, frame_tag tag, span bytes);
 void frame_put_json(frame *f, const json_t *value);
+void frame_put_empty(frame *f);                   /* a head that tells nothing */
 void frame_put_error(frame *f, const error *err); /* in the place of all that was put before but the head */
 void frame_put_descriptor(frame *f, int take_fd);
 

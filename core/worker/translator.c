@@ -290,7 +290,7 @@ static error *check_script(translator *t, frame *request, frame *reply) {
     if (!source.data) source = frame_get(request, TAG_PAYLOAD, 0);
     err = source.data ? script_check(json_get_text(head, "name", "script"), source)
                       : error_new(ERROR_INVALID, "the request has no source");
-    if (!err) frame_put(reply, TAG_JSON, SPAN("{}"));
+    if (!err) frame_put_empty(reply);
     json_decref(head);
     return err;
 }
@@ -302,7 +302,7 @@ static error *check_schemas(translator *t, frame *request, frame *reply) {
     error *err = frame_get_json(request, &head);
     if (err) return err;
     err = guides_check(json_get_array(head, "sources"));
-    if (!err) frame_put(reply, TAG_JSON, SPAN("{}"));
+    if (!err) frame_put_empty(reply);
     json_decref(head);
     return err;
 }

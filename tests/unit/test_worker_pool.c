@@ -71,11 +71,18 @@ static void hostile(worker *w, const char *what, uint64_t id) {
     wait_for_the_end();
 }
 
+static void put_head(frame *f, const char *text) {
+    json_t *head = NULL;
+    error_free(json_parse(span_of(text), &head));
+    frame_put_json(f, head);
+    json_decref(head);
+}
+
 static error *ask_number(worker *w, frame *reply) {
     frame question, answer;
     json_t *head = NULL;
     frame_init(&question, FRAME_QUESTION, QUESTION_CONTROL, 0);
-    frame_put(&question, TAG_JSON, SPAN("{\"sequence\":\"test\"}"));
+    put_head(&question, "{\"sequence\":\"test\"}");
     error *err = worker_ask(w, &question, &answer);
     if (err) return err;
     err = frame_get_json(&answer, &head);
@@ -115,7 +122,7 @@ static error *test_operation(worker *w, frame *request, frame *reply) {
     const char *what = json_get_text(head, "do", "");
     if (err) return err;
     shared->executed++;
-    if (strcmp(what, "echo") == 0) frame_put(reply, TAG_JSON, SPAN("{}"));
+    if (strcmp(what, "echo") == 0) frame_put_empty(reply);
     if (strcmp(what, "loop") == 0)
         for (volatile int forever = 1; forever;)
             continue;
@@ -127,15 +134,14 @@ static error *test_operation(worker *w, frame *request, frame *reply) {
     if (strcmp(what, "exit") == 0) _exit(3);
     if (strcmp(what, "slow") == 0) {
         poll(NULL, 0, 300);
-        frame_put(reply, TAG_JSON, SPAN("{}"));
+        frame_put_empty(reply);
     }
     if (strcmp(what, "ask") == 0) err = ask_number(w, reply);
     if (strcmp(what, "payload") == 0) err = give_payload(3 << 20, true, reply);
     if (strcmp(what, "unsealed") == 0) err = give_payload(3 << 20, false, reply);
-    if (strcmp(what, "fail") == 0) frame_put(reply, TAG_JSON, SPAN("{\"log\":[]}"));
+    if (strcmp(what, "fail") == 0) put_head(reply, "{\"log\":[]}");
     if (strcmp(what, "fail") == 0) err = error_at(error_new(ERROR_REJECTED, "no lines"), "PO1");
-    if (strcmp(what, "environment") == 0)
-        frame_put(reply, TAG_JSON, getenv("BANYAN_TEST_SECRET") ? SPAN("[]") : SPAN("{}"));
+    if (strcmp(what, "environment") == 0) put_head(reply, getenv("BANYAN_TEST_SECRET") ? "[]" : "{}");
     if (strncmp(what, "hostile-", 8) == 0) hostile(w, what + 8, request->id);
     json_decref(head);
     return err;
