@@ -36,19 +36,19 @@ static void add_rune(buf *out, unsigned c) {
     }
 }
 
-/* The character that an escape stands for; 0: it is none. Moves *at to its last letter. */
-static unsigned escaped_rune(const char **at) {
+/* The character that an escape stands for; -1: it is none. Moves *at to its last letter. */
+static int escaped_rune(const char **at) {
     static const char controls[] = "t\tn\nr\rf\fv\v";
     size_t digits = **at == 'x' ? 2 : **at == 'u' ? 4 : 0;
     for (size_t i = 0; controls[i]; i += 2)
         if (**at == controls[i]) return (unsigned char)controls[i + 1];
-    unsigned value = 0;
+    int value = 0;
     for (size_t i = 1; i <= digits; i++) {
-        if (!isxdigit((unsigned char)(*at)[i])) return 0;
+        if (!isxdigit((unsigned char)(*at)[i])) return -1;
         char c = (*at)[i];
-        value = value * 16 + (unsigned)(isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10);
+        value = value * 16 + (isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10);
     }
-    if (digits == 0) return 0;
+    if (digits == 0) return -1;
     *at += digits;
     return value;
 }
@@ -66,16 +66,19 @@ static error *add_class(const char **at, buf *out) {
         if (letter == '\\') {
             letter = *++c;
             const char *set = letter ? class_of(letter) : NULL;
-            unsigned rune = set || !letter ? 0 : escaped_rune(&c);
+            int rune = set || !letter ? -1 : escaped_rune(&c);
             if (set) {
                 buf_add_text(&inside, set);
                 continue;
             }
-            if (rune) {
-                add_rune(&inside, rune);
+            if (rune >= 0 && (rune == 0 || rune >= 0x80 || !strchr("]^-[", rune))) {
+                /* No text of JSON holds a NUL: a range from it begins behind it. */
+                add_rune(&inside, rune ? (unsigned)rune : 1);
                 continue;
             }
-            if (!letter || isalnum((unsigned char)letter)) {
+            if (rune > 0)
+                letter = (char)rune;
+            else if (!letter || isalnum((unsigned char)letter)) {
                 err = error_new(ERROR_INVALID, "\\%c inside brackets is not known", letter ? letter : ' ');
                 break;
             }
@@ -116,16 +119,16 @@ static error *add_escape(const char **at, buf *out) {
     const char *c = *at + 1;
     bool negated = *c == 'D' || *c == 'W' || *c == 'S';
     const char *set = *c ? class_of((char)tolower((unsigned char)*c)) : NULL;
-    unsigned rune = set || !*c ? 0 : escaped_rune(&c);
+    int rune = set || !*c ? -1 : escaped_rune(&c);
     *at = c;
     if (set)
         buf_printf(out, "[%s%s]", negated ? "^" : "", set);
     else if (*c == 'b' || *c == 'B')
         buf_printf(out, "\\%c", *c); /* a GNU extension of the same meaning */
-    else if (rune && strchr("^$.[]|()*+?{}\\", (int)rune) && rune < 0x80)
+    else if (rune > 0 && rune < 0x80 && strchr("^$.[]|()*+?{}\\", rune))
         buf_printf(out, "\\%c", (char)rune);
-    else if (rune)
-        add_rune(out, rune);
+    else if (rune > 0)
+        add_rune(out, (unsigned)rune);
     else if (!*c || isalnum((unsigned char)*c))
         return error_new(ERROR_INVALID, "\\%c is not known in a pattern", *c ? *c : ' ');
     else if (strchr("^$.[]|()*+?{}\\", *c))

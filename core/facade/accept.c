@@ -2,6 +2,7 @@
  * 202. */
 #include "core/facade/answer.h"
 #include "core/facade/exchange_inside.h"
+#include "core/facade/policies.h"
 #include "core/facade/reply.h"
 #include "core/flow/callback.h"
 #include "core/flow/outgoing.h"
@@ -114,7 +115,12 @@ static error *add_results(exchange *x, store_change *change) {
 static void keep(void *owner) {
     exchange *x = owner;
     bool scripted = x->outcome && !json_get_bool(x->outcome, "passed", false);
-    span key = http_request_header(x->request, "Idempotency-Key");
+    span field = http_request_header(x->request, "Idempotency-Key");
+    char *key = field.data ? idempotency_key(field) : NULL;
+    if (field.data && !key) {
+        idempotency_refuse_key(x);
+        return;
+    }
     store_change *change = store_change_new();
     char sha256[sizeof x->body.sha256];
     memcpy(sha256, x->body.sha256, sizeof sha256);
@@ -126,6 +132,7 @@ static void keep(void *owner) {
     if (!err && x->endpoint->callback.target.connection) callback_watch(change, x->endpoint, x->id);
     if (err) {
         store_change_free(change);
+        free(key);
         bool by_address = !scripted && (error_code_of(err) == ERROR_INVALID || error_code_of(err) == ERROR_LIMIT);
         if (by_address) {
             exchange_refuse(x, 400, "path", "The address does not make a file name", error_text(err));
@@ -135,13 +142,12 @@ static void keep(void *owner) {
         }
         return;
     }
-    if (key.data) {
+    if (key) {
         char *scope = xasprintf("endpoint/%s/%s", x->endpoint->route, x->caller ? x->caller : "");
-        char *value = xspandup(key);
-        store_claim_key(change, scope, value, x->id);
+        store_claim_key(change, scope, key, x->id);
         free(scope);
-        free(value);
     }
+    free(key);
     call_scope_raise(&x->scope, change);
     store_submit(x->services->store, change, after_commit, x);
 }

@@ -136,14 +136,23 @@ static json_t *parameter_of(const char *name, const char *in, bool required, con
     return one;
 }
 
+/* What one part of a path may be without being refused (target.h). */
+#define PART_PATTERN "^(?!\\.{1,2}$)[^\\u0000-\\u001F\\u007F/\\\\]+$"
+
 /* `shown` has the names under which the path is listed, `own` those of the endpoint. */
 static void add_path_parameters(json_t *list, const estate_endpoint *endpoint, const char *shown, const char *own) {
     const char *a = strchr(shown, '{'), *b = strchr(own, '{');
+    bool open_ended = strchr(endpoint->path, '*') || strstr(endpoint->path, "...}");
     for (; a && b; a = strchr(a + 1, '{'), b = strchr(b + 1, '{')) {
         char name[NAME_ROOM], own_name[NAME_ROOM];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(a + 1, "}"), a + 1);
         snprintf(own_name, sizeof own_name, "%.*s", (int)strcspn(b + 1, "}"), b + 1);
-        json_array_append_new(list, parameter_of(name, "path", true, described(endpoint, own_name, "path")));
+        const json_t *about = described(endpoint, own_name, "path");
+        json_t *one = parameter_of(name, "path", true, about);
+        bool is_rest = open_ended && !strchr(b + 1, '{');
+        if (!json_object_get(about, "schema") && !is_rest)
+            json_put_text(json_object_get(one, "schema"), "pattern", PART_PATTERN);
+        json_array_append_new(list, one);
     }
 }
 
@@ -418,7 +427,9 @@ static const char fixed[] =
 #define PROBLEM                                                                                                        \
     "\"default\":{\"description\":\"What went wrong and what to do\",\"content\":{\"application/problem+json\":{"      \
     "\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}"
-#define STATUS_ID "{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}"
+#define STATUS_ID                                                                                                      \
+    "{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f-]+$\"}" \
+    "}"
 #define WHOEVER "\"security\":[{},{\"key\":[]},{\"key_header\":[]},{\"key_basic\":[]}]"
 
 static const char status_path[] =

@@ -26,6 +26,13 @@ extern const policy parameters_policy, request_policy; /* what a request must be
  * not ask that, or the endpoint has no `cors`. */
 http_response *cors_preflight(const routes *r, http_request *request);
 
+/* The key that an Idempotency-Key field says: a string of Structured Fields (RFC 9651 §4.2.5); without quotation marks
+ * as it stands. For the caller to free; NULL: malformed, or longer than 255 characters. */
+char *idempotency_key(span field);
+
+/* Answers 400 and says how a key is written. */
+void idempotency_refuse_key(exchange *x);
+
 /* What was counted goes to the store; when no request comes any more. */
 void quota_save_all(store *s);
 

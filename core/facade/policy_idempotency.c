@@ -50,9 +50,7 @@ static void forget(void *prepared) {
 
 /* ---- the key ---- */
 
-/* A string of Structured Fields (RFC 9651 §4.2.5); without quotation marks it is taken as it stands. NULL: malformed.
- */
-static char *key_of(span field) {
+char *idempotency_key(span field) {
     buf key = BUF_MAX(KEY_BYTES_MAX);
     field = span_trim(field);
     bool quoted = field.len > 0 && field.data[0] == '"', closed = !quoted, good = true;
@@ -80,6 +78,11 @@ static char *key_of(span field) {
     return buf_take(&key, NULL);
 }
 
+void idempotency_refuse_key(exchange *x) {
+    exchange_refuse(x, 400, "idempotency-key-malformed", "The Idempotency-Key cannot be read",
+        "It is a text of 1 to 255 characters in quotation marks, such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\".");
+}
+
 static bool takes_part(const exchange *x) {
     return !exchange_is(x, "GET") && !exchange_is(x, "HEAD") && !exchange_is(x, "OPTIONS");
 }
@@ -95,11 +98,9 @@ static policy_verdict on_head(exchange *x, void *prepared) {
             "request.");
         return POLICY_OVER;
     }
-    char *key = key_of(field);
+    char *key = idempotency_key(field);
     if (!key) {
-        exchange_refuse(x, 400, "idempotency-key-malformed", "The Idempotency-Key cannot be read",
-            "It is a text of 1 to 255 characters in quotation marks, such as "
-            "\"8e03978e-40d5-43dd-bc93-6894a57f9324\".");
+        idempotency_refuse_key(x);
         return POLICY_OVER;
     }
     work *w = xcalloc(1, sizeof *w);

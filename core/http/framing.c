@@ -7,8 +7,6 @@ enum { TRAILERS_MAX = 32, CHUNK_LINE_BYTES_MAX = 4096, CHUNK_DIGITS_MAX = 16 };
 static const char *const single_fields[] = {"Host", "Content-Length", "Transfer-Encoding", "Content-Type",
     "Content-Encoding", "Authorization", "Expect", "Idempotency-Key", "AS2-Version", "Message-ID"};
 
-static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-
 static int refuse(int status, const char *reason, const char **why) {
     *why = reason;
     return status;
@@ -95,12 +93,6 @@ void http_framing_unfold(const http_head *head, http_field *fields) {
     }
 }
 
-static bool method_is_known(span method) {
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (span_is(method, methods[i])) return true;
-    return false;
-}
-
 static const http_field *find_single(const http_head *head, const char *name, bool *twice) {
     const http_field *found = NULL;
     for (size_t i = 0; i < head->field_count; i++) {
@@ -157,7 +149,8 @@ int http_framing_check(const http_head *head, http_framing *out, const char **wh
     if (!host && !old) return refuse(400, "the Host header field is missing", why);
     if (host && !http_is_host(host->value)) return refuse(400, "malformed Host header field", why);
     if (host) out->host = host->value;
-    if (!method_is_known(head->method)) return refuse(501, "unknown method", why);
+    /* Every other method is the routes' business: 405 says what is allowed (RFC 9110 §15.5.6). This is no tunnel. */
+    if (span_is(head->method, "CONNECT")) return refuse(501, "unknown method", why);
     return check_body(head, old, out, why);
 }
 

@@ -81,17 +81,24 @@ static void push_document(const builder *b, int number) {
         lua_pushvalue(b->L, b->value);
 }
 
-/* Raises `words` with the place that the builder noted for the segment (0: for the document), if it did. */
-_Noreturn static void raise_at(builder *b, origin at, const char *words) {
+/* Pushes the line of the script that wrote the segment (0: the document), as the builder noted it; NULL: it did not. */
+static const char *push_line(const builder *b, origin at) {
     lua_State *L = b->L;
-    const char *text = lua_pushstring(L, words);
     push_document(b, at.document);
     if (at.segment > 0) {
         lua_getfield(L, -1, "segments");
         lua_rawgeti(L, -1, at.segment);
     }
-    if (lua_type(L, -1) == LUA_TTABLE && lua_getfield(L, -1, "place") == LUA_TSTRING && lua_rawlen(L, -1) > 0)
-        lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text);
+    bool noted = lua_type(L, -1) == LUA_TTABLE && lua_getfield(L, -1, "place") == LUA_TSTRING && lua_rawlen(L, -1) > 0;
+    return noted ? lua_tostring(L, -1) : NULL;
+}
+
+/* Raises `words` with the script's line, or with the segment's number. */
+_Noreturn static void raise_at(builder *b, origin at, const char *words) {
+    lua_State *L = b->L;
+    const char *text = lua_pushstring(L, words), *line = push_line(b, at);
+    if (line)
+        lua_pushfstring(L, "%s: %s", line, text);
     else if (at.segment > 0)
         lua_pushfstring(L, "segment %d of the document: %s", at.segment, text);
     else
@@ -100,11 +107,26 @@ _Noreturn static void raise_at(builder *b, origin at, const char *words) {
     abort(); /* lua_error does not return */
 }
 
+/* Rejects the message: its values do not fit their places in the document, which no other try would mend. */
+_Noreturn static void refuse_values(builder *b, origin at, const char *words) {
+    const char *text = lua_pushstring(b->L, words), *line = push_line(b, at);
+    char where[32] = "";
+    if (at.segment > 0) snprintf(where, sizeof where, "segment %d of the document", at.segment);
+    sandbox_reject_at(b->L, (sandbox_rejection){"invalid", where, line}, text);
+}
+
 static void check_at(builder *b, origin at, error *err) {
     if (!err) return;
     lua_pushstring(b->L, error_text(err));
     error_free(err);
     raise_at(b, at, lua_tostring(b->L, -1));
+}
+
+static void check_values_at(builder *b, origin at, error *err) {
+    if (!err) return;
+    lua_pushstring(b->L, error_text(err));
+    error_free(err);
+    refuse_values(b, at, lua_tostring(b->L, -1));
 }
 
 /* ---- the envelope ---- */
@@ -225,7 +247,7 @@ static void push_encoded(builder *b, origin at, span text) {
         } else if (set[3] == 'C' && (c == 0xC2 || c == 0xC3)) {
             luaL_addchar(&out, (char)((c == 0xC3 ? 0xC0 : 0x80) | ((unsigned char)text.data[++i] & 0x3F)));
         } else {
-            raise_at(b, at, lua_pushfstring(b->L, "'%s' has a character that %s has not got", text.data, set));
+            refuse_values(b, at, lua_pushfstring(b->L, "'%s' has a character that %s has not got", text.data, set));
         }
     }
     luaL_pushresult(&out);
@@ -245,7 +267,7 @@ static void number_to_text(builder *b, origin at, const edi_slot *slot) {
             err = error_new(ERROR_INVALID, "%s has more than the %u decimals of its element",
                 decimal_text(value, digits), type->decimals);
         }
-        check_at(b, at, err);
+        check_values_at(b, at, err);
         scaled.scale = 0;
         value_push_decimal(L, scaled);
         lua_replace(L, top);
@@ -362,7 +384,7 @@ static void write_segment(builder *b, origin at, const char *version) {
         lua_rawgeti(L, table, i);
         write_element(b, at, i - 1, slot_of(type ? &type->slots : NULL, i - 1));
     }
-    check_at(b, at, edi_writer_end(b->writer));
+    check_values_at(b, at, edi_writer_end(b->writer));
     if (edi_writer_segments(b->writer) > before) note_origin(b, at);
     lua_settop(L, table - 1);
 }
@@ -423,6 +445,32 @@ static bool wants_check(builder *b, int number) {
     return check;
 }
 
+/* Faults of the values that a script was given, rather than of the document's shape, which the script makes. */
+static bool is_of_values(edi_fault_code code) {
+    switch (code) {
+    case EDI_FAULT_SEGMENT_MISSING:
+    case EDI_FAULT_SEGMENT_REPEATED:
+    case EDI_FAULT_LOOP_MISSING:
+    case EDI_FAULT_LOOP_REPEATED:
+    case EDI_FAULT_CONTROL_TOTAL:
+    case EDI_FAULT_BALANCE:
+    case EDI_FAULT_ELEMENT_LIMIT:
+    case EDI_FAULT_ELEMENT_MISSING:
+    case EDI_FAULT_ELEMENT_CONDITIONAL:
+    case EDI_FAULT_ELEMENT_EXCLUDED:
+    case EDI_FAULT_REPETITIONS_MANY:
+    case EDI_FAULT_VALUE_SHORT:
+    case EDI_FAULT_VALUE_LONG:
+    case EDI_FAULT_VALUE_CHARACTER:
+    case EDI_FAULT_VALUE_NUMBER:
+    case EDI_FAULT_VALUE_CODE:
+    case EDI_FAULT_VALUE_CODE_NOT_USED:
+    case EDI_FAULT_VALUE_DATE:
+    case EDI_FAULT_VALUE_TIME: return true;
+    default: return false;
+    }
+}
+
 /* "BEG03: what is wrong", and what is wrong alone where the words name the segment themselves. */
 _Noreturn static void raise_fault(builder *b, origin at, const edi_fault *fault) {
     char name[32] = "";
@@ -431,6 +479,7 @@ _Noreturn static void raise_fault(builder *b, origin at, const edi_fault *fault)
             fault->component);
     const char *words = lua_pushfstring(b->L, "%s%s", name, fault->text);
     if (at.document == 0) sandbox_error(b->L, "the envelope is wrong: %s", words);
+    if (is_of_values(fault->code)) refuse_values(b, at, words);
     raise_at(b, at, words);
 }
 

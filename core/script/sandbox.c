@@ -296,26 +296,33 @@ static void push_place(lua_State *L) {
     lua_pushstring(L, sandbox_place(L, place));
 }
 
-void sandbox_reject(lua_State *L, const char *code, const char *where, const char *format, ...) {
-    va_list args;
+static void tell(lua_State *L, const char *name, const char *text) {
+    if (!text || !*text) return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+void sandbox_reject_at(lua_State *L, sandbox_rejection told, const char *reason) {
     lua_createtable(L, 0, 4);
-    va_start(args, format);
-    lua_pushvfstring(L, format, args);
-    va_end(args);
-    lua_setfield(L, -2, "reason");
-    if (code) {
-        lua_pushstring(L, code);
-        lua_setfield(L, -2, "code");
-    }
-    if (where && *where) {
-        lua_pushstring(L, where);
-        lua_setfield(L, -2, "where");
-    }
-    push_place(L);
+    tell(L, "reason", reason);
+    tell(L, "code", told.code);
+    tell(L, "where", told.where);
+    if (told.place)
+        lua_pushstring(L, told.place);
+    else
+        push_place(L);
     lua_setfield(L, -2, "place");
     mark_rejection(L);
     lua_error(L);
     abort(); /* lua_error does not return */
+}
+
+void sandbox_reject(lua_State *L, const char *code, const char *where, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const char *reason = lua_pushvfstring(L, format, args);
+    va_end(args);
+    sandbox_reject_at(L, (sandbox_rejection){.code = code, .where = where}, reason);
 }
 
 /* reject(reason, where): `where` is text, or a table of texts and numbers such as {segment = "PO1", position = 3}. */

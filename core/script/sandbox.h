@@ -124,6 +124,13 @@ _Noreturn void sandbox_raise(lua_State *L, error *take);
 _Noreturn void sandbox_reject(lua_State *L, const char *code, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+typedef struct sandbox_rejection {
+    const char *code, *where; /* "" or NULL: not told */
+    const char *place;        /* "orders.lua:12"; NULL: the line that runs */
+} sandbox_rejection;
+
+_Noreturn void sandbox_reject_at(lua_State *L, sandbox_rejection told, const char *reason);
+
 /* The global function reject(reason, where). */
 int sandbox_lua_reject(lua_State *L);
 

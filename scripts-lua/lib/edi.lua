@@ -60,10 +60,13 @@ function M.document(document_type, version, build, options)
   return document
 end
 
--- "2026-11-23" as EDI writes it: "20261123"; another pattern of the date module may be given. nil stays nil.
+-- "2026-11-23" as EDI writes it: "20261123"; another pattern of the date module may be given. nil stays nil; what is
+-- no date rejects the message.
 function M.date(iso, pattern)
   if iso == nil then return nil end
-  return date.format(iso, pattern or "ccyymmdd")
+  local done, text = pcall(date.format, iso, pattern or "ccyymmdd")
+  if not done then reject("'" .. tostring(iso) .. "' is not a date such as 2026-11-23", {code = "invalid"}) end
+  return text
 end
 
 return M

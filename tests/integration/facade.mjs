@@ -309,6 +309,23 @@ test("HT-15: a body over the limit is refused before the back-end sees it", asyn
   assert.equal(modern.calls, before);
 });
 
+test("HT-22: a method that a path has not got is answered with those that it has, CONNECT not at all", async () => {
+  const port = Number(new URL(us.public).port);
+  const send = (method, path) =>
+    new Promise((done, failed) => open({port, path, method}, (answer) => done(answer.resume())).on("error", failed).end());
+  for (const method of ["TRACE", "PROPFIND", "M-SEARCH"]) {
+    const answer = await send(method, "/old/x");
+    assert.deepEqual([answer.statusCode, answer.headers.allow?.includes("GET")], [405, true], method);
+    assert.equal((await send(method, "/nowhere")).statusCode, 404, method);
+  }
+  const text = await new Promise((done) => {
+    let got = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    socket.on("data", (bytes) => (got += bytes)).on("close", () => done(got));
+  });
+  assert.match(text, /^HTTP\/1\.1 501 /);
+});
+
 test("A22: what could be read in two ways never reaches a back-end", async () => {
   const before = old.calls, port = Number(new URL(us.public).port);
   for (const head of [

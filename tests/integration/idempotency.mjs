@@ -37,6 +37,7 @@ const estate = (url) => ({
     {route: "/mine/*", access: "key", legacy: {connection: "things"}, idempotency: {}},
     {route: "/scripted", access: "public", script: "count", idempotency: {}},
     {route: "PUT /files/{name}", access: "public", legacy: {connection: "dir", path: "{name}", if_exists: "replace"}, files: {put: "now"}, idempotency: {}},
+    {route: "POST /kept", access: "public", legacy: {connection: "dir", path: "kept/{message.id}"}},
     {route: "POST /free/*", access: "public", legacy: {connection: "things"}},
   ],
 });
@@ -195,4 +196,15 @@ test("A20: the OpenAPI document tells of the key only where it counts", async ()
   assert.equal(parameter("/short/{rest}", "put").required, false);
   assert.equal(parameter("/free/{rest}", "post"), undefined);
   assert.ok(document.paths["/things/{rest}"].post.responses["409"]);
+});
+
+test("A12: what is kept and delivered later reads its key as all do: at most 255 characters, quoted or not", async () => {
+  for (const key of ["x".repeat(256), '"open', '""']) {
+    const refused = await send("/kept", key);
+    assert.deepEqual([refused.status, refused.name], [400, "/problems/idempotency-key-malformed"], key);
+  }
+  const first = await send("/kept", '"one"');
+  assert.equal(first.status, 202);
+  const again = await send("/kept", "one");
+  assert.deepEqual([again.status, again.replayed, again.text], [202, "true", first.text]);
 });

@@ -133,10 +133,32 @@ test("JS-04: malformed JSON is answered with 400, line and column, and kept as r
   assert.match(kept.reason, /line 2/);
 });
 
-test("an order without lines is rejected by the script in its own words", async () => {
-  const placed = await place("y", JSON.stringify({...order("y"), lines: []}));
-  assert.equal(placed.status, 422);
-  assert.match(placed.body.detail, /line/);
+test("an order that is none is refused with the place in question, and by the script in its own words", async () => {
+  const empty = await place("y", JSON.stringify({...order("y"), lines: []}));
+  assert.equal(empty.status, 422);
+  assert.match(JSON.stringify(empty.body), /lines/);
+  const [line] = order("y").lines;
+  const twice = await place("y", JSON.stringify({...order("y"), lines: [line, line]}));
+  assert.equal(twice.status, 422);
+  assert.match(twice.body.detail, new RegExp(`${line.sku} twice`));
+});
+
+test("a value that X12 cannot carry is the caller's to change, not a failure", async () => {
+  const {request, ...unchecked} = (await us.api("GET", `/api/v1/endpoints/${encodeURIComponent("POST /orders")}`)).body;
+  assert.ok(request.schema);
+  const route = "POST /unchecked-orders";
+  assert.ok([200, 201].includes((await us.api("PUT", `/api/v1/endpoints/${encodeURIComponent(route)}`, {...unchecked, route})).status));
+  for (const [change, words] of [
+    [{number: "4*711"}, /BEG03 holds \*/],
+    [{number: "4".repeat(23)}, /BEG03/],
+    [{date: "23.11.2026"}, /'23.11.2026' is not a date/],
+    [{lines: [{sku: "A", quantity: "many"}]}, /PO102/],
+  ]) {
+    const answer = await fetch(us.public + "/unchecked-orders", {method: "POST", body: JSON.stringify({...order("y"), ...change})});
+    const {detail} = await answer.json();
+    assert.equal(answer.status, 422, detail);
+    assert.match(detail, words);
+  }
 });
 
 test("an order that nobody knows is a 404", async () => {

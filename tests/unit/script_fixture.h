@@ -123,14 +123,21 @@ static inline void expect_error(const char *source, const char *call, const char
     script_outcome_free(&out);
 }
 
-/* The run must be rejected for a reason that holds `words`. */
-static inline void expect_rejection(const char *source, const char *payload, const char *words) {
+/* The run must be rejected; "place: reason" of it holds `words`. */
+static inline void expect_rejection_of(const char *source, const char *call, const char *payload, const char *words) {
     script_outcome out;
-    error *err = fixture_run(source, NULL, payload, &out);
+    error *err = fixture_run(source, call, payload, &out);
     if (err) fail_msg("%s", error_text(err));
-    const char *reason = json_get_text(json_object_get(out.result, "rejected"), "reason", "nothing");
-    if (!strstr(reason, words)) fail_msg("'%s' does not hold '%s'", reason, words);
+    const json_t *rejected = json_object_get(out.result, "rejected");
+    char *text =
+        xasprintf("%s: %s", json_get_text(rejected, "place", "nowhere"), json_get_text(rejected, "reason", "nothing"));
+    if (!strstr(text, words)) fail_msg("'%s' does not hold '%s'", text, words);
+    free(text);
     script_outcome_free(&out);
+}
+
+static inline void expect_rejection(const char *source, const char *payload, const char *words) {
+    expect_rejection_of(source, NULL, payload, words);
 }
 
 #endif

@@ -93,6 +93,30 @@ static void cents_are_multiples_of_a_hundredth(void **state) {
     }
 }
 
+static void escapes_inside_brackets_are_the_characters_that_they_name(void **state) {
+    (void)state;
+    static const struct {
+        const char *pattern, *value;
+        bool fits;
+    } rows[] = {
+        {"^[^\\\\x00-\\\\x1f*]+$", "plain", true},
+        {"^[^\\\\x00-\\\\x1f*]+$", "a*b", false},
+        {"^[^\\\\x00-\\\\x1f*]+$", "a\\u001fb", false},
+        {"^[^\\\\u0000-\\\\u001F]+$", "a\\tb", false},
+        {"^[\\\\x5d\\\\x5b\\\\x2d\\\\x5e]+$", "[-^]", true},
+        {"^[\\\\x5d\\\\x5b\\\\x2d\\\\x5e]+$", "[a]", false},
+        {"^\\\\x41[\\\\x42-\\\\x44]$", "AC", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *schema = xasprintf("{'pattern': '%s'}", rows[i].pattern), *value = xasprintf("'%s'", rows[i].value);
+        json_t *faults = faults_of(schema, value);
+        if ((json_array_size(faults) == 0) != rows[i].fits) fail_msg("%s: %s", rows[i].pattern, rows[i].value);
+        json_decref(faults);
+        free(schema);
+        free(value);
+    }
+}
+
 static void what_is_no_schema_is_refused_with_its_place(void **state) {
     (void)state;
     static const struct {
@@ -242,6 +266,7 @@ int main(void) {
         cmocka_unit_test(a_fault_names_place_keyword_and_remedy),
         cmocka_unit_test(all_faults_are_told_at_once_and_not_without_end),
         cmocka_unit_test(cents_are_multiples_of_a_hundredth),
+        cmocka_unit_test(escapes_inside_brackets_are_the_characters_that_they_name),
         cmocka_unit_test(what_is_no_schema_is_refused_with_its_place),
         cmocka_unit_test(the_work_is_bounded),
         cmocka_unit_test(the_official_suite_agrees),

@@ -262,28 +262,38 @@ static void several_documents_share_one_interchange(void **state) {
     script_outcome_free(&out);
 }
 
-static void a_document_against_its_schema_stops_at_the_line_that_wrote_it(void **state) {
+static void values_that_do_not_fit_reject_and_a_wrong_shape_fails_at_the_line_that_wrote_it(void **state) {
     (void)state;
     static const struct {
         const char *line, *words;
-    } cases[] = {
-        {"d:segment('BEG', '00', 'SA', nil, nil, '20261123')", "main.lua:4: BEG03: "},
-        {"d:segment('BEG', '00', 'SA', '4711', nil, '20261399')", "main.lua:4: "},
-        {"d:segment('BEG', '00', 'SA', ('x'):rep(40), nil, '20261123')", "main.lua:4: "},
-        {"d:segment('BEG', '00', 'SA', 'a*b', nil, '20261123')", "main.lua:4: BEG03 holds *"},
-        {"d:segment('BEG', '00', 'SA', true, nil, '20261123')", "main.lua:4: element 3 is a boolean"},
-        {"d:segment('BEG', '00', 'SA', {{'x'}}, nil, '20261123')", "main.lua:4: element 3 is a table"},
-        {"d:segment('BEGIN', '00')", "main.lua:4: a segment begins with its tag"},
-        {"d:segment(nil)", "main.lua:4: a segment begins with its tag, this is a nil"},
-        {"d:segment('REF', 'DP', '1')", "main.lua:3: "},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) { /* ED-18 */
+    } values[] =
+        {
+            {"d:segment('BEG', '00', 'SA', nil, nil, '20261123')", "main.lua:4: BEG03: "},
+            {"d:segment('BEG', '00', 'SA', '4711', nil, '20261399')", "main.lua:4: BEG05"},
+            {"d:segment('BEG', '00', 'SA', ('x'):rep(40), nil, '20261123')", "main.lua:4: BEG03"},
+            {"d:segment('BEG', '00', 'SA', 'a*b', nil, '20261123')", "main.lua:4: BEG03 holds *"},
+            {"d:segment('BEG', '00', 'SA', '1', nil, edi.date('2026-13-01'))",
+                "main.lua:4: '2026-13-01' is not a date"},
+            {"d:segment('REF', 'DP', '1')", "main.lua:3: "},
+        },
+      shapes[] = {
+          {"d:segment('BEG', '00', 'SA', true, nil, '20261123')", "main.lua:4: element 3 is a boolean"},
+          {"d:segment('BEG', '00', 'SA', {{'x'}}, nil, '20261123')", "main.lua:4: element 3 is a table"},
+          {"d:segment('BEGIN', '00')", "main.lua:4: a segment begins with its tag"},
+          {"d:segment(nil)", "main.lua:4: a segment begins with its tag, this is a nil"},
+          {"d:segment('BEG', '00', 'SA', '1', nil, '20261123') d:segment('QQQ', '1')", "main.lua:4: "},
+      };
+    enum { VALUES = sizeof values / sizeof *values, SHAPES = sizeof shapes / sizeof *shapes };
+    for (size_t i = 0; i < VALUES + SHAPES; i++) { /* ED-18 */
         char *source = xasprintf("local M, edi = {}, require 'edi'\nfunction M.translate()\n"
                                  "return {edi = edi.document('850', '004010', function(d)\n%s\n"
                                  "d:segment('PO1', 1, 1, 'EA')\nd:segment('CTT', 1)\nend)} end return M",
-            cases[i].line);
+            i < VALUES ? values[i].line : shapes[i - VALUES].line);
         fixture_number = 7;
-        expect_error(source, CALL, "", cases[i].words);
+        if (i < VALUES)
+            expect_rejection_of(source, CALL, "", values[i].words);
+        else
+            expect_error(source, CALL, "", shapes[i - VALUES].words);
         assert_int_equal(fixture_number, 7); /* no control number is spent on what is not sent */
         free(source);
     }
@@ -292,8 +302,11 @@ static void a_document_against_its_schema_stops_at_the_line_that_wrote_it(void *
 static void a_plain_list_names_the_segment_at_fault(void **state) {
     (void)state;
     expect_error(M("function M.translate() return {edi = {type = '850', version = '004010', segments = {\n"
-                   "{'BEG', '00', 'SA', '4711', nil, '20261123'}, {'PO1', 1, 'x', 'EA'}}}} end"),
+                   "{'BEG', '00', 'SA', '4711', nil, '20261123'}, {'QQQ', 1}}}} end"),
         CALL, "", "segment 2 of the document: ");
+    expect_rejection_of(M("function M.translate() return {edi = {type = '850', version = '004010', segments = {\n"
+                          "{'BEG', '00', 'SA', '4711', nil, '20261123'}, {'PO1', 1, 'x', 'EA'}}}} end"),
+        CALL, "", "PO102");
 }
 
 static void a_document_that_need_not_be_checked_is_not(void **state) {
@@ -320,7 +333,7 @@ static void implied_decimals_are_written_and_read(void **state) {
     char *text = fixture_text(sources[0], CALL, "");
     assert_non_null(strstr(text, "TDS*1990~"));
     expect_result("return message.edi:decimal('TDS', 1)", text, "19.90");
-    expect_error(sources[1], CALL, "", "main.lua:6: 19.905 has more than the 2 decimals");
+    expect_rejection_of(sources[1], CALL, "", "main.lua:6: 19.905 has more than the 2 decimals");
     free(text);
     free(sources[0]);
     free(sources[1]);
@@ -352,7 +365,7 @@ static void numbers_are_written_exactly_or_refused(void **state) {
                                    "end)} end"),
             rows[i].value);
         if (rows[i].refused) {
-            expect_error(source, CALL, "", rows[i].refused);
+            expect_rejection_of(source, CALL, "", rows[i].refused);
         } else {
             char *text = fixture_text(source, CALL, "");
             if (!strstr(text, rows[i].written)) print_message("%s\n", text);
@@ -370,8 +383,8 @@ static void characters_outside_the_partners_set_are_refused_with_their_place(voi
         M("local edi = require 'edi'\nfunction M.translate() return {edi = edi.document('ORDERS', 'D96A', function(d)\n"
           "d:segment('BGM', '220', '1', '9')\nd:segment('DTM', {'137', '20261123', '102'})\n"
           "d:segment('NAD', 'SU', nil, nil, '\xE2\x82\xAC')\nd:segment('LIN', 1)\nd:segment('UNS', 'S')\nend)} end");
-    expect_error(source, CALL, "", "has a character that UNOC has not got");
-    expect_error(source, CALL, "", "main.lua:6");
+    expect_rejection_of(source, CALL, "", "has a character that UNOC has not got");
+    expect_rejection_of(source, CALL, "", "main.lua:6");
 }
 
 static void an_interchange_needs_somebody_to_send_it_to(void **state) {
@@ -427,7 +440,7 @@ int main(void) {
         cmocka_unit_test(an_order_is_built_with_envelope_and_counts),
         cmocka_unit_test(an_edifact_order_is_built_with_composites),
         cmocka_unit_test(several_documents_share_one_interchange),
-        cmocka_unit_test(a_document_against_its_schema_stops_at_the_line_that_wrote_it),
+        cmocka_unit_test(values_that_do_not_fit_reject_and_a_wrong_shape_fails_at_the_line_that_wrote_it),
         cmocka_unit_test(a_plain_list_names_the_segment_at_fault),
         cmocka_unit_test(a_document_that_need_not_be_checked_is_not),
         cmocka_unit_test(implied_decimals_are_written_and_read),
