@@ -197,7 +197,9 @@ const command apply_commands[] = {
         .details =
             "A PATH is a YAML or JSON file, a directory with such files, scripts/*.lua and\n"
             "schemas/*.schema, or - for standard input. Other folders below a directory are not looked into, nor\n"
-            "are banyan.yaml and hidden files. A YAML file may hold several documents.\n"
+            "are banyan.yaml and hidden files. A YAML file may hold several documents, anchors, aliases and merge "
+            "keys\n"
+            "(<<); what begins with x- is only there to be copied from.\n"
             "All of it is checked first, every fault is told with its file and line, and it takes effect as a whole "
             "or\n"
             "not at all. {file: PATH} and {env: NAME} stand for a text that is kept elsewhere, such as a password.",

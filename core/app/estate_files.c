@@ -144,7 +144,7 @@ static void add_item(estate_files *e, const char *kind, size_t file, const char 
 /* Only the adapter `file` has a directory of this machine; that of `sftp` lies with the partner. */
 static void resolve_directory(json_t *object, const char *kind, const char *base) {
     const char *directory = json_get_text(object, "directory", NULL);
-    if (!directory || strcmp(kind, "connections") != 0) return;
+    if (!directory || !*directory || strcmp(kind, "connections") != 0) return;
     if (strcmp(json_get_text(object, "kind", ""), "file") != 0) return;
     char *absolute = estate_values_absolute(base, directory);
     json_put_text(object, "directory", absolute);
@@ -207,6 +207,8 @@ static void read_documents(estate_files *e, size_t file, json_t *documents) {
             continue;
         }
         json_object_foreach(document, word, list) {
+            /* What aliases and merge keys of this file copy from. */
+            if (strncmp(word, "x-", 2) == 0) continue;
             buf inside = BUF_MAX(POINTER_MAX);
             buf_add_text(&inside, pointer);
             yaml_pointer_add(&inside, span_of(word));

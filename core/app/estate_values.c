@@ -11,14 +11,24 @@
 
 enum { REFERENCE_BYTES_MAX = 1024 * 1024, POINTER_MAX = 4096 };
 
+/* The length of "./", "../", "." or ".." at the beginning; 0 when there is none. */
+static size_t leading_dots(const char *path) {
+    size_t dots = strspn(path, ".");
+    if (dots == 0 || dots > 2 || (path[dots] && path[dots] != '/')) return 0;
+    return dots + strspn(path + dots, "/");
+}
+
 char *estate_values_absolute(const char *directory, const char *path) {
     if (*path == '/') return xstrdup(path);
-    while (strncmp(path, "./", 2) == 0)
-        path += 2;
     char *base = realpath(directory, NULL);
-    bool itself = strcmp(path, ".") == 0 || !*path;
-    char *absolute =
-        itself ? xasprintf("%s", base ? base : directory) : xasprintf("%s/%s", base ? base : directory, path);
+    size_t skip;
+    if (!base) base = xstrdup(directory);
+    /* The base has no symbolic links, so that what is above it can be told from its name. */
+    for (; (skip = leading_dots(path)) > 0; path += skip) {
+        char *slash = strrchr(base, '/');
+        if (skip >= 2 && path[1] == '.' && slash) slash[slash == base] = '\0';
+    }
+    char *absolute = *path ? xasprintf("%s%s%s", base, strcmp(base, "/") == 0 ? "" : "/", path) : xstrdup(base);
     free(base);
     return absolute;
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { POINTER_MAX = 4096 };
+/* `copied`: how many values all aliases of a file together may stand for. */
+enum { POINTER_MAX = 4096, COPIED_MAX = 100000, ANCHORS_MAX = 10000 };
 
 struct yaml_places {
     map *by_pointer;
@@ -18,7 +19,17 @@ typedef struct level {
     char *key;     /* of an object: the key whose value comes next, NULL when a key comes next */
     size_t pointer_len;
     yaml_mark_t key_mark; /* where it stands */
+    char *anchor;         /* of the collection itself; NULL when it has none */
+    yaml_mark_t merge;    /* where "<<" stands, when there is one */
+    bool merges;
+    size_t values, height; /* of all that was put in so far: itself counts for one */
 } level;
+
+/* What a name after & stands for, once it is complete. */
+typedef struct anchored {
+    json_t *value; /* owned */
+    size_t values, height;
+} anchored;
 
 typedef struct loader {
     const char *file;
@@ -28,7 +39,9 @@ typedef struct loader {
     size_t depth;
     json_t *documents;
     yaml_places *places;
-    buf pointer; /* of the innermost open collection */
+    buf pointer;  /* of the innermost open collection */
+    map *anchors; /* of this document: name -> anchored */
+    size_t anchor_count, copied;
 } loader;
 
 void yaml_pointer_add(buf *pointer, span name) {
@@ -123,7 +136,91 @@ static void cut_pointer(loader *l, size_t len) {
     if (l->pointer.data) l->pointer.data[len] = '\0';
 }
 
-static error *open_collection(loader *l, json_t *take, yaml_mark_t mark) {
+/* ---- anchors, aliases and merge keys ---- */
+
+static void free_anchored(void *entry) {
+    anchored *a = entry;
+    if (a) json_decref(a->value);
+    free(a);
+}
+
+static void forget_anchors(loader *l) {
+    map_free(l->anchors, free_anchored);
+    l->anchors = map_new();
+    l->anchor_count = 0;
+}
+
+static error *keep_anchor(loader *l, const char *name, json_t *value, size_t values, size_t height, yaml_mark_t mark) {
+    if (!name) return NULL;
+    if (l->anchor_count++ == ANCHORS_MAX) return refuse(l, mark, "there are too many anchors (&name)");
+    anchored *a = xmalloc(sizeof *a);
+    *a = (anchored){json_incref(value), values, height};
+    free_anchored(map_put(l->anchors, span_of(name), a));
+    return NULL;
+}
+
+/* Counts what was put into the innermost collection. */
+static void count_values(loader *l, size_t values, size_t height) {
+    if (l->depth == 0) return;
+    level *open = &l->levels[l->depth - 1];
+    open->values += values;
+    if (open->height < height + 1) open->height = height + 1;
+}
+
+/* A copy of what the anchor stands for. A name whose collection is still open is not known yet: nothing holds itself.
+ */
+static error *read_alias(loader *l, const yaml_event_t *event) {
+    const char *name = (const char *)event->data.alias.anchor;
+    const anchored *a = map_get(l->anchors, span_of(name));
+    size_t before = l->pointer.len;
+    if (l->depth && json_is_object(l->levels[l->depth - 1].value) && !l->levels[l->depth - 1].key)
+        return refuse(l, event->start_mark, "an alias cannot be a key");
+    if (!a)
+        return at_mark(error_new(ERROR_INVALID, "there is no complete value with the anchor &%s before this", name), l,
+            event->start_mark);
+    if (l->depth + a->height > YAML_DEPTH_MAX) return refuse(l, event->start_mark, "this is nested too deep");
+    if (a->values > COPIED_MAX - l->copied)
+        return refuse(l, event->start_mark, "the aliases of this file stand for too much: write less with them");
+    l->copied += a->values;
+    error *err = place_value(l, json_deep_copy(a->value), event->start_mark);
+    cut_pointer(l, before);
+    if (!err) count_values(l, a->values, a->height);
+    return err;
+}
+
+/* The members of what "<<" names, where the object has none of its own; of several the first goes before. */
+static error *merge_members(loader *l, level *open) {
+    json_t *from = json_incref(json_object_get(open->value, "<<"));
+    error *err = NULL;
+    size_t count = json_is_array(from) ? json_array_size(from) : 1;
+    json_object_del(open->value, "<<");
+    for (size_t i = 0; i < count && !err; i++) {
+        json_t *one = json_is_array(from) ? json_array_get(from, i) : from;
+        if (json_is_object(one))
+            json_object_update_missing(open->value, one);
+        else
+            err = refuse(l, open->merge, "<< takes an object or a list of objects, such as *name");
+    }
+    json_decref(from);
+    return err;
+}
+
+static error *close_collection(loader *l, yaml_mark_t mark) {
+    level *open = &l->levels[l->depth - 1];
+    error *err = open->merges ? merge_members(l, open) : NULL;
+    if (!err) err = keep_anchor(l, open->anchor, open->value, open->values, open->height, mark);
+    free(open->anchor);
+    open->anchor = NULL;
+    cut_pointer(l, open->pointer_len);
+    size_t values = open->values, height = open->height;
+    l->depth--;
+    count_values(l, values, height);
+    return err;
+}
+
+/* ---- collections and scalars ---- */
+
+static error *open_collection(loader *l, json_t *take, const yaml_char_t *anchor, yaml_mark_t mark) {
     size_t before = l->pointer.len;
     if (l->depth == YAML_DEPTH_MAX ||
         (l->depth && json_is_object(l->levels[l->depth - 1].value) && !l->levels[l->depth - 1].key)) {
@@ -132,18 +229,29 @@ static error *open_collection(loader *l, json_t *take, yaml_mark_t mark) {
     }
     error *err = place_value(l, take, mark);
     if (err) return err;
-    l->levels[l->depth++] = (level){.value = take, .key = NULL, .pointer_len = before};
+    l->levels[l->depth++] = (level){.value = take,
+        .pointer_len = before,
+        .anchor = anchor ? xstrdup((const char *)anchor) : NULL,
+        .values = 1,
+        .height = 1};
     return NULL;
 }
 
 static error *read_key(loader *l, const yaml_event_t *event, level *open) {
     span key = span_make((const char *)event->data.scalar.value, event->data.scalar.length);
     if (memchr(key.data, '\0', key.len)) return refuse(l, event->start_mark, "a key holds a NUL");
-    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && span_is(key, "<<"))
-        return refuse(l, event->start_mark, "merge keys (<<) are not supported: write the members out");
     open->key = xspandup(key);
     open->key_mark = event->start_mark;
-    if (!json_object_get(open->value, open->key)) return NULL;
+    if (!json_object_get(open->value, open->key)) {
+        if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && span_is(key, "<<")) {
+            open->merges = true;
+            open->merge = event->start_mark;
+        }
+        json_t *text = json_stringn(key.data, key.len);
+        error *err = keep_anchor(l, (const char *)event->data.scalar.anchor, text, 1, 0, event->start_mark);
+        json_decref(text);
+        return err;
+    }
     return at_mark(
         error_new(ERROR_CONFLICT, "the key \"%s\" stands here a second time", open->key), l, event->start_mark);
 }
@@ -163,24 +271,28 @@ static error *read_scalar(loader *l, const yaml_event_t *event) {
         json_decref(value);
         return NULL;
     }
+    json_incref(value);
     error *err = place_value(l, value, event->start_mark);
     cut_pointer(l, before);
+    if (!err) err = keep_anchor(l, (const char *)event->data.scalar.anchor, value, 1, 0, event->start_mark);
+    if (!err) count_values(l, 1, 0);
+    json_decref(value);
     return err;
 }
 
 static error *take_event(loader *l, const yaml_event_t *event) {
     switch (event->type) {
-    case YAML_ALIAS_EVENT:
-        return refuse(l, event->start_mark, "aliases (*name) are not supported: write the value out");
+    case YAML_DOCUMENT_START_EVENT: forget_anchors(l); return NULL;
+    case YAML_ALIAS_EVENT: return read_alias(l, event);
     case YAML_SCALAR_EVENT: return read_scalar(l, event);
     case YAML_SEQUENCE_START_EVENT:
         if (event->data.sequence_start.tag) return refuse(l, event->start_mark, "tags (!...) are not supported");
-        return open_collection(l, json_array(), event->start_mark);
+        return open_collection(l, json_array(), event->data.sequence_start.anchor, event->start_mark);
     case YAML_MAPPING_START_EVENT:
         if (event->data.mapping_start.tag) return refuse(l, event->start_mark, "tags (!...) are not supported");
-        return open_collection(l, json_object(), event->start_mark);
+        return open_collection(l, json_object(), event->data.mapping_start.anchor, event->start_mark);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: cut_pointer(l, l->levels[--l->depth].pointer_len); return NULL;
+    case YAML_MAPPING_END_EVENT: return close_collection(l, event->start_mark);
     default: return NULL;
     }
 }
@@ -223,14 +335,18 @@ error *yaml_parse(span text, const char *file, json_t **documents, yaml_places *
     *places = NULL;
     if (text.len > YAML_BYTES_MAX)
         return error_at(error_new(ERROR_LIMIT, "the file is larger than %d MiB", YAML_BYTES_MAX >> 20), "%s", file);
-    loader l = {.file = file, .text = text, .pointer = BUF_MAX(POINTER_MAX), .documents = json_array()};
+    loader l = {
+        .file = file, .text = text, .pointer = BUF_MAX(POINTER_MAX), .documents = json_array(), .anchors = map_new()};
     l.places = xcalloc(1, sizeof *l.places);
     l.places->by_pointer = map_new();
     if (!yaml_parser_initialize(&l.parser)) abort();
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text.data, text.len);
     error *err = read_events(&l);
-    for (size_t i = 0; i < YAML_DEPTH_MAX; i++)
+    for (size_t i = 0; i < YAML_DEPTH_MAX; i++) {
         free(l.levels[i].key);
+        free(l.levels[i].anchor);
+    }
+    map_free(l.anchors, free_anchored);
     yaml_parser_delete(&l.parser);
     buf_free(&l.pointer);
     if (err) {

@@ -2,8 +2,9 @@
  *
  * For `banyan apply` and banyan.yaml. What YAML 1.1 is feared for does not happen here: plain scalars are null, true,
  * false, a decimal number without leading zeros, or else text (so yes, no, 0123, 1e3, 12:30, 2026-01-31 and 10% are
- * text); anything quoted is text; a key that stands twice is refused; anchors, aliases, merge keys and tags are
- * refused (no bombs); depth and size are bounded. Not thread-safe.
+ * text); anything quoted is text; a key that stands twice is refused; tags are refused; aliases (*name) and merge
+ * keys (<<) give copies of complete values only, and what they stand for is bounded (no bombs), as depth and size are.
+ * Not thread-safe.
  */
 #ifndef BANYAN_CORE_APP_YAML_H
 #define BANYAN_CORE_APP_YAML_H

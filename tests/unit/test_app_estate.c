@@ -88,6 +88,43 @@ static void an_estate_is_gathered_from_files_and_scripts(void **state) {
     estate_files_free(e);
 }
 
+static void a_directory_has_one_name_wherever_its_file_is_named_from(void **state) {
+    (void)state;
+    static const struct {
+        const char *written, *expected;
+    } rows[] = {{"in", "/p/q/in"}, {"./in/", "/p/q/in/"}, {".", "/p/q"}, {"./", "/p/q"}, {"..", "/p"},
+        {"../in", "/p/in"}, {".././/../in", "/in"}, {"..in", "/p/q/..in"}, {".in", "/p/q/.in"},
+        {"a/../in", "/p/q/a/../in"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *yaml = xasprintf("connections: [{name: a, kind: file, directory: %s}]\n", rows[i].written);
+        char *expected = xasprintf("%s%s", directory, rows[i].expected);
+        write_file("p/q/a.yaml", yaml);
+        estate_files *e = read_good("p/../p/q/a.yaml");
+        assert_string_equal(json_get_text(item_of(e, "connections", 0), "directory", ""), expected);
+        estate_files_free(e);
+        free(yaml);
+        free(expected);
+    }
+    write_file("p/q/a.yaml", "connections: [{name: a, kind: file, directory: \"\"}]\n");
+    estate_files *e = read_good("p/q/a.yaml");
+    assert_string_equal(json_get_text(item_of(e, "connections", 0), "directory", "none"), "");
+    estate_files_free(e);
+}
+
+static void what_begins_with_x_is_only_copied_from(void **state) {
+    (void)state;
+    write_file("x.yaml", "x-defaults: &defaults {kind: file, poll: 1m}\n"
+                         "connections:\n"
+                         "  - {<<: *defaults, name: a, directory: /a}\n"
+                         "  - {<<: *defaults, name: b, directory: /b, poll: 5s}\n");
+    estate_files *e = read_good("x.yaml");
+    assert_int_equal(json_object_size(estate_files_body(e)), 1);
+    assert_string_equal(json_get_text(item_of(e, "connections", 0), "kind", ""), "file");
+    assert_string_equal(json_get_text(item_of(e, "connections", 0), "poll", ""), "1m");
+    assert_string_equal(json_get_text(item_of(e, "connections", 1), "poll", ""), "5s");
+    estate_files_free(e);
+}
+
 static void references_become_the_text_they_point_to(void **state) {
     (void)state;
     setenv("BANYAN_TEST_SECRET", "from the environment", 1);
@@ -126,7 +163,7 @@ static void every_fault_is_told_with_its_file_and_line(void **state) {
         {"connections:\n  - name: a\n    x: {env: BANYAN_TEST_ABSENT}\n", "no BANYAN_TEST_ABSENT", "t.yaml:3:8"},
         {"- a\n", "must hold kinds", "t.yaml:1:1"},
         {"just text\n", "must hold kinds", "t.yaml:1:1"},
-        {"connections: [*a]\n", "aliases", "t.yaml:1:15"},
+        {"connections: [*a]\n", "the anchor &a", "t.yaml:1:15"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *path = "t.yaml";
@@ -233,6 +270,8 @@ static void a_script_name_that_leaves_the_directory_is_not_written(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_estate_is_gathered_from_files_and_scripts, begin, end),
+        cmocka_unit_test_setup_teardown(a_directory_has_one_name_wherever_its_file_is_named_from, begin, end),
+        cmocka_unit_test_setup_teardown(what_begins_with_x_is_only_copied_from, begin, end),
         cmocka_unit_test_setup_teardown(references_become_the_text_they_point_to, begin, end),
         cmocka_unit_test_setup_teardown(every_fault_is_told_with_its_file_and_line, begin, end),
         cmocka_unit_test_setup_teardown(all_faults_of_all_files_are_told_at_once, begin, end),

@@ -66,6 +66,12 @@ static void a_plain_scalar_is_only_what_json_would_take_it_for(void **state) {
         {"{\"v\": \"a\\u00e4\\n\"}", "{\"v\":\"a\\u00e4\\n\"}"},
         {"v: |\n  a\n  b\n", "{\"v\":\"a\\nb\\n\"}"},
         {"&a v: x", "{\"v\":\"x\"}"},
+        {"&a v: *a", "{\"v\":\"v\"}"},
+        {"v: [&a 1, *a, &a x, *a]", "{\"v\":[1,1,\"x\",\"x\"]}"},
+        {"v: &a {b: [1]}\nw: *a", "{\"v\":{\"b\":[1]},\"w\":{\"b\":[1]}}"},
+        {"v: {<<: {b: 1, c: 2}, c: 3}", "{\"v\":{\"b\":1,\"c\":3}}"},
+        {"v: {c: 3, <<: [{b: 1}, {b: 2, d: 4}]}", "{\"v\":{\"b\":1,\"c\":3,\"d\":4}}"},
+        {"v: {\"<<\": 1}", "{\"v\":{\"<<\":1}}"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *got = parse_one(rows[i].yaml, NULL), *expected;
@@ -83,8 +89,13 @@ static void faulty_yaml_is_refused_with_its_place(void **state) {
     } rows[] = {
         {"a: 1\nb: 2\na: 3\n", "\"a\" stands here a second time", "t.yaml:3:1"},
         {"a:\n  - {b: 1, b: 2}\n", "\"b\" stands here a second time", "t.yaml:2:12"},
-        {"a: &x 1\nb: *x\n", "aliases", "t.yaml:2:4"},
-        {"a: {<<: {b: 1}}\n", "merge keys", "t.yaml:1:5"},
+        {"a: 1\nb: *x\n", "no complete value with the anchor &x", "t.yaml:2:4"},
+        {"a: &x 1\n---\nb: *x\n", "no complete value with the anchor &x", "t.yaml:3:4"},
+        {"a: &x [*x]\n", "no complete value with the anchor &x", "t.yaml:1:8"},
+        {"a: &x k\n*x : 1\n", "an alias cannot be a key", "t.yaml:2:1"},
+        {"a: {<<: 1}\n", "<< takes an object", "t.yaml:1:5"},
+        {"a: {<<: [{b: 1}, 2]}\n", "<< takes an object", "t.yaml:1:5"},
+        {"a: {<<: {b: 1}, <<: {c: 1}}\n", "a second time", "t.yaml:1:17"},
         {"a: !!python/object 1\n", "tags", "t.yaml:1:4"},
         {"a: !secret x\n", "tags", "t.yaml:1:4"},
         {"? [a]\n: b\n", "a key must be text", "t.yaml:1:3"},
@@ -117,6 +128,32 @@ static void nesting_beyond_the_limit_is_refused_without_a_crash(void **state) {
     assert_non_null(err);
     error_free(err);
     free(text);
+}
+
+/* Each line stands for ten times what the one before it stands for. */
+static void aliases_that_stand_for_too_much_are_refused(void **state) {
+    (void)state;
+    buf text = BUF_MAX(100000), deep = BUF_MAX(100000);
+    json_t *documents;
+    yaml_places *places;
+    buf_add_text(&text, "a0: &a0 x\n");
+    buf_add_text(&deep, "a0: &a0 x\n");
+    for (int i = 1; i < 100; i++) {
+        if (i < 20)
+            buf_printf(&text, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1,
+                i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        buf_printf(&deep, "a%d: &a%d [*a%d]\n", i, i, i - 1);
+    }
+    error *err = yaml_parse(buf_span(&text), "t.yaml", &documents, &places);
+    assert_non_null(err);
+    assert_non_null(strstr(error_text(err), "stand for too much"));
+    error_free(err);
+    err = yaml_parse(buf_span(&deep), "t.yaml", &documents, &places);
+    assert_non_null(err);
+    assert_string_equal(error_text(err), "this is nested too deep");
+    error_free(err);
+    buf_free(&text);
+    buf_free(&deep);
 }
 
 static void a_file_may_hold_several_documents_or_none(void **state) {
@@ -204,6 +241,7 @@ int main(void) {
         cmocka_unit_test(a_plain_scalar_is_only_what_json_would_take_it_for),
         cmocka_unit_test(faulty_yaml_is_refused_with_its_place),
         cmocka_unit_test(nesting_beyond_the_limit_is_refused_without_a_crash),
+        cmocka_unit_test(aliases_that_stand_for_too_much_are_refused),
         cmocka_unit_test(a_file_may_hold_several_documents_or_none),
         cmocka_unit_test(every_value_has_its_place_and_lends_it_to_what_is_inside),
         cmocka_unit_test(what_is_written_is_read_back_the_same),
