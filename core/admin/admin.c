@@ -4,6 +4,7 @@
 #include "core/admin/call.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/flow/estate_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,10 +240,32 @@ static void call_free(void *owner, http_outcome outcome) {
     free(c);
 }
 
+/* The collection that a path names something of, "" when it is none. */
+static span collection_of(const call *c) {
+    span rest = span_of(c->route->pattern), name;
+    if (!span_starts(rest, SPAN("/api/v1/"))) return SPAN("");
+    rest = span_make(rest.data + 8, rest.len - 8);
+    if (!memchr(rest.data, '*', rest.len)) return SPAN("");
+    span_split(&rest, '/', &name);
+    if (!span_is(name, "*")) return name;
+    return estate_settings(c->parts[0]) ? span_of(c->parts[0]) : SPAN("");
+}
+
+/* Whoever names what is not there is told where the names are. */
+static error *tell_names(const call *c, error *take) {
+    span collection = collection_of(c);
+    if (!take || error_code_of(take) != ERROR_NOT_FOUND || !collection.len || strchr(error_text(take), ';'))
+        return take;
+    error *err = error_new(ERROR_NOT_FOUND, "%s; GET /api/v1/%.*s lists what there is", error_text(take),
+        (int)collection.len, collection.data);
+    error_free(take);
+    return err;
+}
+
 static void run(void *context) {
     call *c = context;
     http_response *response = NULL;
-    error *err = c->route->handle(c, &response);
+    error *err = tell_names(c, c->route->handle(c, &response));
     if (err && error_code_of(err) == ERROR_INTERNAL) log_error("admin API: %s", error_text(err));
     if (err) response = http_problem_from_error(err, NULL);
     http_respond(c->request, response);

@@ -38,7 +38,7 @@ static error *check_kind(const char *kind) {
         count++;
     const char *near = settings_nearest(kind, estate_kind_names, count);
     return near ? error_new(ERROR_NOT_FOUND, "there is no \"%s\"; did you mean \"%s\"?", kind, near)
-                : error_new(ERROR_NOT_FOUND, "there is no \"%s\"", kind);
+                : error_new(ERROR_NOT_FOUND, "there is no \"%s\"; /api/v1/openapi.json tells what there is", kind);
 }
 
 /* Connections are shown with how they fare. */
@@ -75,6 +75,10 @@ static error *show(call *c, const char *kind, const char *name, int status, http
     json_t *body = NULL;
     int64_t revision = 0;
     error *err = store_object(c->admin->options.store, kind, name, &body, &revision);
+    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
+        error_free(err);
+        return error_new(ERROR_NOT_FOUND, "there is no \"%s\" among the %s", name, kind);
+    }
     if (err) return err;
     spread_details(body);
     json_object_set_new(body, "revision", json_integer(revision));

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NAME_ROOM = 1200, SECRET_BYTES_MAX = 256 * 1024, FINGERPRINT_DIGITS = 16, HASH_DIGITS = 12 };
+enum { NAME_ROOM = 1200, SECRET_BYTES_MAX = 256 * 1024, FINGERPRINT_DIGITS = 16, HASH_DIGITS = 12, USERS_TOLD = 5 };
 
 struct config {
     config_options options;
@@ -314,7 +314,11 @@ static error *check_source(change_plan *plan, const char *kind, const char *name
     const config_options *options = &plan->c->options;
     if (strcmp(kind, "scripts") != 0 || !options->check_script) return NULL;
     error *err = options->check_script(options->context, name, json_get_span(body, "source"));
-    fault_list_add(plan->faults, error_at(error_wrap(err, "source"), "/scripts/%s/source", name));
+    if (!err) return NULL;
+    /* The line of the source stands in the text: a place of the script's own would hide which object is meant. */
+    error *fault = error_new(error_code_of(err), "source: %s", error_text(err));
+    fault_list_add(plan->faults, error_at(fault, "/scripts/%s/source", name));
+    error_free(err);
     return NULL;
 }
 
@@ -527,6 +531,21 @@ error *config_put(config *c, const char *kind, const char *name, const json_t *b
     return err;
 }
 
+/* The configuration was sound before, so that its faults without the object are where the object is named. */
+static error *still_used(const char *place, const fault_list *faults) {
+    buf users = BUF_MAX(8192);
+    size_t most = faults->count < USERS_TOLD ? faults->count : USERS_TOLD;
+    for (size_t i = 0; i < most; i++) {
+        const char *where = error_where(faults->faults[i]);
+        buf_printf(&users, "%s%s", i ? ", " : "", *where == '/' ? where + 1 : where);
+    }
+    if (faults->count > most) buf_printf(&users, " and %zu more places", faults->count - most);
+    error *err = error_new(
+        ERROR_CONFLICT, "%s cannot go while it is used by %s; change or remove that first", place, buf_text(&users));
+    buf_free(&users);
+    return err;
+}
+
 error *config_remove(
     config *c, const char *kind, const char *name, int64_t expected, const char *who, fault_list *faults) {
     const config_request request = {.who = who, .dry_run = false, .prune = false};
@@ -544,6 +563,7 @@ error *config_remove(
         } else {
             plan_remove(&plan, stored);
             err = carry_out(&plan);
+            if (!err && faults->count > 0) err = still_used(place, faults);
         }
         finish(&plan);
     }

@@ -141,6 +141,46 @@ test("AU-19: an unknown setting is refused by name, with the nearest known one",
   assert.match(answer.body.errors[0].detail, /did you mean "x12_id"/);
 });
 
+test("an object that others use cannot go, and who uses it is told; what is not there is told with where the names are", async () => {
+  await appliance.apply({
+    connections: [{name: "used", kind: "file", directory: join(appliance.directory, "used")}],
+    flows: ["a", "b"].map((name) => ({name: `uses-${name}`, from: {connection: "used"}, to: [{connection: "used", path: "x/{filename}"}], enabled: false})),
+  });
+  const kept = await appliance.api("DELETE", "/api/v1/connections/used");
+  assert.equal(kept.status, 409);
+  assert.equal(kept.body.type, "/problems/conflict");
+  assert.match(kept.body.detail, /^connections\/used cannot go while it is used by flows\/uses-a\/from\/connection, .*flows\/uses-b.*; change or remove that first$/);
+  assert.equal((await appliance.api("GET", "/api/v1/connections/used")).status, 200);
+  for (const name of ["flows/uses-a", "flows/uses-b", "connections/used"]) assert.equal((await appliance.api("DELETE", `/api/v1/${name}`)).status, 204);
+  for (const [method, path, told] of [
+    ["GET", "/api/v1/connections/used", /^there is no "used" among the connections; GET \/api\/v1\/connections lists what there is$/],
+    ["DELETE", "/api/v1/connections/used", /^there is no "used" among the connections; GET \/api\/v1\/connections lists/],
+    ["POST", "/api/v1/connections/used/send", /; GET \/api\/v1\/connections lists/],
+    ["GET", "/api/v1/messages/01a22f14-0000-7000-8000-000000000000", /^no message 01a22f14.*; GET \/api\/v1\/messages lists what there is$/],
+    ["GET", "/api/v1/messages/nonsense/payload", /; GET \/api\/v1\/messages lists/],
+    ["GET", "/api/v1/users/nobody", /; GET \/api\/v1\/users lists/],
+    ["GET", "/api/v1/bananas", /"bananas"; \/api\/v1\/openapi.json tells what there is$/],
+    ["GET", "/api/v1/bananas/b", /"bananas"; \/api\/v1\/openapi.json tells what there is$/],
+  ]) {
+    const answer = await appliance.api(method, path);
+    assert.equal(answer.status, 404, path);
+    assert.equal(answer.body.type, "/problems/not-found");
+    assert.match(answer.body.detail, told);
+  }
+});
+
+test("a script that does not compile is a fault of its object, and of its file", async () => {
+  const answer = await appliance.api("PUT", "/api/v1/scripts/wrong", {source: "local x\nreturn = {}"});
+  assert.equal(answer.status, 422);
+  assert.equal(answer.body.errors[0].pointer, "/scripts/wrong/source");
+  assert.match(answer.body.errors[0].detail, /^source: wrong\.lua:2: unexpected symbol/);
+  mkdirSync(join(appliance.directory, "wrong/scripts"), {recursive: true});
+  writeFileSync(join(appliance.directory, "wrong/scripts/wrong.lua"), "local x\nreturn = {}");
+  const applied = appliance.run("apply", join(appliance.directory, "wrong"));
+  assert.equal(applied.code, 1);
+  assert.match(applied.err, /wrong\/scripts\/wrong\.lua.*: scripts\/wrong\/source: source: wrong\.lua:2: unexpected/);
+});
+
 test("apply on a faulty estate names file, line and setting, and changes nothing", async () => {
   const folder = join(appliance.directory, "faulty");
   mkdirSync(folder, {recursive: true});
