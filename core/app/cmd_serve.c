@@ -87,6 +87,21 @@ static void warn_of_variables(void) {
     fault_list_free(&told);
 }
 
+/* The flags, and the settings that they go before. */
+static const struct {
+    const char *flag, *setting;
+} flags[] = {{"data", "data"}, {"public", "listen.public"}, {"admin", "listen.admin"}, {"log-level", "log.level"},
+    {"log-format", "log.format"}};
+
+static void take_flags(const command_line *line, json_t *configuration, fault_list *faults) {
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const char *text = command_text(line, flags[i].flag, NULL);
+        char source[32];
+        snprintf(source, sizeof source, "--%s", flags[i].flag);
+        if (text) configuration_set(configuration, flags[i].setting, text, source, faults);
+    }
+}
+
 static int run_serve(const command_line *line) {
     nursery *n = NULL;
     json_t *configuration = NULL;
@@ -97,6 +112,7 @@ static int run_serve(const command_line *line) {
     error *err = nursery_start(&n);
     if (err) return command_failed(err);
     configuration_load(command_text(line, "config", NULL), &configuration, &faults);
+    if (configuration) take_flags(line, configuration, &faults);
     int code = EXIT_IMPOSSIBLE;
     if (faults.count > 0) {
         code = faulty_settings(&faults);
@@ -113,7 +129,12 @@ static int run_serve(const command_line *line) {
 }
 
 static const option_spec serve_options[] = {
-    {"config", 'c', "FILE", "Settings file; without it banyan.yaml here or /etc/banyan/banyan.yaml"}, {.name = NULL}};
+    {"config", 'c', "FILE", "Settings file; without it banyan.yaml here or /etc/banyan/banyan.yaml"},
+    {"data", 0, "DIR", "The data directory; clients on this machine find it by BANYAN_DATA"},
+    {"public", 0, "HOST:PORT", "Where the facade, /as2 and /docs listen (127.0.0.1:8080)"},
+    {"admin", 0, "HOST:PORT", "Where the admin UI and API listen (127.0.0.1:8081)"},
+    {"log-level", 0, "LEVEL", "debug, info, warning or error (info)"},
+    {"log-format", 0, "FORMAT", "text or json (text)"}, {.name = NULL}};
 
 const command serve_commands[] = {
     {.name = "serve",
@@ -122,7 +143,7 @@ const command serve_commands[] = {
         .details =
             "Opens the data directory (made when missing), starts the workers and both listeners, and runs until "
             "SIGTERM or SIGINT. The first start makes an administrator and shows the password once. "
-            "`banyan help settings` lists what can be set.",
+            "`banyan help settings` lists what can be set; options go before the environment, that before the file.",
         .options = serve_options,
         .run = run_serve},
     {.name = NULL},

@@ -9,6 +9,7 @@
 #include "core/base/memory.h"
 #include "core/base/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -216,8 +217,11 @@ static int dispatch(int argc, char **argv) {
 int commands_main(int argc, char **argv) {
     int code = dispatch(argc, argv);
     /* A full disk or a closed pipe must not look like success. */
+    errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "banyan: cannot write the standard output\n");
+        /* Of an earlier write only that it failed is known. */
+        fprintf(stderr, "banyan: cannot write standard output: %s; what is there is not whole\n",
+            errno ? strerror(errno) : "an earlier write failed");
         if (code == EXIT_DONE) code = EXIT_IMPOSSIBLE;
     }
     return code;

@@ -225,27 +225,43 @@ static char *full_text(const error *fault) {
     return xasprintf("%.*s%s%s", (int)group, where + 1, named ? "." : ": ", text);
 }
 
-/* A variable is checked alone first, so that its fault names the variable and not a file. */
+/* What does not come from the file is checked alone first, so that its fault names where it does come from. */
+static void take_text(json_t *configuration, const char *group, const setting *s, const char *text, const char *source,
+    fault_list *faults) {
+    setting alone[] = {*s, {.name = NULL}};
+    fault_list found = {NULL, 0};
+    json_t *object = json_object();
+    json_object_set_new(object, s->name, value_of(s, text));
+    settings_check(alone, object, "", &found);
+    json_t *grouped = group && found.count == 0 ? json_pack("{s:O}", group, object) : NULL;
+    if (grouped) check_addresses(grouped, &found);
+    json_decref(grouped);
+    for (size_t i = 0; i < found.count; i++)
+        fault_list_add(faults, error_at(error_new(ERROR_INVALID, "%s", error_text(found.faults[i])), "%s", source));
+    json_object_update(group_object(configuration, group), object);
+    fault_list_free(&found);
+    json_decref(object);
+}
+
 static void take_variable(json_t *configuration, const char *group, const setting *s, fault_list *faults) {
     char *variable = configuration_variable(group, s->name);
     const char *text = getenv(variable);
-    if (text && *text) {
-        setting alone[] = {*s, {.name = NULL}};
-        fault_list found = {NULL, 0};
-        json_t *object = json_object();
-        json_object_set_new(object, s->name, value_of(s, text));
-        settings_check(alone, object, "", &found);
-        json_t *grouped = group && found.count == 0 ? json_pack("{s:O}", group, object) : NULL;
-        if (grouped) check_addresses(grouped, &found);
-        json_decref(grouped);
-        for (size_t i = 0; i < found.count; i++)
-            fault_list_add(
-                faults, error_at(error_new(ERROR_INVALID, "%s", error_text(found.faults[i])), "%s", variable));
-        json_object_update(group_object(configuration, group), object);
-        fault_list_free(&found);
-        json_decref(object);
-    }
+    if (text && *text) take_text(configuration, group, s, text, variable, faults);
     free(variable);
+}
+
+void configuration_set(
+    json_t *configuration, const char *name, const char *text, const char *source, fault_list *faults) {
+    span rest = span_of(name), group = {NULL, 0};
+    if (strchr(name, '.')) span_split(&rest, '.', &group);
+    for (const setting *s = configuration_settings; s->name; s++) {
+        if (!group.data && !s->nested && strcmp(s->name, name) == 0)
+            take_text(configuration, NULL, s, text, source, faults);
+        for (const setting *inner = s->nested; group.data && inner && inner->name; inner++) {
+            if (span_is(group, s->name) && span_is(rest, inner->name))
+                take_text(configuration, s->name, inner, text, source, faults);
+        }
+    }
 }
 
 static void take_environment(json_t *configuration, fault_list *faults) {

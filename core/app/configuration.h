@@ -18,6 +18,11 @@ extern const setting configuration_settings[];
  * NULL then, else a new reference. */
 void configuration_load(const char *path, json_t **configuration, fault_list *faults);
 
+/* Puts `text` in the place of what the setting `name` ("listen.public") has, as a flag of the command line does; a
+ * fault names `source` ("--public"). */
+void configuration_set(
+    json_t *configuration, const char *name, const char *text, const char *source, fault_list *faults);
+
 /* A line for people on every variable of the environment that begins with BANYAN_ and means nothing to the program:
  * most often a setting with a slip in its name. Those that Kubernetes sets for a service named banyan are left out. */
 void configuration_unknown_variables(fault_list *told);

@@ -319,6 +319,26 @@ static void the_environment_overrides_the_file(void **state) {
     json_decref(c);
 }
 
+static void a_flag_goes_before_the_environment_and_its_fault_names_it(void **state) {
+    (void)state;
+    fault_list faults = {NULL, 0};
+    assert_null(io_write_file("banyan.yaml", SPAN("data: from-file\nlisten: {public: 127.0.0.1:1}\n")));
+    setenv("BANYAN_PUBLIC", "127.0.0.1:2", 1);
+    json_t *c = load(NULL);
+    configuration_set(c, "data", "from-flag", "--data", &faults);
+    configuration_set(c, "listen.public", "127.0.0.1:3", "--public", &faults);
+    configuration_set(c, "log.level", "debug", "--log-level", &faults);
+    assert_int_equal(faults.count, 0);
+    assert_string_equal(configuration_data(c), "from-flag");
+    assert_string_equal(configuration_text(c, "listen.public"), "127.0.0.1:3");
+    assert_string_equal(configuration_text(c, "log.level"), "debug");
+    configuration_set(c, "listen.admin", "nonsense", "--admin", &faults);
+    assert_int_equal(faults.count, 1);
+    assert_string_equal(error_where(faults.faults[0]), "--admin");
+    fault_list_free(&faults);
+    json_decref(c);
+}
+
 static void faults_of_the_configuration_name_their_place(void **state) {
     (void)state;
     static const struct {
@@ -364,6 +384,7 @@ int main(void) {
         IN_DIRECTORY(completion_in_bash_offers_what_may_follow),
         IN_DIRECTORY(without_file_and_environment_the_defaults_serve),
         IN_DIRECTORY(the_environment_overrides_the_file),
+        IN_DIRECTORY(a_flag_goes_before_the_environment_and_its_fault_names_it),
         IN_DIRECTORY(faults_of_the_configuration_name_their_place),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
