@@ -1,10 +1,14 @@
 /* core/script/json_decode.c: JSON text to Lua values; see values.h.
  *
  * Written by hand on Lua's stack rather than through jansson, which would turn 19.99 into a double and copy everything
- * twice. Whole numbers are Lua integers (beyond 64 bits: decimals), all others decimals: no digit is lost.
+ * twice. Whole numbers are Lua integers (beyond 64 bits: decimals), all others decimals: no digit is lost. Only what
+ * an exponent puts beyond the 36 digits of a decimal, 1e147, is a float.
  */
 #include "core/script/json_text.h"
 #include "core/script/values.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 enum {
     ELEMENTS_WAITING = 24, /* of an array, on Lua's stack, so that the table is made in its size: most are small */
@@ -153,6 +157,19 @@ static bool take_fraction(decoder *d) {
     return true;
 }
 
+/* The float nearest to a number with an exponent; false, pushing nothing, when there is none. */
+static bool push_nearest(decoder *d, span text) {
+    char digits[64];
+    bool has_exponent = memchr(text.data, 'e', text.len) || memchr(text.data, 'E', text.len);
+    if (!has_exponent || text.len >= sizeof digits) return false;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    double nearest = strtod(digits, NULL);
+    if (!isfinite(nearest)) return false;
+    lua_pushnumber(d->L, nearest);
+    return true;
+}
+
 static bool push_exact(decoder *d, span text) {
     decimal exact;
     error *err = decimal_parse(text, &exact);
@@ -161,6 +178,7 @@ static bool push_exact(decoder *d, span text) {
         return true;
     }
     error_free(err);
+    if (push_nearest(d, text)) return true;
     d->at = text.data;
     return fail(d, "a number has more than 36 digits");
 }

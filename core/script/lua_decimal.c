@@ -294,6 +294,16 @@ static void make_metatable(lua_State *L) {
     value_keep_kind(L, KIND_DECIMAL);
 }
 
+/* The fewest digits that read as this number again. */
+static void push_shortest(lua_State *L, double number) {
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number) break;
+    }
+    lua_pushstring(L, text);
+}
+
 bool value_push_text(lua_State *L, int index) {
     char digits[DECIMAL_TEXT_SIZE];
     const decimal *box = value_decimal(L, index);
@@ -318,9 +328,7 @@ bool value_push_text(lua_State *L, int index) {
     if (err) { /* too large or too small for digits alone; infinities and NaN have no text */
         error_free(err);
         if (!isfinite(lua_tonumber(L, index))) return false;
-        char exponential[40];
-        snprintf(exponential, sizeof exponential, "%.17g", lua_tonumber(L, index));
-        lua_pushstring(L, exponential);
+        push_shortest(L, lua_tonumber(L, index));
         return true;
     }
     lua_pushstring(L, decimal_text(value, digits));
