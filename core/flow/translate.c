@@ -213,10 +213,23 @@ static error *pass_through(translation *t, const payload_view *view) {
     return err;
 }
 
+/* "850 0002": which document of several is meant; "" when there is no doubt. */
+static void name_document(const translation *t, char name[REASON_ROOM]) {
+    name[0] = '\0';
+    if (!t->facts || json_get_integer(t->message, "document_count", 0) < 2) return;
+    if (json_get_integer(t->w->job->detail, "document", -1) < 0) return;
+    snprintf(name, REASON_ROOM, "%s %s", json_get_text(t->facts, "type", "?"), json_get_text(t->facts, "control", ""));
+}
+
 static error *conclude(translation *t) {
-    char text[REASON_ROOM];
+    char text[REASON_ROOM], document[REASON_ROOM], whole[2 * REASON_ROOM + 4];
     work *w = t->w;
     const char *id = w->job->message, *rejected = translate_rejection(t->outcome, text, sizeof text);
+    name_document(t, document);
+    if (rejected && *document) {
+        snprintf(whole, sizeof whole, "%s: %s", document, text);
+        rejected = whole;
+    }
     call_events(t->change, t);
     translate_log_events(t->change, id, t->outcome);
     store_set_facts(t->change, id, t->flow->name, NULL, json_get_text(t->outcome, "script", NULL));
@@ -270,9 +283,11 @@ error *work_translate(work *w) {
         payload_view_close(&view);
     }
     if (t.change) store_change_free(t.change);
+    char document[REASON_ROOM];
+    name_document(&t, document);
     frame_clear(&t.reply);
     json_decref(t.outcome);
     json_decref(t.answers);
     json_decref(t.message);
-    return error_wrap(err, "flow %s", name);
+    return error_wrap(err, "flow %s%s%s", name, *document ? ", " : "", document);
 }
