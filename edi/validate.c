@@ -250,6 +250,9 @@ static void begin_interchange(edi_validator *v) {
         i->receiver.id, i->control);
     check_duplicate(v, &v->interchanges, key, i->control, EDI_FAULT_INTERCHANGE_DUPLICATE,
         "this file for the same sender and receiver");
+    if (!v->options.repeated || strcmp(v->options.repeated, i->control) != 0) return;
+    edi_fault *fault = add(v, EDI_FAULT_INTERCHANGE_DUPLICATE, 0, (span){NULL, 0});
+    snprintf(fault->text, sizeof fault->text, "the control number %s came before", i->control);
 }
 
 /* GS04 and the date before 004010: six digits are right there, customary after. */

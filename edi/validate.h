@@ -19,6 +19,7 @@ typedef struct edi_validate_options {
     bool envelope_only;       /* no schemas of documents */
     bool places_only;         /* which place each segment takes, and the reader's faults; values are not looked at */
     bool thorough;            /* no short cuts; the same verdicts, slower: for tests */
+    const char *repeated;     /* control number of interchanges that came in another file before; NULL: none did */
 } edi_validate_options;
 
 edi_validator *edi_validator_new(span file, edi_library *library, const edi_validate_options *options);

@@ -69,6 +69,7 @@ static void build_partner(builder *b, const json_t *body, const char *path) {
         .edifact_id = build_text(body, "edifact_id"),
         .certificates = json_get_array(body, "certificates"),
         .schemas = json_get_array(body, "schemas"),
+        .once = strcmp(build_text(body, "duplicate_interchanges"), "reject") == 0,
         .schemas_key = schemas_key(b, json_get_array(body, "schemas")),
     };
     for (size_t i = 0; i < b->e->partner_count; i++) {

@@ -23,6 +23,7 @@ typedef struct estate_partner {
     const char *name, *as2_id, *x12_id, *edifact_id;
     const json_t *certificates; /* array of names, may be NULL */
     const json_t *schemas;      /* array of names; NULL: what is built in holds as it is */
+    bool once;                  /* an interchange number that comes again with another content is refused */
     const char *schemas_key;    /* names and hashes of them: the same key, the same definitions; NULL without */
 } estate_partner;
 

@@ -45,6 +45,12 @@ static const setting partner_settings[] = {
         .type = SETTING_NAMES,
         .reference = "schemas",
         .help = "Its guides: what its documents are held against, laid over the built-in definitions in this order."},
+    {.name = "duplicate_interchanges",
+        .type = SETTING_CHOICE,
+        .choices = "accept reject",
+        .fallback = "accept",
+        .help = "What becomes of an interchange whose control number came before with another content; the same bytes "
+                "are never processed twice."},
     {.name = "contacts", .type = SETTING_TEXTS, .help = "Whom to ask."},
     {.name = NULL},
 };

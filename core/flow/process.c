@@ -6,6 +6,7 @@
 #include "core/base/crash.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "core/flow/interchange.h"
 #include "core/flow/outgoing.h"
 #include "core/flow/work.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REASON_ROOM = 512, KEY_ROOM = 512, WHOLE_BYTES_MAX = 128 * 1024 * 1024, HEAD_BYTES = 4096, WHOLE = -1 };
+enum { REASON_ROOM = 512, CONTROL_ROOM = 64, WHOLE_BYTES_MAX = 128 * 1024 * 1024, HEAD_BYTES = 4096, WHOLE = -1 };
 
 typedef struct processing {
     work *w;
@@ -28,7 +29,9 @@ typedef struct processing {
     json_t *passed; /* flow without a script → documents that it takes, by their number */
     json_t *closed; /* ids of documents that an acknowledgement in this message has answered */
     size_t jobs, refused;
-    char reason[REASON_ROOM]; /* of the first refusal, or a remark; "": none */
+    char
+        repeated[CONTROL_ROOM]; /* control number of the interchange that is refused because it came before; "": none */
+    char reason[REASON_ROOM];   /* of the first refusal, or a remark; "": none */
 } processing;
 
 static const char *message_id(const processing *p) {
@@ -328,6 +331,27 @@ static void pass_on(processing *p) {
     }
 }
 
+/* An operator ordered it: what came before does not matter. */
+static bool is_again(const processing *p) {
+    return json_get_bool(p->w->job->detail, "again", false);
+}
+
+/* Does the partner want each number once, and had it already? The same bytes are no slip of his: they come to be known
+ * as a duplicate when this is committed. */
+static error *check_repeated(processing *p) {
+    char other[ID_SIZE], text[REASON_ROOM];
+    if (!p->partner || !p->partner->once || is_again(p)) return NULL;
+    error *err = interchange_find_repeated(p->w->engine->options.store, document_at(p, 0), p->message, other);
+    if (err || !other[0]) return err;
+    snprintf(p->repeated, sizeof p->repeated, "%s", json_get_text(document_at(p, 0), "interchange_control", ""));
+    snprintf(text, sizeof text,
+        "interchange %s came before with another content, as message %s, and %s may send each number "
+        "once; if it is meant, have it sent under a new number, or resend this message",
+        p->repeated, other, p->partner->name);
+    refuse(p, "repeated", text);
+    return NULL;
+}
+
 /* One document, with every flow that takes it. */
 static error *route_document(processing *p, size_t i, bool *acknowledged) {
     char text[REASON_ROOM], why[REASON_ROOM];
@@ -339,7 +363,10 @@ static error *route_document(processing *p, size_t i, bool *acknowledged) {
     error *err = NULL;
     store_add_document(p->change, &row);
     if (refuse_envelope(p, found, type)) return NULL;
-    if (!valid) {
+    bool repeated = *p->repeated && strcmp(json_get_text(found, "interchange_control", ""), p->repeated) == 0;
+    if (repeated) {
+        valid = false;
+    } else if (!valid) {
         snprintf(text, sizeof text, "%s %s: %s", type, control ? control : "", first_fault(p, control, why));
         refuse(p, "invalid", text);
     }
@@ -429,7 +456,9 @@ static error *send_acknowledgement(processing *p, const estate_flow *flow, json_
     json_t *head = NULL;
     frame reply;
     error *err = call_translator(p->w->engine->options.pool, &p->w->scope, OPERATION_ACKNOWLEDGE,
-        json_pack("{s:s, s:O}", "kind", flow->acknowledge, "types", types), &p->payload, &reply, &head);
+        json_pack("{s:s, s:O, s:s?}", "kind", flow->acknowledge, "types", types, "repeated",
+            *p->repeated ? p->repeated : NULL),
+        &p->payload, &reply, &head);
     if (err) return error_wrap(err, "cannot make the %s", flow->acknowledge);
     if (!json_get_bool(head, "nothing", false)) err = add_acknowledgement(p, flow, head, &reply);
     json_decref(head);
@@ -459,25 +488,15 @@ static error *send_acknowledgements(processing *p) {
 /* The same interchange from the same sender with the same bytes is processed once; others only share a number, which
  * is a mistake of its sender that people should see. */
 static error *claim_interchange(processing *p) {
-    const json_t *first = document_at(p, 0);
-    const char *control = first ? json_get_text(first, "interchange_control", NULL) : NULL;
     char other[ID_SIZE], text[REASON_ROOM];
-    if (!control || p->refused > 0 || json_get_bool(p->w->job->detail, "again", false)) return NULL;
-    char *number = xasprintf("%s|%s|%s|%s|", json_get_text(first, "standard", ""), json_get_text(first, "sender", ""),
-        json_get_text(first, "receiver", ""), control);
-    char *key = xasprintf("%s%s", number, json_get_text(p->message, "sha256", ""));
-    error *err = store_claimed_below(p->w->engine->options.store, "interchange", number, other);
-    if (!err && strcmp(other, message_id(p)) != 0) {
-        snprintf(text, sizeof text, "interchange %s came before with another content, as message %s", control, other);
+    if (p->refused > 0 || is_again(p)) return NULL;
+    error *err = interchange_find_other(p->w->engine->options.store, document_at(p, 0), p->message, other);
+    if (!err && other[0]) {
+        snprintf(text, sizeof text, "interchange %s came before with another content, as message %s",
+            json_get_text(document_at(p, 0), "interchange_control", ""), other);
         remark(p, text);
     }
-    if (err && error_code_of(err) == ERROR_NOT_FOUND) {
-        error_free(err);
-        err = NULL;
-    }
-    store_claim_key(p->change, "interchange", key, message_id(p));
-    free(number);
-    free(key);
+    interchange_claim(p->change, document_at(p, 0), p->message, p->partner && p->partner->once);
     return err;
 }
 
@@ -514,11 +533,24 @@ static error *note_duplicate(processing *p, const char *original) {
     return store_commit(p->w->engine->options.store, change, NULL);
 }
 
+/* The bytes came before; or another content under a number that comes once, and was just being taken: then the next
+ * look finds it. */
+static error *settle_conflict(processing *p, const char *original) {
+    json_t *first = NULL;
+    error *err = store_message_json(p->w->engine->options.store, original, &first);
+    if (err) return err;
+    bool same = strcmp(json_get_text(first, "sha256", ""), json_get_text(p->message, "sha256", "")) == 0;
+    json_decref(first);
+    return same ? note_duplicate(p, original)
+                : error_new(ERROR_UNREACHABLE, "message %s with the same interchange number is being taken", original);
+}
+
 static error *decide(processing *p) {
     bool acknowledged = false;
     error *err = NULL;
     p->partner = find_partner(p);
-    err = acknowledge_all(p);
+    err = check_repeated(p);
+    if (!err && !*p->repeated) err = acknowledge_all(p);
     for (size_t i = 0; i < document_count(p) && !err; i++)
         err = route_document(p, i, &acknowledged);
     if (!err) pass_on(p);
@@ -534,7 +566,7 @@ static error *decide(processing *p) {
     crash_point("process.commit.after");
     if (!err || !result.conflict[0]) return err;
     error_free(err);
-    return note_duplicate(p, result.conflict);
+    return settle_conflict(p, result.conflict);
 }
 
 error *work_process(work *w) {

@@ -195,6 +195,7 @@ error *inspect_acknowledge(span bytes, const json_t *wish, edi_library *library,
         .time = time,
         .control = next_number,
         .control_context = &n,
+        .validate = {.repeated = json_get_text(wish, "repeated", NULL)},
     };
     error *err = edi_acknowledge(bytes, library, &options, out, &result);
     free(types);

@@ -108,6 +108,64 @@ test("an interchange number that comes again with another content goes on, with 
   assert.equal(third.message.status, "duplicate");
 });
 
+test("a partner who may send each interchange number once is refused another content under it, by TA1 or CONTRL", async () => {
+  const partner = {name: "acme", x12_id: "01:123456789", edifact_id: "4012345000009:14"};
+  await appliance.apply({partners: [{...partner, duplicate_interchanges: "reject"}]});
+  const first = await exchange("once-1.edi", text(orders(125)));
+  const second = await exchange("once-2.edi", text(orders(125)).replace("PO1*1*10", "PO1*1*11"));
+  const third = await exchange("once-3.edi", text(orders(125)));
+  const before = await exchange("once-4.edi", text(orders(122)).replace("PO1*1*10", "PO1*1*12"));
+  assert.equal(first.message.status, "completed");
+  assert.equal(second.message.status, "rejected");
+  assert.match(second.message.reason, new RegExp(`^interchange 000000125 came before with another content, as message ${first.message.id}, and acme may send each number once; `));
+  assert.equal(second.passed, "");
+  assert.equal(second.answers, 1);
+  assert.match(second.answer, /TA1\*000000125\*260115\*0930\*R\*025~/);
+  assert.doesNotMatch(second.answer, /AK9/);
+  assert.equal(third.message.status, "duplicate");
+  assert.equal(before.message.status, "rejected", "what came before the setting counts too");
+  assert.equal((await exchange("once-5.edi", edifact(126, ["UNZ+1+126"]))).message.status, "completed");
+  const other = await exchange("once-6.edi", edifact(126, ["UNZ+1+126"]).replace("QTY+21:12", "QTY+21:13"));
+  assert.equal(other.message.status, "rejected");
+  assert.match(other.answer, /UCI\+126\+4012345000009:14\+BANYAN:14\+4\+26/);
+  const again = await appliance.api("POST", `/api/v1/messages/${second.message.id}/resend`);
+  await appliance.message("what is meant goes on by hand", (m) => m.id === again.body.id && m.status === "completed");
+  await appliance.apply({partners: [partner]});
+});
+
+test("a script that rejects or stumbles over one document of several is told with that document; the others go on", async () => {
+  mkdirSync(folder("picky"));
+  await appliance.apply({
+    scripts: [{name: "picky", source: `local M = {}
+function M.translate(m)
+  local po = m.edi:text("BEG", 3)
+  if po == "PO150-2" then reject("not this one", {segment = "BEG"}) end
+  if po == "PO151-1" then error("no such thing") end
+  if po:find("PO152") then reject("none at all") end
+  return {body = po, filename = po .. ".txt"}
+end
+return M`}],
+    connections: [{name: "picky", kind: "file", directory: folder("picky"), partner: "acme", station: "us"}],
+    flows: [{name: "picky", from: {connection: "picky"}, script: "picky", to: [{connection: "out", path: "{filename}"}], retry: {attempts: 1}}],
+  });
+  const outcome = async (control, segments = orders(control)) => {
+    const name = `picky-${control}.edi`;
+    writeFileSync(folder(`picky/.${name}`), text(segments));
+    renameSync(folder(`picky/.${name}`), folder(`picky/${name}`));
+    return await appliance.message(name, (m) => m.filename === name && ["completed", "rejected", "failed"].includes(m.status));
+  };
+  const rejected = await outcome(150);
+  assert.equal(rejected.status, "rejected");
+  assert.equal(rejected.reason, "850 0002: not this one (segment BEG)");
+  await until("the other goes on", () => existsSync(folder("out/PO150-1.txt")));
+  assert.match((await outcome(151)).reason, /flow picky, 850 0001: .*no such thing/);
+  await until("the other goes on", () => existsSync(folder("out/PO151-2.txt")));
+  const one = orders(152);
+  one.splice(7, 5, "GE*1*152");
+  one.splice(8, 1);
+  assert.equal((await outcome(152, one)).reason, "none at all", "where there is one document there is no doubt");
+});
+
 test("an EDIFACT interchange that CONTRL refuses does not go on", async () => {
   for (const [i, trailer] of [[[]], [["UNZ+1+999"]], [["UNZ+2+132"]]].entries()) {
     const control = 130 + i;
