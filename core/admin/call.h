@@ -47,6 +47,8 @@ typedef struct shape {
 } shape;
 
 const shape *admin_shape(const route *r);
+
+enum { HISTORY_HOURS_MAX = 24 * 366 }; /* of /stats/history */
 /* {"message": {...}, "stations": {...}}: new reference. */
 json_t *openapi_schemas(void);
 

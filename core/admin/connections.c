@@ -30,6 +30,8 @@ error *connection_send(call *c, http_response **response) {
     c->spill = NULL;
     error *err = spill ? payload_finish(spill, &bytes)
                        : payload_of(c->admin->options.store, body.data ? body : SPAN(""), &bytes);
+    if (!err && wanted && !posting.incoming && strcmp(wanted, "out") != 0)
+        err = error_at(error_new(ERROR_INVALID, "\"%s\" is no direction: it is in or out", wanted), "?direction");
     if (!err) err = engine_post(c->admin->options.engine, &posting, &bytes, id);
     if (!err) err = store_message_json(c->admin->options.store, id, &message);
     if (!err) *response = call_json(202, message);

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { TEXT_ROOM = 512, HOURS_MAX = 24 * 366, LISTED = 200, PREFERENCES_BYTES_MAX = 64 * 1024, ETAG_ROOM = 32 };
+enum { TEXT_ROOM = 512, LISTED = 200, PREFERENCES_BYTES_MAX = 64 * 1024, ETAG_ROOM = 32 };
 
 /* GET /stats/history?hours=24 */
 error *history_show(call *c, http_response **response) {
@@ -15,8 +15,8 @@ error *history_show(call *c, http_response **response) {
     uint64_t hours = 24;
     json_t *history = NULL;
     const char *wanted = call_parameter(c, "hours", text, sizeof text);
-    if (wanted && !span_to_u64(span_of(wanted), 1, HOURS_MAX, &hours))
-        return error_at(error_new(ERROR_INVALID, "the hours must be from 1 to %d", HOURS_MAX), "?hours");
+    if (wanted && !span_to_u64(span_of(wanted), 1, HISTORY_HOURS_MAX, &hours))
+        return error_at(error_new(ERROR_INVALID, "the hours must be from 1 to %d", HISTORY_HOURS_MAX), "?hours");
     error *err = store_history(c->admin->options.store, (int64_t)hours * 3600 * 1000, &history);
     if (!err) *response = call_json(200, history);
     return err;

@@ -39,20 +39,43 @@ static json_t *named(const char *name) {
     return json_pack("{s:o}", "$ref", json_sprintf("#/components/schemas/%s", name));
 }
 
+static json_t *text_like(const char *pattern) {
+    return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern);
+}
+
+static json_t *path_schema(span name) {
+    if (span_is(name, "name")) return text_like("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$");
+    if (span_is(name, "id")) return text_like("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$");
+    if (span_is(name, "version")) return json_pack("{s:s, s:i}", "type", "integer", "minimum", 1);
+    /* A route is "GET /orders/{number}" or "/catalog/\*", a sample is called like a file. */
+    return text_like("^[^\\u0000-\\u001F\\u007F\\\\]+$");
+}
+
 static void add_path_parameters(json_t *list, const char *path) {
     span rest = span_of(path), part;
     while (span_split(&rest, '/', &part)) {
         if (part.len < 3 || part.data[0] != '{') continue;
-        json_array_append_new(list, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", part.data + 1, part.len - 2, "in",
-                                        "path", "required", 1, "schema", "type", "string"));
+        span name = span_make(part.data + 1, part.len - 2);
+        json_array_append_new(list, json_pack("{s:o, s:s, s:b, s:o}", "name", json_from_span(name), "in", "path",
+                                        "required", 1, "schema", path_schema(name)));
     }
 }
 
-static json_t *parameter_schema(span name) {
+static json_t *parameter_schema(const route *r, span name) {
     static const char *const flags[] = {"overdue", "dry_run", "prune", "exchange", "optional"};
     if (span_is(name, "limit")) return json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 1, "maximum", 1000);
-    if (span_is(name, "hours")) return json_pack("{s:s, s:i}", "type", "integer", "minimum", 1);
+    if (span_is(name, "hours"))
+        return json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 1, "maximum", HISTORY_HOURS_MAX);
     if (span_is(name, "direction")) return json_pack("{s:[s, s]}", "enum", "in", "out");
+    if (span_is(name, "since") || span_is(name, "until"))
+        return json_pack("{s:s, s:s}", "type", "string", "format", "date-time");
+    if (span_is(name, "status"))
+        return strstr(r->pattern, "/jobs")
+                   ? json_pack("{s:[s, s, s, s]}", "enum", "ready", "waiting", "leased", "dead")
+                   : json_pack("{s:[s, s, s, s, s, s, s, s]}", "enum", "received", "processing", "waiting", "completed",
+                         "failed", "rejected", "duplicate", "quarantined");
+    if (span_is(name, "after") && strstr(r->pattern, "/audit"))
+        return json_pack("{s:s, s:i}", "type", "integer", "minimum", 1);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (span_is(name, flags[i])) return json_pack("{s:s}", "type", "boolean");
     return json_pack("{s:s}", "type", "string");
@@ -63,10 +86,11 @@ static void add_parameter(json_t *list, span name, const char *in, json_t *take_
         list, json_pack("{s:o, s:s, s:o}", "name", json_from_span(name), "in", in, "schema", take_schema));
 }
 
-static void add_query_parameters(json_t *list, const char *query) {
+static void add_query_parameters(json_t *list, const route *r) {
+    const char *query = admin_shape(r)->query;
     span rest = span_of(query ? query : ""), name;
     while (span_split(&rest, ' ', &name))
-        if (name.len) add_parameter(list, name, "query", parameter_schema(name));
+        if (name.len) add_parameter(list, name, "query", parameter_schema(r, name));
 }
 
 static json_t *content(const char *type, json_t *take_schema) {
@@ -121,7 +145,7 @@ static json_t *operation(const route *r, const char *path, const char *kind) {
     json_t *parameters = json_array(), *text = json_pack("{s:s}", "type", "string");
     bool reads = strcmp(r->method, "GET") == 0;
     add_path_parameters(parameters, path);
-    add_query_parameters(parameters, s->query);
+    add_query_parameters(parameters, r);
     if (s->tagged && !reads) add_parameter(parameters, SPAN("If-Match"), "header", json_incref(text));
     if (s->tagged) add_parameter(parameters, SPAN("If-None-Match"), "header", json_incref(text));
     json_t *one = json_pack(

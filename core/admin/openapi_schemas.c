@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { SECRET_DEPTH_MAX = 8 };
+
 static const struct {
     const char *name, *members;
 } shown[] = {
@@ -86,12 +88,30 @@ static json_t *members_schema(const char *members) {
     return schema;
 }
 
+/* A secret is sent as text, and shown as a mark that may be sent back. Not writeOnly: it is there when it is read. */
+static void describe_secrets(json_t *schema, int depth) {
+    const char *name;
+    json_t *property;
+    if (depth > SECRET_DEPTH_MAX) return;
+    json_object_foreach(json_get_object(schema, "properties"), name, property) {
+        describe_secrets(property, depth + 1);
+        describe_secrets(json_get_object(property, "items"), depth + 1);
+        if (!json_get_bool(property, "writeOnly", false)) continue;
+        json_object_del(property, "writeOnly");
+        json_object_set_new(property, "type", json_pack("[s, s]", "string", "object"));
+        json_object_set_new(property, "properties",
+            json_pack("{s:{s:s, s:s}}", "sealed", "type", "string", "description",
+                "How a secret is shown; sent back, it stays what it is"));
+    }
+}
+
 /* An object as it is shown and sent back: its settings, and what the appliance adds. */
 static json_t *object_schema(const char *kind) {
     json_t *schema = settings_schema(estate_settings(kind));
     json_t *properties = json_object_get(schema, "properties");
     /* A connection has the settings of its adapter besides; a certificate the facts that are told of it. */
     json_object_del(schema, "additionalProperties");
+    describe_secrets(schema, 0);
     /* The path names it. */
     json_object_del(schema, "required");
     json_object_set_new(properties, "revision", json_pack("{s:s, s:b}", "type", "integer", "readOnly", 1));

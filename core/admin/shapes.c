@@ -48,6 +48,7 @@ static const shape shapes[] = {
     {"POST", "/api/v1/certificates/inspect", .takes = "any"},
     {"GET", "/api/v1/scripts/*/draft", .query = "optional"},
     {"PUT", "/api/v1/scripts/*/draft", .takes = "any"},
+    {"DELETE", "/api/v1/scripts/*/draft", .status = 204},
     {"POST", "/api/v1/scripts/*/publish", .takes = "any"},
     {"POST", "/api/v1/scripts/*/rollback", .takes = "any"},
     {"POST", "/api/v1/scripts/*/check", .takes = "any"},
@@ -63,6 +64,7 @@ static const shape shapes[] = {
     {"GET", "/api/v1/*", .gives = "page kind"},
     {"GET", "/api/v1/*/**", .gives = "kind", .tagged = true},
     {"PUT", "/api/v1/*/**", .takes = "kind", .gives = "kind", .tagged = true},
+    {"DELETE", "/api/v1/endpoints/**/switch/differences", .status = 204},
     {"DELETE", "/api/v1/*/**", .status = 204, .tagged = true},
 };
 

@@ -351,6 +351,10 @@ static json_t *setting_schema(const setting *s) {
         json_object_set_new(schema, "minimum", json_integer(s->min));
         json_object_set_new(schema, "maximum", json_integer(s->max));
     }
+    if (s->type == SETTING_TEXT && s->max > 0) {
+        json_object_set_new(schema, "minLength", json_integer(s->min));
+        json_object_set_new(schema, "maxLength", json_integer(s->max));
+    }
     if (s->type == SETTING_OBJECTS) json_object_set_new(schema, "items", settings_schema(s->nested));
     if (s->type == SETTING_NAMES || s->type == SETTING_TEXTS) json_object_set_new(schema, "items", item_schema(s));
     return schema;

@@ -379,3 +379,17 @@ test("the program's settings are shown as they are in force, with where they com
   assert.ok(of("limits.body").help.length > 10);
   assert.doesNotMatch(JSON.stringify(settings), /a long enough password/);
 });
+
+test("what the API's own description says of names, secrets and answers is what there is", async () => {
+  const document = (await appliance.api("GET", "/api/v1/openapi.json")).body;
+  const parameter = (path, name) => document.paths[path].get.parameters.find((one) => one.name === name).schema;
+  assert.ok(new RegExp(parameter("/api/v1/stations/{name}", "name").pattern, "u").test("us-1"));
+  assert.ok(!new RegExp(parameter("/api/v1/stations/{name}", "name").pattern, "u").test("a/b"));
+  assert.ok(parameter("/api/v1/messages", "status").enum.includes("quarantined"));
+  assert.ok(parameter("/api/v1/jobs", "status").enum.includes("dead"));
+  assert.deepEqual(Object.keys(document.paths["/api/v1/scripts/{name}/draft"].delete.responses).sort(), ["204", "default"]);
+  const key = document.components.schemas.certificates.properties.private_key;
+  assert.deepEqual([key.type, key.writeOnly], [["string", "object"], undefined]);
+  const sent = await appliance.api("POST", "/api/v1/connections/nowhere/send?direction=sideways", "x");
+  assert.deepEqual([sent.status, sent.body.detail.includes("in or out")], [400, true]);
+});

@@ -232,6 +232,7 @@ static void the_schema_says_what_the_check_enforces(void **state) {
         {"port", "{\"type\":\"integer\",\"description\":\"A port.\",\"default\":22,\"minimum\":1,\"maximum\":65535}"},
         {"on", "{\"type\":\"boolean\",\"description\":\"On?\",\"default\":true}"},
         {"secret", "{\"type\":\"string\",\"description\":\"A secret.\",\"writeOnly\":true}"},
+        {"text", "{\"type\":\"string\",\"description\":\"Text.\",\"default\":\"abc\",\"minLength\":2,\"maxLength\":5}"},
         {"mode", "{\"type\":\"string\",\"description\":\"A "
                  "choice.\",\"default\":\"sync\",\"enum\":[\"none\",\"sync\",\"async\"]}"},
         {"names", "{\"type\":\"array\",\"description\":\"Names.\",\"items\":{\"type\":\"string\"}}"},
