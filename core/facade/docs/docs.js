@@ -109,15 +109,26 @@ function answers(operation) {
   return make("table", {}, make("tbody", {}, ...rows));
 }
 
+// What a caller has to show. An empty alternative is for callers on the appliance's own machine.
+function credentials(operation) {
+  const ways = operation.security ?? [];
+  const named = new Set(ways.flatMap(Object.keys));
+  const kinds = [["key", "a key"], ["token", "a token"], ["certificate", "a certificate"]].filter(([name]) => named.has(name)).map(([, words]) => words);
+  if (kinds.length === 0) return "";
+  const both = named.has("certificate") && kinds.length > 1;
+  const last = kinds.pop();
+  const words = `with ${kinds.length ? `${kinds.join(" or ")} ${both ? "and" : "or"} ${last}` : last}`;
+  return ways.some((way) => Object.keys(way).length === 0) ? `${words} from other machines` : words;
+}
+
 function show(document, path, method, operation) {
   const fields = [];
   const parameters = parameterTable(operation, fields);
   const body = bodyField(document, operation);
   const output = make("pre", {"aria-live": "polite", "aria-label": "Answer"});
-  const open = operation.security?.length === 0;
   const trying = make("button", {type: "button", on: {click: () => send(path, method, fields, body, output)}}, "Send");
   return make("details", {id: operation.operationId, "data-words": `${method} ${path} ${operation.summary ?? ""}`.toLowerCase()},
-    make("summary", {}, make("span", {class: `method ${method}`}, method.toUpperCase()), make("span", {class: operation.deprecated ? "path old" : "path"}, path), make("span", {}, operation.summary ?? ""), make("small", {}, open ? "" : "with a key")),
+    make("summary", {}, make("span", {class: `method ${method}`}, method.toUpperCase()), make("span", {class: operation.deprecated ? "path old" : "path"}, path), make("span", {}, operation.summary ?? ""), make("small", {}, credentials(operation))),
     make("div", {},
       parameters,
       body && make("p", {}, make("label", {}, "Content-Type ", body.kind)), body?.area,
