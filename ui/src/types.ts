@@ -29,6 +29,7 @@ export interface Message {
   partner?: string | null;
   flow?: string | null;
   endpoint?: string | null;
+  script?: string | null; // "orders@469b82a3c31f": what worked on it.
   received_at: string;
   size?: number;
   sha256?: string;

@@ -146,6 +146,15 @@ export const scripts = [
     },
   ],
   [
+    "a script of an endpoint opens on a request that it worked on, not on whatever came last",
+    async () => {
+      const page = await open();
+      await go(page, "#/config/scripts/order_json_to_850");
+      const shown = page.locator('section[aria-label="What comes in"]');
+      await shown.getByText('"number": "4711"').first().waitFor();
+    },
+  ],
+  [
     "completion knows the libraries, and the segments of the message that is open",
     async () => {
       const page = await open();

@@ -19,7 +19,7 @@ import {
 } from "./harness.mjs";
 import {configuration, starting, strangling, traffic} from "./cases-config.mjs";
 import {scripts} from "./cases-scripts.mjs";
-import {MARK, poisonAnswers} from "./hostile.mjs";
+import {MARK, poisonAnswers, stretch} from "./hostile.mjs";
 
 const kinds = [
   "partners",
@@ -539,6 +539,19 @@ const looks = [
       await go(page, "#/messages");
       const message = await aMessage(page, related, "message with a parent or a child");
       for (const screen of [...screens, `#/messages/${message.id}`, ...(await deeper(page))]) {
+        await go(page, screen);
+        await page.waitForSelector(OPENED);
+        const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert(beyond <= 0, `${screen} is ${beyond} px too wide`);
+      }
+    },
+  ]),
+  ...[1280, 1130, 720, 390].map((width) => [
+    `nothing scrolls sideways at ${width} px when every name is as long as it may be`,
+    async () => {
+      const page = await open({width});
+      await poisonAnswers(page, stretch);
+      for (const screen of ["#/", "#/messages", "#/acknowledgements", "#/jobs", "#/audit", ...kinds.map((kind) => `#/config/${kind}`)]) {
         await go(page, screen);
         await page.waitForSelector(OPENED);
         const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

@@ -175,6 +175,8 @@ function Value({name, value, depth}: {name: string; value: Json; depth: number})
     return <Foreign text={value} />;
   }
   if (isSealed(value)) return <span class="quiet">kept, never shown</span>;
+  // JSON of somebody else's words: its names mean what they are.
+  if (depth > 0 && (name === "schema" || name === "example")) return <Lines text={JSON.stringify(value, null, 2)} marks={false} />;
   if (depth >= DEEPEST) return <span class="mono">{JSON.stringify(value)}</span>;
   if (Array.isArray(value)) {
     if (value.length === 0) return <span class="none">none</span>;

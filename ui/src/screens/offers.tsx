@@ -30,9 +30,13 @@ export function Offers({partner}: {partner?: string}): JSX.Element | null {
           <tr>
             <th scope="col">Certificate</th>
             {partner === undefined && <th scope="col">Partner</th>}
-            <th scope="col">Offered by</th>
+            <th scope="col" class="weight-2">
+              Offered by
+            </th>
             <th scope="col">State</th>
-            <th scope="col">Answer due</th>
+            <th scope="col" class="weight-2">
+              Answer due
+            </th>
             <th scope="col">
               <span class="hidden">What can be done</span>
             </th>
@@ -49,7 +53,7 @@ export function Offers({partner}: {partner?: string}): JSX.Element | null {
                   <Named kind="partners" name={brief(offer["partner"])} />
                 </td>
               )}
-              <td>{offer["direction"] === "in" ? "the partner" : "us"}</td>
+              <td class="weight-2">{offer["direction"] === "in" ? "the partner" : "us"}</td>
               <td>
                 {words(brief(offer["status"]))}
                 {offer["reason"] ? (
@@ -58,7 +62,7 @@ export function Offers({partner}: {partner?: string}): JSX.Element | null {
                   </>
                 ) : null}
               </td>
-              <td>{offer["status"] === "waiting" ? <Time at={brief(offer["respond_by"]) || null} /> : "–"}</td>
+              <td class="weight-2">{offer["status"] === "waiting" ? <Time at={brief(offer["respond_by"]) || null} /> : "–"}</td>
               <td class="end">
                 {offer["direction"] === "in" && offer["status"] === "waiting" && mayChange() && (
                   <button type="button" onClick={() => (looking.value = offer)}>

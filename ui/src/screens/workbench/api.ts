@@ -219,6 +219,7 @@ export class Scripts {
     await call("DELETE", `${this.base}/samples/${encodeURIComponent(file)}`);
   }
 
+  // Those of its flows; else the ones that it worked on for an endpoint, before all others.
   async messages(): Promise<Message[]> {
     const flows = await getPage<Item>("api/v1/flows");
     const mine = flows.items.filter((flow) => flow["script"] === this.name).map((flow) => String(flow["name"]));
@@ -227,7 +228,9 @@ export class Scripts {
     );
     const found = pages.flatMap((page) => page.items);
     if (found.length > 0) return found.sort((a, b) => b.received_at.localeCompare(a.received_at));
-    return (await getPage<Message>("api/v1/messages?direction=in&limit=25")).items;
+    const latest = (await getPage<Message>("api/v1/messages?direction=in&limit=100")).items;
+    const own = latest.filter((one) => one.script?.startsWith(`${this.name}@`));
+    return own.length > 0 ? own.slice(0, 25) : latest.slice(0, 25);
   }
 }
 
