@@ -195,7 +195,9 @@ static error *check_map(const json_t *value) {
     const char *key;
     json_t *member;
     json_object_foreach((json_t *)value, key, member) {
-        if (!json_is_string(member)) return error_new(ERROR_INVALID, "\"%s\" must be text", key);
+        if (json_is_string(member)) continue;
+        bool plain = json_is_number(member) || json_is_boolean(member);
+        return error_new(ERROR_INVALID, "the value of \"%s\" must be text%s", key, plain ? ": write it in quotes" : "");
     }
     return NULL;
 }

@@ -103,7 +103,8 @@ static void each_fault_names_its_place_and_what_would_be_right(void **state) {
         {"\"from\":{\"connection\":\"c\",\"pat\":1}", "/things/n/from/pat", "did you mean \"path\"?"},
         {"\"to\":[1]", "/things/n/to/0", "must be an object"},
         {"\"to\":[{\"connection\":\"a\"},{\"path\":\"p\"}]", "/things/n/to/1", "\"connection\" is missing"},
-        {"\"headers\":{\"a\":1}", "/things/n/headers", "\"a\" must be text"},
+        {"\"headers\":{\"a\":1}", "/things/n/headers", "the value of \"a\" must be text: write it in quotes"},
+        {"\"headers\":{\"a\":[1]}", "/things/n/headers", "the value of \"a\" must be text"},
         {"\"free\":1", "/things/n/free", "must be an object"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
