@@ -532,6 +532,31 @@ const looks = [
       assert(found.length === 0, found.join("\n"));
     },
   ]),
+  [
+    "what flows refuse and what stands still is on the overview; what a caller was told himself is not",
+    async () => {
+      const page = await open();
+      const alert = (kind, path, what, more = {}) => ({key: what, kind, path: `/api/v1/${path}`, what, at: new Date().toISOString(), ...more});
+      await page.route(/\/api\/v1\/alerts$/, (route) =>
+        route.fulfill({
+          json: {
+            items: [
+              alert("messages-rejected", "messages?status=rejected&flow=acme-answers", "2 messages of flow acme-answers rejected within a day"),
+              alert("messages-rejected", "messages?status=rejected", "7 messages of endpoint POST /orders rejected within a day"),
+              alert("connection-quiet", "messages?connection=erp", "nothing has come in by connection erp", {connection: "erp"}),
+            ],
+          },
+        }),
+      );
+      await go(page, "#/");
+      const needs = page.locator(".needs");
+      await needs.getByText("connection erp").waitFor();
+      equal(await needs.getByText("POST /orders").count(), 0, "rows about an endpoint");
+      await needs.getByText("2 messages of flow acme-answers").click();
+      await page.waitForURL(/status=rejected/);
+      assert(/flow=acme-answers/.test(page.url()), page.url());
+    },
+  ],
   ...[1280, 640, 390].map((width) => [
     `nothing scrolls sideways at ${width} px`,
     async () => {

@@ -166,6 +166,7 @@ interface Alert {
   key: string;
   kind: string;
   what: string;
+  path?: string;
   at?: string;
   connection?: string;
 }
@@ -183,7 +184,7 @@ function Needs(): JSX.Element {
   const rows: Need[] = [
     ...useCutOff(),
     ...useBroken(),
-    ...useStandstill(),
+    ...useAlerts(),
     ...offered,
     ...soon.filter((need) => need.status === "expired"),
     ...(late.data.value?.items ?? []).slice(0, MOST_NEEDS).map((item) => ({
@@ -205,8 +206,8 @@ function Needs(): JSX.Element {
       <Held />
       {total === 0 && rows.length === 0 ? (
         <p class="all-well">
-          <Icon name="check" /> Nothing. No message failed, no acknowledgement is overdue, no certificate ends soon, no breaker
-          is open, every connection works.
+          <Icon name="check" /> Nothing. No message failed or was rejected by a flow, no acknowledgement is overdue, no certificate
+          ends soon, no breaker is open, every connection works.
         </p>
       ) : (
         <>
@@ -320,10 +321,27 @@ function useOffered(): Need[] {
     }));
 }
 
-// What only the appliance sees: a disk that fills up, a source by which nothing comes any more.
-function useStandstill(): Need[] {
+// What a flow or a connection refused within a day, a row each. A caller of an endpoint was told himself.
+function rejections(alerts: readonly Alert[]): Need[] {
+  return alerts
+    .filter((alert) => alert.kind === "messages-rejected" && /[?&](flow|connection)=/.test(alert.path ?? ""))
+    .slice(0, MOST_NEEDS)
+    .map((alert) => ({
+      key: alert.key,
+      href: link(["messages"], new URLSearchParams((alert.path ?? "").split("?")[1])),
+      status: "rejected",
+      what: <Foreign text={alert.what} />,
+      more: 0,
+      why: "Each says why. Mend what is wrong there or in the script, then process it again.",
+      at: alert.at,
+    }));
+}
+
+// What only the appliance sees: a disk that fills up, a source by which nothing comes any more, what was refused.
+function useAlerts(): Need[] {
   const alerts = useResource<{items?: Alert[]}>("api/v1/alerts", ["config", "message"]);
-  return (alerts.data.value?.items ?? [])
+  const all = alerts.data.value?.items ?? [];
+  const standing = all
     .filter((alert) => alert.kind === "connection-quiet" || alert.kind === "space-short")
     .slice(0, MOST_NEEDS)
     .map((alert) => ({
@@ -335,6 +353,7 @@ function useStandstill(): Need[] {
       why: alert.connection ? "Nothing has come in by it for longer than its quiet_after." : alert.what,
       at: alert.at,
     }));
+  return [...standing, ...rejections(all)];
 }
 
 // Connections that fail now.
