@@ -6,7 +6,10 @@ import type {Column} from "../parts/table";
 import {Foreign, Named, Time} from "../parts/text";
 import {link} from "../router";
 import {count} from "../format";
+import {nameOf} from "../references";
 import type {Item, Json} from "../types";
+
+export {nameOf};
 
 export interface Kind {
   name: string; // As in /api/v1/{name}.
@@ -14,11 +17,6 @@ export interface Kind {
   one: string;
   about: string; // One sentence: what such an object is.
   columns: Column<Item>[];
-}
-
-export function nameOf(item: Item): string {
-  const name = item["name"] ?? item["route"] ?? item["user"] ?? item["id"];
-  return typeof name === "string" || typeof name === "number" ? String(name) : "?";
 }
 
 function record(value: Json | undefined): Item {
