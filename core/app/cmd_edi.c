@@ -323,6 +323,7 @@ static int run_split(settings *s, edi_library *library) {
     input in;
     edi_documents documents = {0};
     if (!s->to) return command_misused(s->line, "--to DIRECTORY is missing");
+    if (strcmp(s->to, "-") == 0) return command_misused(s->line, "--to is a directory: one file a document");
     error *err = input_open(file_of(s, 0), &in);
     if (err) return fail(err, "split");
     const edi_validate_options validate = read_in_passing(&s->validate, &in);

@@ -126,10 +126,11 @@ static void exit_codes_tell_bad_input_from_wrong_usage_from_failure(void **state
     } rows[] = {{"edi", "", 2}, {"edi --help", "", 0}, {"edi check", "", 2}, {"edi check --help", "", 0},
         {"edi check --nonsense x", "", 2}, {"edi nonsense", "", 2}, {"edi check /nonexistent/file", "", 3},
         {"edi check -", "", 1}, {"edi check -", "hello", 1}, {"edi json -", "hello", 1}, {"edi text -", "{", 1},
-        {"edi ack -", "hello", 1}, {"edi split -", "x", 2}, {"edi explain -", "hello", 0}, {"edi fix -", "hello", 1},
-        {"edi ack --kind x -", "x", 2}, {"edi check --tolerate junk -", "", 2}, {"schema", "", 2},
-        {"schema list", "", 0}, {"schema list --json", "", 0}, {"schema show X12 004010 850", "", 0},
-        {"schema show X12 1 850", "", 1}, {"schema show", "", 2}, {"schema list /nonexistent", "", 3}};
+        {"edi ack -", "hello", 1}, {"edi split -", "x", 2}, {"edi split - --to -", "x", 2},
+        {"edi explain -", "hello", 0}, {"edi fix -", "hello", 1}, {"edi ack --kind x -", "x", 2},
+        {"edi check --tolerate junk -", "", 2}, {"schema", "", 2}, {"schema list", "", 0},
+        {"schema list --json", "", 0}, {"schema show X12 004010 850", "", 0}, {"schema show X12 1 850", "", 1},
+        {"schema show", "", 2}, {"schema list /nonexistent", "", 3}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int code = run(rows[i].input, rows[i].words);
         if (code != rows[i].code) print_message("%s\n", rows[i].words);
