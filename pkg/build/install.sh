@@ -18,5 +18,8 @@ chmod 644 "$root"/share/man/man1/banyan-*.1
 "$program" completion bash >"$root/share/bash-completion/completions/banyan"
 "$program" completion zsh >"$root/share/zsh/site-functions/_banyan"
 "$program" completion fish >"$root/share/fish/vendor_completions.d/banyan.fish"
+# Whatever the umask of who installs.
+chmod 644 "$root/share/bash-completion/completions/banyan" "$root/share/zsh/site-functions/_banyan" \
+    "$root/share/fish/vendor_completions.d/banyan.fish"
 sed "s|@PREFIX@|$4|" pkg/systemd/banyan.service >"$units/banyan.service"
 chmod 644 "$units/banyan.service"
