@@ -66,8 +66,6 @@ typedef enum edi_outcome {
     EDI_OUTCOME_RECEIVED, /* not judged (CONTRL 8) */
 } edi_outcome;
 
-const char *edi_outcome_name(edi_outcome outcome); /* "accepted", "accepted with errors" ... */
-
 /* One judgement of an incoming acknowledgement: about an interchange (TA1, UCI), a group (AK9, UCF) or a document (AK5,
  * UCM). A group's or interchange's judgement holds for those of its documents that have none of their own. */
 typedef struct edi_acknowledged {

@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *edi_outcome_name(edi_outcome outcome) {
-    static const char *const names[] = {
-        "accepted", "accepted with errors", "partially accepted", "rejected", "received"};
-    return names[outcome];
-}
-
 typedef struct meaning {
     const char *code, *text;
 } meaning;

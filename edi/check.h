@@ -53,9 +53,4 @@ const edi_node *edi_check_segment(edi_checker *checker, size_t *left, size_t *en
 /* The document ends; `broken`: without its trailer, so that what it still lacks has one cause, which is told. */
 void edi_check_end(edi_checker *checker, bool broken);
 
-/* The open loops, outermost first (without the document itself). */
-size_t edi_check_depth(const edi_checker *checker);
-const edi_node *edi_check_loop(const edi_checker *checker, size_t depth);
-uint64_t edi_check_instance(const edi_checker *checker, size_t depth); /* which one of its kind in its parent, from 1 */
-
 #endif

@@ -56,18 +56,6 @@ void edi_check_begin(edi_checker *c, const edi_schema *schema) {
     c->depth = 1;
 }
 
-size_t edi_check_depth(const edi_checker *c) {
-    return c->depth ? c->depth - 1 : 0;
-}
-
-const edi_node *edi_check_loop(const edi_checker *c, size_t depth) {
-    return c->frames[depth + 1].loop;
-}
-
-uint64_t edi_check_instance(const edi_checker *c, size_t depth) {
-    return c->counts[c->frames[depth + 1].loop->id];
-}
-
 /* ------------------------------------------------------------------------------------------------ missing segments */
 
 static size_t count_missing(const edi_checker *c, const check_frame *frame, size_t to) {

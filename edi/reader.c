@@ -705,10 +705,6 @@ bool edi_reader_in_group(const edi_reader *r) {
     return r->levels[GROUP].open;
 }
 
-bool edi_reader_in_document(const edi_reader *r) {
-    return r->levels[DOCUMENT].open;
-}
-
 edi_totals edi_reader_totals(const edi_reader *r) {
     return r->totals;
 }

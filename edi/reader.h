@@ -148,7 +148,6 @@ const edi_interchange *edi_reader_interchange(const edi_reader *reader);
 const edi_group *edi_reader_group(const edi_reader *reader);
 const edi_transaction *edi_reader_document(const edi_reader *reader);
 bool edi_reader_in_group(const edi_reader *reader);
-bool edi_reader_in_document(const edi_reader *reader);
 
 /* Counts so far. */
 typedef struct edi_totals {

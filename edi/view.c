@@ -175,10 +175,6 @@ span edi_view_tag(const edi_view *view, size_t segment) {
     return span_make(view->bytes.data + s->start, s->tag_len);
 }
 
-uint64_t edi_view_offset(const edi_view *view, size_t segment) {
-    return view->document.offset + view->segments[segment].start;
-}
-
 const edi_node *edi_view_node(const edi_view *view, size_t segment) {
     return view->segments[segment].node;
 }

@@ -33,7 +33,6 @@ edi_range edi_view_all(const edi_view *view);            /* header and trailer i
 /* Of one segment. */
 span edi_view_tag(const edi_view *view, size_t segment);
 span edi_view_raw(const edi_view *view, size_t segment);             /* with its tag, without its terminator */
-uint64_t edi_view_offset(const edi_view *view, size_t segment);      /* in the file */
 const edi_node *edi_view_node(const edi_view *view, size_t segment); /* its place in the schema; NULL */
 size_t edi_view_elements(const edi_view *view, size_t segment);      /* how many were sent */
 size_t edi_view_repetitions(const edi_view *view, size_t segment, size_t element);

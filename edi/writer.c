@@ -23,7 +23,7 @@ struct edi_writer {
     char tag[8];
     unsigned element, component, repetition;             /* where we are in the segment, from 1 */
     unsigned element_gap, component_gap, repetition_gap; /* separators owed before the next value */
-    bool any, keep_empty;
+    bool any;
     size_t start; /* of the segment in `out` */
     error *fault; /* the first of the segment in hand */
 };
@@ -67,12 +67,6 @@ void edi_writer_free(edi_writer *w) {
     free(w);
 }
 
-const char *edi_writer_control(const edi_writer *w, edi_level level) {
-    return level >= EDI_LEVEL_INTERCHANGE && level <= EDI_LEVEL_DOCUMENT
-               ? w->control_numbers[level - EDI_LEVEL_INTERCHANGE]
-               : "";
-}
-
 uint64_t edi_writer_segments(const edi_writer *w) {
     return w->count[DOCUMENT];
 }
@@ -84,15 +78,11 @@ void edi_writer_segment(edi_writer *w, const char *tag) {
     snprintf(w->tag, sizeof w->tag, "%s", tag);
     w->element = 0;
     w->element_gap = w->component_gap = w->repetition_gap = 0;
-    w->any = w->keep_empty = false;
+    w->any = false;
     w->start = w->out->len;
     error_free(w->fault);
     w->fault = NULL;
     buf_add_text(w->out, w->tag);
-}
-
-void edi_writer_keep_empty(edi_writer *w) {
-    w->keep_empty = true;
 }
 
 static void refuse(edi_writer *w, const char *why, char c) {
@@ -150,13 +140,6 @@ void edi_writer_text(edi_writer *w, const char *value) {
     edi_writer_element(w, value ? span_of(value) : span_make("", 0));
 }
 
-void edi_writer_raw(edi_writer *w, span raw) {
-    next_element(w);
-    if (raw.len == 0) return;
-    owe(w);
-    buf_add(w->out, raw);
-}
-
 void edi_writer_component(edi_writer *w, span value) {
     w->component++;
     w->component_gap++;
@@ -180,7 +163,7 @@ error *edi_writer_end(edi_writer *w) {
         w->out->len = w->start;
         return fault;
     }
-    if (!w->any && !w->keep_empty) {
+    if (!w->any) {
         w->out->len = w->start;
         return NULL;
     }

@@ -51,22 +51,17 @@ must_check error *edi_writer_document(
 
 /* Begins a segment; the values follow in order. Errors are kept and come from edi_writer_end. */
 void edi_writer_segment(edi_writer *writer, const char *tag);
-void edi_writer_element(edi_writer *writer, span value);    /* the next element */
-void edi_writer_component(edi_writer *writer, span value);  /* one more component of the element in hand */
-void edi_writer_repetition(edi_writer *writer, span value); /* one more repetition of it */
-void edi_writer_raw(edi_writer *writer, span raw); /* the next element as it travels: not escaped, not checked */
+void edi_writer_element(edi_writer *writer, span value);     /* the next element */
+void edi_writer_component(edi_writer *writer, span value);   /* one more component of the element in hand */
+void edi_writer_repetition(edi_writer *writer, span value);  /* one more repetition of it */
 void edi_writer_text(edi_writer *writer, const char *value); /* edi_writer_element of a text; NULL: empty */
 
-/* Ends the segment: trailing empty elements and components are left out, a segment without any value is not written
- * (unless `keep_empty`). */
+/* Ends the segment: trailing empty elements and components are left out, and so is a segment without any value. */
 must_check error *edi_writer_end(edi_writer *writer);
-void edi_writer_keep_empty(edi_writer *writer);
 
 /* Writes the trailers of what is open, down to this level: EDI_LEVEL_DOCUMENT closes the document only. */
 must_check error *edi_writer_close(edi_writer *writer, edi_level level);
 
-/* The control numbers given last at this level; "" before. */
-const char *edi_writer_control(const edi_writer *writer, edi_level level);
 uint64_t edi_writer_segments(const edi_writer *writer); /* of the open document, so far */
 
 void edi_writer_free(edi_writer *writer);

@@ -362,16 +362,6 @@ void as2_header(json_t *headers, const char *name, const char *value) {
     buf_free(&clean);
 }
 
-span as2_header_get(const json_t *headers, const char *name) {
-    for (size_t i = 0; i < json_array_size(headers); i++) {
-        const json_t *pair = json_array_get(headers, i), *value = json_array_get(pair, 1);
-        const char *found = json_string_value(json_array_get(pair, 0));
-        if (found && strcasecmp(found, name) == 0 && json_is_string(value))
-            return span_make(json_string_value(value), json_string_length(value));
-    }
-    return span_make(NULL, 0);
-}
-
 const char *as2_form_name(as2_mic_form form) {
     static const char *const names[] = {
         [AS2_MIC_SIGNED] = "signed",

@@ -42,7 +42,6 @@ json_t *as2_mics_json(const as2_mics *mics);
 
 void as2_header(json_t *headers, const char *name, const char *value); /* [[name, value]…]; control characters go */
 void as2_add_features(json_t *headers, const json_t *settings);        /* EDIINT-Features: what we can (RFC 6017) */
-span as2_header_get(const json_t *headers, const char *name);          /* the first; {NULL, 0} when absent */
 
 /* pack.c, unpack.c, answer.c */
 error *as2_pack(adapter_session *session, const json_t *order, const adapter_source *payload, const adapter_sink *body,

@@ -394,11 +394,6 @@ int64_t configuration_integer(const json_t *configuration, const char *name) {
     return settings_integer(table, configuration, name);
 }
 
-bool configuration_boolean(const json_t *configuration, const char *name) {
-    const setting *table = locate(&configuration, &name);
-    return settings_boolean(table, configuration, name);
-}
-
 const char *configuration_data(const json_t *configuration) {
     const char *data = configuration_text(configuration, "data");
     if (data) return data;

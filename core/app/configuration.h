@@ -31,7 +31,6 @@ void configuration_unknown_variables(fault_list *told);
  * absent without a default. Durations are in milliseconds, sizes in bytes. */
 const char *configuration_text(const json_t *configuration, const char *name);
 int64_t configuration_integer(const json_t *configuration, const char *name);
-bool configuration_boolean(const json_t *configuration, const char *name);
 
 /* The directory of the state: `data`, or by default /var/lib/banyan as a service (systemd sets STATE_DIRECTORY), else
  * ./banyan-data. Lives as long as the configuration and the environment. */

@@ -15,11 +15,6 @@
 #define FIRST_READ ((size_t)64 << 10)
 #define AROUND ((size_t)2 << 20)
 
-bool input_is_regular(const char *path) {
-    struct stat info;
-    return strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
-}
-
 static error *map(input *in, int fd, size_t size) {
     in->mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (in->mapping == MAP_FAILED) {

@@ -24,7 +24,4 @@ void input_close(input *in);
  * the file again. */
 void input_passed(void *in, uint64_t offset);
 
-/* Is it a file that can be mapped, rather than a pipe or a terminal? */
-bool input_is_regular(const char *path);
-
 #endif

@@ -198,10 +198,6 @@ void jwk_set_free(jwk_set *set) {
     free(set);
 }
 
-size_t jwk_set_count(const jwk_set *set) {
-    return set->count;
-}
-
 static bool is_named(const jwk *k, span kid) {
     return !kid.data || (k->kid && span_is(kid, k->kid));
 }

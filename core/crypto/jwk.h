@@ -18,7 +18,6 @@ enum { JWK_SET_BYTES_MAX = 256 * 1024, JWK_SET_KEYS_MAX = 100 };
  */
 must_check error *jwk_set_read(span json, jwk_set **out);
 void jwk_set_free(jwk_set *set); /* NULL is fine */
-size_t jwk_set_count(const jwk_set *set);
 
 /* Is there a key of that id (`kid` {NULL, 0}: any)? */
 bool jwk_set_has(const jwk_set *set, span kid);

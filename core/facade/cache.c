@@ -288,10 +288,3 @@ void cache_forget(span path) {
         drop(e);
     pthread_mutex_unlock(&lock);
 }
-
-void cache_clear(void) {
-    pthread_mutex_lock(&lock);
-    while (oldest)
-        drop(oldest);
-    pthread_mutex_unlock(&lock);
-}

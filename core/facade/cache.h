@@ -39,6 +39,4 @@ bool cache_keep(span key, span path, const http_request *request, const cache_ti
 /* What was changed is asked for anew (RFC 9111 §4.4). */
 void cache_forget(span path);
 
-void cache_clear(void); /* for tests */
-
 #endif

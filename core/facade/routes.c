@@ -140,14 +140,6 @@ estate *routes_estate(const routes *r) {
     return r->estate;
 }
 
-size_t routes_count(const routes *r) {
-    return r->count;
-}
-
-const route_plan *routes_plan(const routes *r, size_t index) {
-    return &r->plans[index];
-}
-
 /* ---- conditions ---- */
 
 static span without_port(span host) {

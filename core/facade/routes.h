@@ -40,8 +40,6 @@ routes *routes_hold(routes *r);
 void routes_release(routes *r); /* NULL is fine */
 
 estate *routes_estate(const routes *r);
-size_t routes_count(const routes *r);
-const route_plan *routes_plan(const routes *r, size_t index);
 
 /* What the appliance itself serves on the public listener. */
 typedef enum routes_own { OWN_NONE, OWN_STATUS, OWN_REPLY, OWN_OPENAPI, OWN_DOCS, OWN_AS2 } routes_own;
