@@ -671,7 +671,10 @@ export const traffic = [
         const last = () => Number([...document.querySelectorAll("tr[data-index]")].pop()?.dataset.index ?? 0);
         while (last() < 2000) {
           scrollBy(0, 400);
-          await new Promise((resolve) => requestAnimationFrame(resolve));
+          await new Promise((resolve, reject) => {
+            requestAnimationFrame(resolve);
+            setTimeout(() => reject(new Error(`no frame for 20 s, at row ${last()}`)), 20_000);
+          });
         }
       });
       await settled(page);

@@ -246,6 +246,46 @@ export async function eventually(condition, message) {
   }
 }
 
+// Rarely Chromium stops drawing a page, which nothing in the page can help: no frame comes any more, nothing scrolls and nothing can be
+// clicked, while its scripts run.
+async function standsStill(page) {
+  const frames = page.evaluate(
+    () =>
+      new Promise((done) => {
+        requestAnimationFrame(() => done(1));
+        setTimeout(() => done(0), 5000);
+      }),
+  );
+  return (await frames.catch(() => 1)) === 0;
+}
+
+const CASE_MS = 4 * WAIT_MS * settings.slower;
+
+async function attempt(body) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not over after ${CASE_MS / 1000} s`)), CASE_MS);
+  });
+  try {
+    await Promise.race([body(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// A case whose page Chromium drew no more says nothing of the page: it gets another one, once.
+async function decide(body) {
+  try {
+    await attempt(body);
+  } catch (error) {
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    if (!(await Promise.all(pages.map(standsStill))).includes(true)) throw error;
+    console.log(`# a page was not drawn any more: once again (${error.message})`);
+    for (const context of browser.contexts()) await context.close();
+    await attempt(body);
+  }
+}
+
 export async function run(cases) {
   let number = 0;
   let failed = 0;
@@ -255,7 +295,7 @@ export async function run(cases) {
     number++;
     expected = [];
     try {
-      await body();
+      await decide(body);
       console.log(`ok ${number} - ${name}`);
     } catch (error) {
       failed++;
